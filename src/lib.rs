@@ -1,0 +1,30 @@
+//! Siaga (Indonesian: *standing by*): what customers do comes in, alerts that a sales person can
+//! act on go out, within milliseconds.
+//!
+//! ```text
+//!  sources                the one order       the pure core, a thread a shard             the edge
+//!  ───────                ─────────────       ───────────────────────────────             ────────
+//!  HTTP ingest ─┐                            ┌► history ► windows ► rules ► alert ─┐
+//!               ├► decode ──► sequence ──────┼►    …       life cycle: pending,    ├► inbox (SQLite)
+//!  files ───────┘     │      (duplicates,    └►    …       firing, acknowledged,   │   ► page, SSE, API
+//!                     ▼       watermark,                   snoozed, closed         └► NDJSON
+//!               dead letters  reps' actions)
+//! ```
+//!
+//! The modules stand in the order in which an event meets them; each imports only from those
+//! above it, and a test holds that.
+
+pub mod time;
+pub mod money;
+pub mod metrics;
+pub mod event;
+pub mod source;
+pub mod state;
+pub mod rule;
+pub mod alert;
+pub mod engine;
+pub mod delivery;
+pub mod api;
+pub mod config;
+pub mod demo;
+pub mod cli;

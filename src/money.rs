@@ -1,0 +1,337 @@
+//! Exact money: whole millionths of a currency unit, so sums never drift.
+//!
+//! ```text
+//! 129.99 USD  =  129_990_000 millionths + the currency `USD`
+//! ```
+//!
+//! Source data carry up to six decimals. A single amount may be up to a thousand billion units;
+//! a sum that leaves the range of ±9.2 thousand billion is an error, never a wrapped number.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// A decimal number with six places: amounts, quantities, prices per unit.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Decimal(i64);
+
+/// Why a number was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecimalError {
+    /// Not a number in JSON's notation.
+    #[error("`{0}` is not a number: write e.g. `129.99`")]
+    Format(String),
+    /// Too large to be an amount or a quantity.
+    #[error("{0} is beyond ±1,000,000,000,000, the largest amount or quantity")]
+    Range(String),
+}
+
+/// An ISO 4217 code: three capital letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Currency([u8; 3]);
+
+/// Why a text is not a currency.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a currency: write the three letters of ISO 4217, e.g. `USD`")]
+pub struct CurrencyError(pub String);
+
+impl Decimal {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+    /// One whole unit.
+    pub const ONE: Self = Self(Self::SCALE);
+    /// Millionths in a unit.
+    pub const SCALE: i64 = 1_000_000;
+    const MAX: i64 = 1_000_000_000_000 * Self::SCALE;
+
+    /// From millionths.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Millionths.
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Parses JSON's number notation exactly; digits beyond the sixth place are rounded half
+    /// away from zero.
+    pub fn parse(text: &str) -> Result<Self, DecimalError> {
+        let bytes = text.as_bytes();
+        parse_plain(bytes).map_or_else(|| parse_any(text), Ok)
+    }
+
+    /// The nearest binary number.
+    #[expect(clippy::cast_precision_loss, reason = "meant: a ratio or a display value")]
+    pub fn to_f64(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+
+    /// From a binary number, rounded to the sixth place; fails for what is not finite or too large.
+    #[expect(clippy::cast_possible_truncation, reason = "the range is checked on the line before")]
+    pub fn from_f64(value: f64) -> Result<Self, DecimalError> {
+        let scaled = (value * 1e6).round();
+        #[expect(clippy::cast_precision_loss, reason = "a bound may be rounded")]
+        if scaled.is_finite() && scaled.abs() <= Self::MAX as f64 {
+            Ok(Self(scaled as i64))
+        } else {
+            Err(DecimalError::Range(value.to_string()))
+        }
+    }
+
+    /// `self × other`, rounded half away from zero; `None` when it leaves the range.
+    pub fn checked_mul(self, other: Self) -> Option<Self> {
+        let product = i128::from(self.0) * i128::from(other.0);
+        let half = i128::from(Self::SCALE / 2) * product.signum();
+        let rounded = (product + half) / i128::from(Self::SCALE);
+        i64::try_from(rounded).ok().filter(|m| m.abs() <= Self::MAX).map(Self)
+    }
+
+    /// `self + other`; `None` when it leaves the range.
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+
+    /// `self - other`; `None` when it leaves the range.
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    /// With the sign turned round.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        Self(-self.0)
+    }
+}
+
+/// `123`, `-123.45`: what nearly every record holds.
+fn parse_plain(bytes: &[u8]) -> Option<Decimal> {
+    let (negative, digits) = match bytes.split_first()? {
+        (b'-', rest) => (true, rest),
+        _ => (false, bytes),
+    };
+    let (mut value, mut places, mut seen) = (0_i64, None, 0_u32);
+    for &byte in digits {
+        match byte {
+            b'0'..=b'9' => {
+                if places.is_some_and(|p| p == 6) {
+                    return None;
+                }
+                value = value * 10 + i64::from(byte - b'0');
+                places = places.map(|p| p + 1);
+                seen += 1;
+            }
+            b'.' if places.is_none() && seen > 0 => places = Some(0_u32),
+            _ => return None,
+        }
+        if seen > 12 {
+            return None;
+        }
+    }
+    if seen == 0 || places == Some(0) {
+        return None;
+    }
+    let micros = value * 10_i64.pow(6 - places.unwrap_or(0));
+    Some(Decimal(if negative { -micros } else { micros }))
+}
+
+/// The whole notation: exponents and any number of digits.
+fn parse_any(text: &str) -> Result<Decimal, DecimalError> {
+    let shown = || text.chars().take(40).collect::<String>();
+    let format = || DecimalError::Format(shown());
+    let range = || DecimalError::Range(shown());
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| format())?),
+        None => (text, 0),
+    };
+    let (negative, mantissa) = match mantissa.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, mantissa),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = || whole.bytes().chain(fraction.bytes());
+    let bare_point = mantissa.contains('.') && fraction.is_empty();
+    if whole.is_empty() || bare_point || !digits().all(|b| b.is_ascii_digit()) {
+        return Err(format());
+    }
+    // The place of a digit: 10^5 .. of a millionth; what lies below rounds the last one.
+    let whole_len = i64::try_from(whole.len()).map_err(|_| range())?;
+    let mut micros = 0_i128;
+    let mut round_up = false;
+    for (index, digit) in digits().enumerate() {
+        let index = i64::try_from(index).map_err(|_| range())?;
+        let place = whole_len - 1 - index + i64::from(exponent) + 6;
+        let digit = i128::from(digit - b'0');
+        if place > 20 && digit != 0 {
+            return Err(range());
+        } else if place >= 0 && digit != 0 {
+            micros += digit * 10_i128.pow(u32::try_from(place).map_err(|_| range())?);
+        } else if place == -1 {
+            round_up = digit >= 5;
+        }
+    }
+    let micros = micros + i128::from(round_up);
+    let micros = i64::try_from(micros).map_err(|_| range())?;
+    if micros > Decimal::MAX {
+        return Err(range());
+    }
+    Ok(Decimal(if negative { -micros } else { micros }))
+}
+
+impl Currency {
+    /// Three ASCII letters, in capitals.
+    pub fn parse(text: &str) -> Result<Self, CurrencyError> {
+        match *text.as_bytes() {
+            [a, b, c] if [a, b, c].iter().all(u8::is_ascii_uppercase) => Ok(Self([a, b, c])),
+            _ => Err(CurrencyError(text.chars().take(12).collect())),
+        }
+    }
+
+    /// The three letters.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or("???")
+    }
+
+    /// The sign that people write before an amount, where one is common.
+    pub fn sign(&self) -> Option<&'static str> {
+        match &self.0 {
+            b"USD" => Some("$"),
+            b"EUR" => Some("€"),
+            b"GBP" => Some("£"),
+            b"JPY" => Some("¥"),
+            b"IDR" => Some("Rp "),
+            b"INR" => Some("₹"),
+            _ => None,
+        }
+    }
+
+    /// The bytes, for a compact encoding.
+    pub(crate) fn bytes(self) -> [u8; 3] {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Currency {
+    type Error = CurrencyError;
+    fn try_from(text: String) -> Result<Self, CurrencyError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Currency> for String {
+    fn from(currency: Currency) -> Self {
+        currency.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Decimal {
+    /// The shortest exact notation: `129.99`, `-0.057188`, `3`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, fraction) =
+            (self.0.unsigned_abs() / 1_000_000, self.0.unsigned_abs() % 1_000_000);
+        let sign = if self.0 < 0 { "-" } else { "" };
+        if fraction == 0 {
+            return write!(f, "{sign}{whole}");
+        }
+        let digits = format!("{fraction:06}");
+        write!(f, "{sign}{whole}.{}", digits.trim_end_matches('0'))
+    }
+}
+
+/// An amount as people read it: `$1,234.50`, `-€80.00`, `1,234.50 CHF`.
+pub fn display(amount: Decimal, currency: Option<Currency>) -> String {
+    let cents = (amount.0.unsigned_abs() + 5_000) / 10_000;
+    let (whole, cents) = (cents / 100, cents % 100);
+    let sign = if amount.0 < 0 && whole + cents > 0 { "-" } else { "" };
+    let number = format!("{}.{cents:02}", grouped(whole));
+    match currency {
+        None => format!("{sign}{number}"),
+        Some(currency) => match currency.sign() {
+            Some(symbol) => format!("{sign}{symbol}{number}"),
+            None => format!("{sign}{number} {currency}"),
+        },
+    }
+}
+
+/// Digits in groups of three.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decimal_is_read_exactly() {
+        for (text, micros) in [
+            ("0", 0),
+            ("-0", 0),
+            ("129.99", 129_990_000),
+            ("-0.057188", -57_188),
+            ("0.1", 100_000),
+            ("3e2", 300_000_000),
+            ("1.5E-3", 1_500),
+            ("0.0000005", 1),
+            ("0.00000049", 0),
+            ("-0.0000005", -1),
+            ("1000000000000", 1_000_000_000_000_000_000),
+            ("00012.50", 12_500_000),
+            ("0.000000000000000000000000000000001", 0),
+        ] {
+            assert_eq!(Decimal::parse(text), Ok(Decimal(micros)), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_absurd_number_is_refused() {
+        for text in [
+            "", "-", ".", "1.", ".5", "1e", "NaN", "Infinity", "1,5", "--1", "1e400", "1e99999999999",
+            "1000000000001", "99999999999999999999999999", "0x10", "1_000", "１",
+        ] {
+            assert!(Decimal::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_product_rounds_half_away_from_zero() {
+        let d = |t| Decimal::parse(t).unwrap();
+        assert_eq!(d("0.0005").checked_mul(d("0.001")), Some(d("0.000001")));
+        assert_eq!(d("-0.0005").checked_mul(d("0.001")), Some(d("-0.000001")));
+        assert_eq!(d("1000000000000").checked_mul(d("2")), None);
+    }
+
+    #[test]
+    fn money_is_shown_as_people_write_it() {
+        let usd = Currency::parse("USD").ok();
+        let chf = Currency::parse("CHF").ok();
+        for (text, currency, want) in [
+            ("1234.5", usd, "$1,234.50"),
+            ("-80", usd, "-$80.00"),
+            ("-0.001", usd, "$0.00"),
+            ("1234567.891", chf, "1,234,567.89 CHF"),
+            ("999.995", None, "1,000.00"),
+        ] {
+            assert_eq!(display(Decimal::parse(text).unwrap(), currency), want);
+        }
+    }
+}
