@@ -205,7 +205,7 @@ pub struct Reason {
 }
 
 /// One event behind an alert.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Its id in the source.
     pub event_id: String,

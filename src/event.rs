@@ -8,8 +8,6 @@
 //! Everything is checked once, here at the boundary: behind it a time lies within the supported
 //! years, an amount is exact, and a name is a [`Symbol`]. A field that the source lacks is absent.
 
-pub mod decode;
-pub mod mapping;
 pub mod reference;
 pub mod symbol;
 

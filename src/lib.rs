@@ -16,15 +16,6 @@
 
 pub mod time;
 pub mod money;
-pub mod metrics;
 pub mod event;
-pub mod source;
 pub mod state;
-pub mod rule;
 pub mod alert;
-pub mod engine;
-pub mod delivery;
-pub mod api;
-pub mod config;
-pub mod demo;
-pub mod cli;

@@ -1,0 +1,354 @@
+//! How the alert of one rule for one entity comes, stays and goes.
+//!
+//! ```text
+//!            holds            held for `for`          false for `keep_firing_for`, or expired
+//! (nothing) ───────► Pending ───────────────► Open ──────────────────────────► Closed
+//!     ▲                 │ false                 ▲ reopened by hand               │
+//!     └─────────────────┘                       └────────────────────────────────┤
+//!     └───────────────────────────────────────────── `cooldown` is over ◄────────┘
+//! ```
+//!
+//! Pure: it is told whether the condition holds and what time it is, and says what changed.
+
+use crate::alert::Action;
+use crate::alert::AlertId;
+use crate::alert::AlertState;
+use crate::alert::CloseReason;
+use crate::time::Span;
+use crate::time::Timestamp;
+
+/// The times in a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timing {
+    /// How long the condition must hold before the alert opens.
+    pub hold: Span,
+    /// How long it must be false before the alert resolves.
+    pub keep_firing: Span,
+    /// How long the rule is quiet for the entity after an alert closed.
+    pub cooldown: Span,
+    /// How long the moment lasts; without it the alert stays until it resolves.
+    pub expires: Option<Span>,
+    /// Whether the rule names its episodes: then one alert an episode, not one at a time.
+    pub episodic: bool,
+}
+
+/// Where one rule stands for one entity. A rule that is quiet has none.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    /// It holds, but not for long enough yet.
+    Pending {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// An alert is open.
+    Open(Box<Open>),
+    /// The last alert is closed, and still matters.
+    Closed {
+        /// The alert.
+        id: AlertId,
+        /// When it opened.
+        opened_at: Timestamp,
+        /// When it closed.
+        at: Timestamp,
+        /// Hash of its episode.
+        episode: u64,
+    },
+}
+
+/// An open alert.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Open {
+    /// The alert.
+    pub id: AlertId,
+    /// When it opened.
+    pub opened_at: Timestamp,
+    /// When its moment passes.
+    pub expires_at: Option<Timestamp>,
+    /// Since when the condition has been false.
+    pub false_since: Option<Timestamp>,
+    /// Hash of its episode.
+    pub episode: u64,
+    /// Firing, acknowledged or snoozed.
+    pub state: AlertState,
+}
+
+/// What an observation found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Observation {
+    /// Whether the condition holds.
+    pub holds: bool,
+    /// Hash of the episode it belongs to.
+    pub episode: u64,
+    /// The instant it speaks of.
+    pub at: Timestamp,
+}
+
+/// What has to be done about it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Nothing.
+    Nothing,
+    /// Open an alert; [`opened`] then tells the phase.
+    Open,
+    /// The open alert closed.
+    Close(AlertId, AlertState),
+    /// The open alert closed, and another one opens.
+    Renew(AlertId, AlertState),
+}
+
+/// Takes an observation in.
+pub fn observe(phase: &mut Option<Phase>, timing: Timing, seen: Observation) -> Step {
+    match phase {
+        None if !seen.holds => Step::Nothing,
+        None if timing.hold > Span::ZERO => {
+            *phase = Some(Phase::Pending { since: seen.at });
+            Step::Nothing
+        }
+        None => Step::Open,
+        Some(Phase::Pending { .. }) if !seen.holds => {
+            *phase = None;
+            Step::Nothing
+        }
+        Some(Phase::Pending { since }) if seen.at - *since >= timing.hold => Step::Open,
+        Some(Phase::Pending { .. }) => Step::Nothing,
+        Some(Phase::Closed { at, episode, .. }) => {
+            let quiet = seen.at < *at + timing.cooldown;
+            let same = timing.episodic && *episode == seen.episode;
+            if seen.holds && same {
+                return Step::Nothing;
+            }
+            if quiet {
+                return Step::Nothing;
+            }
+            *phase = None;
+            observe(phase, timing, seen)
+        }
+        Some(Phase::Open(open)) => {
+            if seen.holds {
+                open.false_since = None;
+                if !timing.episodic || open.episode == seen.episode {
+                    return Step::Nothing;
+                }
+                let (id, state) = close(phase, seen.at, CloseReason::Resolved);
+                return match observe(phase, timing, seen) {
+                    Step::Open => Step::Renew(id, state),
+                    _ => Step::Close(id, state),
+                };
+            }
+            let since = *open.false_since.get_or_insert(seen.at);
+            if seen.at - since < timing.keep_firing {
+                return Step::Nothing;
+            }
+            let (id, state) = close(phase, seen.at, CloseReason::Resolved);
+            Step::Close(id, state)
+        }
+    }
+}
+
+/// The phase of a newly opened alert. One whose moment has no length is closed at once, and
+/// only its cooldown and episode matter.
+pub fn opened(id: AlertId, timing: Timing, seen: Observation) -> Phase {
+    match timing.expires {
+        Some(Span::ZERO) => {
+            Phase::Closed { id, opened_at: seen.at, at: seen.at, episode: seen.episode }
+        }
+        expires => Phase::Open(Box::new(Open {
+            id,
+            opened_at: seen.at,
+            expires_at: expires.map(|span| seen.at + span),
+            false_since: None,
+            episode: seen.episode,
+            state: AlertState::Firing,
+        })),
+    }
+}
+
+/// Closes the open alert; its id and its new state.
+///
+/// The phase must be [`Phase::Open`]; anything else is left as it is.
+fn close(phase: &mut Option<Phase>, at: Timestamp, reason: CloseReason) -> (AlertId, AlertState) {
+    let state = AlertState::Closed { at, reason };
+    match phase.take() {
+        Some(Phase::Open(open)) => {
+            *phase = Some(Phase::Closed {
+                id: open.id,
+                opened_at: open.opened_at,
+                at,
+                episode: open.episode,
+            });
+            (open.id, state)
+        }
+        other => {
+            debug_assert!(false, "only an open alert closes");
+            *phase = other;
+            (AlertId::new("", "", "", ""), state)
+        }
+    }
+}
+
+/// Closes an open alert because what it warned of is over.
+pub fn resolve(phase: &mut Option<Phase>, at: Timestamp) -> Option<(AlertId, AlertState)> {
+    matches!(phase, Some(Phase::Open(_))).then(|| close(phase, at, CloseReason::Resolved))
+}
+
+/// What the passing of time does to an open alert by itself: it expires, a snooze ends.
+pub fn pass(phase: &mut Option<Phase>, at: Timestamp) -> Option<(AlertId, AlertState)> {
+    let Some(Phase::Open(open)) = phase else { return None };
+    if open.expires_at.is_some_and(|end| end <= at) {
+        return Some(close(phase, at, CloseReason::Expired));
+    }
+    match open.state {
+        AlertState::Snoozed { until, .. } if until <= at => {
+            open.state = AlertState::Firing;
+            Some((open.id, AlertState::Firing))
+        }
+        _ => None,
+    }
+}
+
+/// What a sales person does to it. `None` when the alert is not the rule's current one, or
+/// already stands there.
+pub fn act(
+    phase: &mut Option<Phase>,
+    id: AlertId,
+    action: &Action,
+    (by, at): (&str, Timestamp),
+) -> Option<AlertState> {
+    match phase {
+        Some(Phase::Open(open)) if open.id == id => {
+            let state = match action {
+                Action::Acknowledge => AlertState::Acknowledged { by: by.to_owned(), at },
+                Action::Snooze { until } => {
+                    AlertState::Snoozed { by: by.to_owned(), until: *until }
+                }
+                Action::Reopen => AlertState::Firing,
+                Action::Close { reason } => return Some(close(phase, at, reason.clone()).1),
+            };
+            open.state = state.clone();
+            Some(state)
+        }
+        Some(Phase::Closed { id: closed, opened_at, episode, .. })
+            if *closed == id && *action == Action::Reopen =>
+        {
+            let (opened_at, episode) = (*opened_at, *episode);
+            *phase = Some(Phase::Open(Box::new(Open {
+                id,
+                opened_at,
+                expires_at: None,
+                false_since: None,
+                episode,
+                state: AlertState::Firing,
+            })));
+            Some(AlertState::Firing)
+        }
+        _ => None,
+    }
+}
+
+/// When the passing of time will matter next.
+pub fn deadline(phase: &Phase, timing: Timing) -> Option<Timestamp> {
+    match phase {
+        Phase::Pending { since } => Some(*since + timing.hold),
+        Phase::Closed { .. } => None,
+        Phase::Open(open) => {
+            let wake = match open.state {
+                AlertState::Snoozed { until, .. } => Some(until),
+                _ => None,
+            };
+            let resolve = open.false_since.map(|since| since + timing.keep_firing);
+            [open.expires_at, wake, resolve].into_iter().flatten().min()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::saturating(hour * HOUR)
+    }
+
+    fn hours(hours: i64) -> Span {
+        Span::from_millis(hours * HOUR)
+    }
+
+    /// Feeds `(hour, holds)`; returns `+` for an opening, `-` for a closing, `.` for nothing.
+    fn run(timing: Timing, seen: &[(i64, bool)]) -> String {
+        let mut phase = None;
+        let mut out = String::new();
+        for &(hour, holds) in seen {
+            let episode = u64::try_from(hour / 24).unwrap();
+            let seen = Observation { holds, episode, at: at(hour) };
+            if pass(&mut phase, at(hour)).is_some() {
+                out.push('-');
+            }
+            let step = observe(&mut phase, timing, seen);
+            out.push_str(match step {
+                Step::Nothing => ".",
+                Step::Open => "+",
+                Step::Close(..) => "-",
+                Step::Renew(..) => "-+",
+            });
+            if let Step::Open | Step::Renew(..) = step {
+                let id = AlertId::new("r", "customer", "c", &hour.to_string());
+                phase = Some(opened(id, timing, seen));
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn an_alert_comes_stays_and_goes_as_the_rule_says() {
+        let plain = Timing::default();
+        let hold = Timing { hold: hours(2), ..plain };
+        let keep = Timing { keep_firing: hours(2), ..plain };
+        let cool = Timing { cooldown: hours(3), ..plain };
+        let moment = Timing { expires: Some(Span::ZERO), cooldown: hours(3), ..plain };
+        let short = Timing { expires: Some(hours(2)), cooldown: hours(3), ..plain };
+        let daily = Timing { episodic: true, ..plain };
+        for (what, timing, seen, want) in [
+            ("one at a time", plain, &[(0, true), (1, true), (2, false)][..], "+.-"),
+            ("held long enough", hold, &[(0, true), (1, true), (2, true)], "..+"),
+            ("not held long enough", hold, &[(0, true), (1, false), (2, true)], "..."),
+            ("kept firing", keep, &[(0, true), (1, false), (2, true), (3, false)], "+..."),
+            ("kept, then resolved", keep, &[(0, true), (1, false), (3, false)], "+.-"),
+            ("quiet after closing", cool, &[(0, true), (1, false), (3, true), (4, true)], "+-.+"),
+            ("a moment", moment, &[(0, true), (2, true), (3, true)], "+.+"),
+            ("expires, then cools", short, &[(0, true), (1, true), (3, true), (6, true)], "+.-.+"),
+            ("one a day", daily, &[(0, true), (1, true), (25, true), (26, true)], "+.-+."),
+            ("again next day", daily, &[(0, true), (1, false), (2, true), (25, true)], "+-.+"),
+        ] {
+            assert_eq!(run(timing, seen), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_rep_acts_and_undoes() {
+        let id = AlertId::new("r", "customer", "c", "e");
+        let seen = Observation { holds: true, episode: 0, at: at(0) };
+        let mut phase = Some(opened(id, Timing::default(), seen));
+        let mut act = |action| act(&mut phase, id, &action, ("ann", at(1)));
+        let acknowledged = AlertState::Acknowledged { by: "ann".into(), at: at(1) };
+        assert_eq!(act(Action::Acknowledge), Some(acknowledged));
+        assert_eq!(act(Action::Reopen), Some(AlertState::Firing));
+        let won = AlertState::Closed { at: at(1), reason: CloseReason::Won };
+        assert_eq!(act(Action::Close { reason: CloseReason::Won }), Some(won));
+        assert_eq!(act(Action::Acknowledge), None, "it is closed");
+        assert_eq!(act(Action::Reopen), Some(AlertState::Firing));
+    }
+
+    #[test]
+    fn a_snooze_ends_by_itself() {
+        let id = AlertId::new("r", "customer", "c", "e");
+        let seen = Observation { holds: true, episode: 0, at: at(0) };
+        let mut phase = Some(opened(id, Timing::default(), seen));
+        act(&mut phase, id, &Action::Snooze { until: at(5) }, ("ann", at(1)));
+        let due = phase.as_ref().and_then(|phase| deadline(phase, Timing::default()));
+        assert_eq!(due, Some(at(5)));
+        assert_eq!(pass(&mut phase, at(4)), None);
+        assert_eq!(pass(&mut phase, at(5)), Some((id, AlertState::Firing)));
+    }
+}

@@ -1,0 +1,157 @@
+//! What is kept of one customer, rep or product: its history, and what the rules' windows make
+//! of it.
+//!
+//! ```text
+//! Event ──► history (packed, in order) ──► windows: cursors, running sums ──► program: values
+//!                                                      ▲
+//!                                          clock: the latest event time seen, or the deadline
+//!                                          that passed
+//! ```
+
+pub mod catalog;
+pub mod history;
+pub mod item;
+pub mod program;
+pub mod timer;
+pub mod value;
+mod varint;
+pub mod window;
+
+use crate::event::Event;
+use crate::event::Symbol;
+use crate::event::reference::Customer;
+use crate::money::Currency;
+use crate::state::history::History;
+use crate::state::history::Unchanged;
+use crate::state::window::Aggregate;
+use crate::state::window::Plan;
+use crate::state::window::Upkeep;
+use crate::time::Timestamp;
+
+/// One customer, rep or product.
+#[derive(Debug)]
+pub struct Entity {
+    /// The latest event time seen, or the latest deadline that passed.
+    pub clock: Timestamp,
+    /// What happened.
+    pub history: History,
+    /// Cursors and running values, laid out by the [`Plan`].
+    pub(crate) slots: Box<[i64]>,
+    /// Names ever seen.
+    pub(crate) owned: OwnedSets,
+    /// Reference data of a customer.
+    pub profile: Option<Box<Customer>>,
+    /// A bit for each running value that met an item it could not count.
+    pub(crate) irregular: u32,
+    /// Currency of the first amount seen.
+    pub currency: Option<Currency>,
+    /// Rep of the latest event that named a rep or a territory.
+    pub rep: Option<Symbol>,
+    /// Territory of that event.
+    pub territory: Option<Symbol>,
+    /// When that event happened.
+    served_at: Timestamp,
+}
+
+/// Sets of names, such as the categories ever bought. Most entities have a handful.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct OwnedSets(Option<Box<Vec<(u16, Symbol)>>>);
+
+/// What an event did to an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It is the newest.
+    InTime,
+    /// It was put in its place among older ones.
+    Late,
+    /// It lies before every window: it counts in what was ever seen, and nowhere else.
+    TooLate,
+    /// It is in the history already: nothing changed.
+    Duplicate,
+}
+
+impl Entity {
+    /// One that nothing has happened to yet.
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            clock: Timestamp::MIN,
+            history: History::default(),
+            slots: plan.new_slots(),
+            owned: OwnedSets::default(),
+            profile: None,
+            irregular: 0,
+            currency: None,
+            rep: None,
+            territory: None,
+            served_at: Timestamp::MIN,
+        }
+    }
+
+    /// Takes an event in, and moves the clock to its time if it is the newest.
+    pub fn apply(&mut self, upkeep: Upkeep<'_>, event: &Event) -> Applied {
+        let foreign = match (event.currency, self.currency) {
+            (Some(new), Some(home)) => new != home,
+            (new, None) => {
+                self.currency = new;
+                false
+            }
+            (None, Some(_)) => false,
+        };
+        let late = event.time < self.clock;
+        if self.clock - event.time > upkeep.plan.horizon && self.clock > Timestamp::MIN {
+            self.count_for_ever(upkeep, event, foreign);
+            return Applied::TooLate;
+        }
+        let inserted = match self.history.insert(event, foreign) {
+            Ok(inserted) => inserted,
+            Err(Unchanged::Duplicate) => return Applied::Duplicate,
+            Err(Unchanged::Full) => return Applied::TooLate,
+        };
+        self.enter(upkeep, event, foreign, (inserted.offset, inserted.length));
+        self.count_for_ever(upkeep, event, foreign);
+        self.serve(event);
+        self.advance(upkeep, event.time);
+        if late { Applied::Late } else { Applied::InTime }
+    }
+
+    /// Remembers who served the entity last, by event time and not by arrival.
+    fn serve(&mut self, event: &Event) {
+        let named = event.rep.is_some() || event.territory.is_some();
+        let newer =
+            (event.time, event.rep, event.territory) > (self.served_at, self.rep, self.territory);
+        if named && newer {
+            self.rep = event.rep;
+            self.territory = event.territory;
+            self.served_at = event.time;
+        }
+    }
+
+    /// Whether a name was ever seen.
+    pub(crate) fn owns(&self, set: u16, name: Symbol) -> bool {
+        let names = self.owned.0.as_ref();
+        names.is_some_and(|names| names.binary_search(&(set, name)).is_ok())
+    }
+
+    /// Whether a running value met an item that it could not count.
+    pub(crate) fn is_irregular(&self, aggregate: &Aggregate) -> bool {
+        self.irregular & aggregate.bit() != 0
+    }
+
+    /// Heap and inline bytes that it occupies.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.history.heap_bytes()
+            + size_of_val::<[i64]>(&self.slots)
+            + self.owned.0.as_ref().map_or(0, |names| names.capacity() * 8)
+    }
+}
+
+impl OwnedSets {
+    pub(crate) fn add(&mut self, set: usize, name: Symbol) {
+        let Ok(set) = u16::try_from(set) else { return };
+        let names = self.0.get_or_insert_default();
+        if let Err(place) = names.binary_search(&(set, name)) {
+            names.insert(place, (set, name));
+        }
+    }
+}

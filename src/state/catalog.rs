@@ -1,0 +1,90 @@
+//! What every shard knows of products, reps, relations and agreements.
+//!
+//! Each shard has its own copy, changed only by inputs, so that an event sees exactly the
+//! reference data that came before it.
+
+use std::collections::HashMap;
+
+use rapidhash::fast::RandomState;
+
+use crate::event::Event;
+use crate::event::Symbol;
+use crate::event::reference::Agreement;
+use crate::event::reference::Product;
+use crate::event::reference::Reference;
+use crate::event::reference::Relation;
+use crate::event::reference::Rep;
+
+/// Reference data that any rule may need.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    products: HashMap<Symbol, Product, RandomState>,
+    reps: HashMap<Symbol, Rep, RandomState>,
+    relations: Vec<Relation>,
+    agreements: HashMap<Symbol, Agreement, RandomState>,
+}
+
+impl Catalog {
+    /// Takes a record in; a customer's is kept with the customer, not here.
+    pub fn apply(&mut self, reference: &Reference) {
+        match reference {
+            Reference::Customer(_) => {}
+            Reference::Product(product) => {
+                self.products.insert(product.id, product.clone());
+            }
+            Reference::Rep(rep) => {
+                self.reps.insert(rep.id, rep.clone());
+            }
+            Reference::Relation(relation) => {
+                if !self.relations.contains(relation) {
+                    self.relations.push(relation.clone());
+                }
+            }
+            Reference::Agreement(agreement) => {
+                self.agreements.insert(agreement.id, agreement.clone());
+            }
+        }
+    }
+
+    /// A product.
+    pub fn product(&self, id: Symbol) -> Option<&Product> {
+        self.products.get(&id)
+    }
+
+    /// A rep.
+    pub fn rep(&self, id: Symbol) -> Option<&Rep> {
+        self.reps.get(&id)
+    }
+
+    /// How products and categories belong together.
+    pub fn relations(&self) -> &[Relation] {
+        &self.relations
+    }
+
+    /// A customer's agreements.
+    pub fn agreements(&self, customer: Symbol) -> impl Iterator<Item = &Agreement> {
+        self.agreements.values().filter(move |agreement| agreement.customer == customer)
+    }
+
+    /// Fills in category and brand of lines that name a known product and say neither.
+    pub fn complete(&self, event: &mut Event) {
+        if self.products.is_empty() {
+            return;
+        }
+        for line in &mut event.lines {
+            if line.category.is_some() && line.brand.is_some() {
+                continue;
+            }
+            if let Some(product) = line.product.and_then(|id| self.products.get(&id)) {
+                line.category = line.category.or(product.category);
+                line.brand = line.brand.or(product.brand);
+            }
+        }
+        if let Some(detail) = event.detail.as_deref_mut()
+            && detail.category.is_none()
+        {
+            let product = detail.product.and_then(|id| self.products.get(&id));
+            detail.category = product.and_then(|product| product.category);
+        }
+    }
+}

@@ -1,0 +1,576 @@
+//! Windows: cursors into a history and running sums over what stands between them.
+//!
+//! ```text
+//!             clock - from                   clock - to
+//! history  ──────────┬──────────────────────────┬─────────►
+//!   leaves the sum ◄─┤ tail                head ├◄─ enters the sum
+//! ```
+//!
+//! All rules of a set share one [`Plan`]: equal windows have one pair of cursors, equal sums are
+//! kept once. An event enters and leaves each sum once, so a window costs a constant amount of
+//! work per event, however long it is.
+
+use std::sync::Arc;
+
+use crate::event::Event;
+use crate::event::Kind;
+use crate::event::Symbol;
+use crate::event::Symbols;
+use crate::money::Decimal;
+use crate::state::Entity;
+use crate::state::catalog::Catalog;
+use crate::state::history::Entry;
+use crate::state::item::Body;
+use crate::state::item::Head;
+use crate::state::item::Item;
+use crate::state::program::Field;
+use crate::state::program::Items;
+use crate::state::program::NodeId;
+use crate::state::program::Program;
+use crate::state::program::Scan;
+use crate::state::program::Scope;
+use crate::state::program::evaluate;
+use crate::state::value::Fault;
+use crate::state::value::Value;
+use crate::time::Span;
+use crate::time::Timestamp;
+
+/// The lists of an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum List {
+    /// Orders.
+    Orders,
+    /// Lines of orders.
+    Lines,
+    /// Returns and credit memos.
+    Returns,
+    /// Quotes sent.
+    Quotes,
+    /// Calls; one that was seen to start counts once, by its start.
+    Calls,
+    /// Everything but transactions.
+    Interactions,
+    /// Complaints.
+    Complaints,
+    /// Answers to campaigns.
+    CampaignResponses,
+}
+
+/// What is kept for the rules over one kind of entity.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// Windows of time, each with its cursors.
+    pub spans: Vec<SpanPlan>,
+    /// All running values.
+    pub aggregates: Vec<Aggregate>,
+    /// Running values over everything ever seen, by their place.
+    pub ever: Vec<u16>,
+    /// Sets of names ever seen.
+    pub owned: Vec<Owned>,
+    /// Numbers kept per entity.
+    pub slots: u16,
+    /// How far back the history has to reach.
+    pub horizon: Span,
+    /// What an aggregate is computed by where its running value does not hold.
+    pub fallbacks: Vec<Option<Arc<Scan>>>,
+}
+
+/// One window: from `from` ago (exclusive) to `to` ago (inclusive).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpanPlan {
+    /// Length back to its older end.
+    pub from: Span,
+    /// Length back to its newer end; zero is the entity's clock.
+    pub to: Span,
+    /// Slot of the cursors: tail in the low half, head in the high half.
+    pub cursors: u16,
+    /// Running values over lines, by their place.
+    pub lines: Vec<u16>,
+    /// Running values over events, by their place.
+    pub events: Vec<u16>,
+}
+
+/// One running value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aggregate {
+    /// Over which list.
+    pub list: List,
+    /// Which items count.
+    pub filter: Filter,
+    /// What of each.
+    pub measure: Measure,
+    /// How they are put together.
+    pub kind: AggregateKind,
+    /// What the result is.
+    pub unit: Unit,
+    /// Where it is kept.
+    pub slot: u16,
+    /// Its place in the plan.
+    pub place: u16,
+}
+
+/// Which items of a list count.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Filter {
+    /// All.
+    All,
+    /// Those of this category.
+    Category(Symbol),
+    /// Those for which it holds.
+    Holds(NodeId),
+}
+
+/// What of an item is put together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Measure {
+    /// The item itself.
+    One,
+    /// A plain field.
+    Field(Field),
+    /// An expression.
+    Value(NodeId),
+}
+
+/// How measures are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AggregateKind {
+    /// How many items.
+    Count,
+    /// Sum.
+    Sum,
+    /// Smallest; only over everything ever seen.
+    Min,
+    /// Largest; only over everything ever seen.
+    Max,
+}
+
+/// What the 64 bits of a running value mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// A whole number.
+    Int,
+    /// An exact decimal.
+    Number,
+    /// Money.
+    Money,
+    /// An instant.
+    Time,
+}
+
+/// A set of names, such as the categories ever bought.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Owned {
+    /// Over which list.
+    pub list: List,
+    /// Which items count.
+    pub filter: Filter,
+    /// Which name of each.
+    pub field: Field,
+}
+
+/// What is needed to evaluate an item's expression while windows are kept.
+#[derive(Clone, Copy)]
+pub struct Upkeep<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Where its expressions stand.
+    pub program: &'a Program,
+    /// Texts.
+    pub symbols: &'a Symbols,
+    /// Products, reps.
+    pub catalog: &'a Catalog,
+}
+
+impl List {
+    /// Every list with its name in rules.
+    pub const ALL: [(Self, &'static str); 8] = [
+        (Self::Orders, "orders"),
+        (Self::Lines, "lines"),
+        (Self::Returns, "returns"),
+        (Self::Quotes, "quotes"),
+        (Self::Calls, "calls"),
+        (Self::Interactions, "interactions"),
+        (Self::Complaints, "complaints"),
+        (Self::CampaignResponses, "campaign_responses"),
+    ];
+
+    /// Its name in rules.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
+    /// Whether events of this kind are in it.
+    #[inline]
+    pub fn holds(self, kind: Kind) -> bool {
+        match self {
+            Self::Orders | Self::Lines => kind == Kind::Order,
+            Self::Returns => matches!(kind, Kind::Return | Kind::CreditMemo),
+            Self::Quotes => kind == Kind::Quote,
+            Self::Calls => matches!(kind, Kind::Call | Kind::CallStarted),
+            Self::Interactions => !kind.is_transaction(),
+            Self::Complaints => kind == Kind::Complaint,
+            Self::CampaignResponses => kind == Kind::CampaignResponse,
+        }
+    }
+}
+
+impl Plan {
+    /// The running value at a place.
+    pub fn aggregate(&self, place: u16) -> &Aggregate {
+        &self.aggregates[usize::from(place)]
+    }
+
+    /// What an aggregate is computed by where its running value does not hold.
+    pub fn fallback(&self, place: u16) -> Option<&Arc<Scan>> {
+        self.fallbacks.get(usize::from(place))?.as_ref()
+    }
+
+    /// The numbers of a new entity.
+    pub fn new_slots(&self) -> Box<[i64]> {
+        let mut slots = vec![0; usize::from(self.slots)].into_boxed_slice();
+        for aggregate in &self.aggregates {
+            slots[usize::from(aggregate.slot)] = match aggregate.kind {
+                AggregateKind::Count | AggregateKind::Sum => 0,
+                AggregateKind::Min => i64::MAX,
+                AggregateKind::Max => i64::MIN,
+            };
+        }
+        slots
+    }
+}
+
+impl Aggregate {
+    /// Its value for an entity; null where nothing was ever seen.
+    #[inline]
+    pub fn read(&self, entity: &Entity) -> Value {
+        let raw = entity.slots[usize::from(self.slot)];
+        match self.kind {
+            AggregateKind::Min if raw == i64::MAX => return Value::Null,
+            AggregateKind::Max if raw == i64::MIN => return Value::Null,
+            _ => {}
+        }
+        match self.unit {
+            Unit::Int => Value::Int(raw),
+            Unit::Number => Value::Number(Decimal::from_micros(raw)),
+            Unit::Money => Value::Money(Decimal::from_micros(raw)),
+            Unit::Time => Value::Time(Timestamp::saturating(raw)),
+        }
+    }
+
+    /// What one item adds; none when it does not count.
+    #[inline]
+    fn amount(&self, item: &Item, upkeep: Upkeep<'_>) -> Result<Option<i64>, Fault> {
+        match self.filter {
+            Filter::All => {}
+            Filter::Category(symbol) => {
+                if item.body.category != Some(symbol) {
+                    return Ok(None);
+                }
+            }
+            Filter::Holds(node) => {
+                if !upkeep.evaluate(item, node)?.truth()? {
+                    return Ok(None);
+                }
+            }
+        }
+        let value = match self.measure {
+            Measure::One => return Ok(Some(1)),
+            Measure::Field(Field::Time) => return Ok(Some(item.head.time.millis())),
+            Measure::Field(Field::Quantity) => {
+                return item.body.quantity.map(|q| Some(q.micros())).ok_or(Fault::Missing);
+            }
+            Measure::Field(field) => {
+                let amount = match field {
+                    Field::Net => item.body.net,
+                    Field::Cost => item.body.cost,
+                    Field::Discount => item.body.discount,
+                    _ => return Err(Fault::Type),
+                };
+                if item.head.foreign {
+                    return Err(Fault::Currencies);
+                }
+                return amount.map(|a| Some(a.micros())).ok_or(Fault::Missing);
+            }
+            Measure::Value(node) => upkeep.evaluate(item, node)?,
+        };
+        match (self.unit, value) {
+            (_, Value::Null) => Err(Fault::Missing),
+            (Unit::Int, Value::Int(int)) => Ok(Some(int)),
+            (Unit::Number, Value::Number(number)) => Ok(Some(number.micros())),
+            (Unit::Money, Value::Money(_)) if item.head.foreign => Err(Fault::Currencies),
+            (Unit::Money, Value::Money(amount)) => Ok(Some(amount.micros())),
+            (Unit::Time, Value::Time(at)) => Ok(Some(at.millis())),
+            _ => Err(Fault::Type),
+        }
+    }
+}
+
+impl Upkeep<'_> {
+    fn evaluate(self, item: &Item, node: NodeId) -> Result<Value, Fault> {
+        let mut scope = Scope {
+            program: self.program,
+            plan: self.plan,
+            entity: None,
+            id: None,
+            event: None,
+            now: item.head.time,
+            catalog: self.catalog,
+            symbols: self.symbols,
+            lets: &mut [],
+            let_nodes: &[],
+            fuel: 0,
+            items: Items::of(*item),
+        };
+        evaluate(&mut scope, node)
+    }
+}
+
+/// Whether an item enters or leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Move {
+    In,
+    Out,
+}
+
+impl Entity {
+    /// Puts an event into the running values over everything ever seen.
+    pub(crate) fn count_for_ever(&mut self, upkeep: Upkeep<'_>, event: &Event, foreign: bool) {
+        let plan = upkeep.plan;
+        if !plan.ever.is_empty() {
+            for &place in &plan.ever {
+                let aggregate = plan.aggregate(place);
+                if !aggregate.list.holds(event.kind) {
+                    continue;
+                }
+                if aggregate.list == List::Lines {
+                    let head = Head::of(event, foreign);
+                    for line in &event.lines {
+                        let item = Item { head, body: Body::of(line) };
+                        self.count(aggregate, &item, upkeep, Move::In);
+                    }
+                } else if aggregate.measure == Measure::Field(Field::Time)
+                    && aggregate.filter == Filter::All
+                {
+                    self.put(aggregate, event.time.millis(), Move::In);
+                } else if aggregate.measure == Measure::One && aggregate.filter == Filter::All {
+                    self.put(aggregate, 1, Move::In);
+                } else {
+                    let item = crate::state::item::whole(event, foreign);
+                    self.count(aggregate, &item, upkeep, Move::In);
+                }
+            }
+        }
+        for (set, owned) in plan.owned.iter().enumerate() {
+            if owned.list.holds(event.kind) {
+                self.own(set, *owned, event, upkeep);
+            }
+        }
+    }
+
+    fn own(&mut self, set: usize, owned: Owned, event: &Event, upkeep: Upkeep<'_>) {
+        let head = Head::of(event, false);
+        for line in &event.lines {
+            let item = Item { head, body: Body::of(line) };
+            let counts = match owned.filter {
+                Filter::All => true,
+                Filter::Category(symbol) => item.body.category == Some(symbol),
+                Filter::Holds(node) => {
+                    upkeep.evaluate(&item, node).and_then(Value::truth) == Ok(true)
+                }
+            };
+            let name = crate::state::program::field_of(&item, owned.field, upkeep.symbols);
+            if let (true, Value::Text(symbol)) = (counts, name) {
+                self.owned.add(set, symbol);
+            }
+        }
+    }
+
+    /// Makes room in every cursor for a record that was inserted at `offset`, and counts it in
+    /// the windows that hold its time. The cursors still stand where the clock was before it.
+    pub(crate) fn enter(
+        &mut self,
+        upkeep: Upkeep<'_>,
+        event: &Event,
+        foreign: bool,
+        (offset, length): (u32, u32),
+    ) {
+        let at_end = offset + length == self.history.end();
+        for span in &upkeep.plan.spans {
+            let slot = usize::from(span.cursors);
+            let (mut tail, mut head) = unpack(self.slots[slot]);
+            let behind_tail = event.time <= self.clock - span.from;
+            let behind_head = event.time <= self.clock - span.to;
+            if behind_tail {
+                tail += length;
+            }
+            if behind_head && span.to > Span::ZERO {
+                head += length;
+            }
+            debug_assert!(at_end || tail <= offset || behind_tail, "order is by time");
+            self.slots[slot] = pack(tail, head);
+            if behind_tail || (span.to > Span::ZERO && !behind_head) {
+                continue;
+            }
+            self.enter_span(span, upkeep, event, foreign);
+        }
+    }
+
+    fn enter_span(&mut self, span: &SpanPlan, upkeep: Upkeep<'_>, event: &Event, foreign: bool) {
+        if !span.lines.is_empty() && List::Lines.holds(event.kind) {
+            let head = Head::of(event, foreign);
+            for line in &event.lines {
+                let item = Item { head, body: Body::of(line) };
+                for &place in &span.lines {
+                    self.count(upkeep.plan.aggregate(place), &item, upkeep, Move::In);
+                }
+            }
+        }
+        for &place in &span.events {
+            let aggregate = upkeep.plan.aggregate(place);
+            if !aggregate.list.holds(event.kind) {
+                continue;
+            }
+            if aggregate.measure == Measure::One && aggregate.filter == Filter::All {
+                self.put(aggregate, 1, Move::In);
+            } else {
+                let item = crate::state::item::whole(event, foreign);
+                self.count(aggregate, &item, upkeep, Move::In);
+            }
+        }
+    }
+
+    /// Moves the entity's clock, and with it every window; the clock never goes back.
+    pub fn advance(&mut self, upkeep: Upkeep<'_>, to: Timestamp) {
+        if to <= self.clock {
+            return;
+        }
+        self.clock = to;
+        // Taken out, so that the records can be read while the sums are written.
+        let history = std::mem::take(&mut self.history);
+        for span in &upkeep.plan.spans {
+            let slot = usize::from(span.cursors);
+            let (mut tail, mut head) = unpack(self.slots[slot]);
+            if span.to > Span::ZERO {
+                let newest = to - span.to;
+                while let Some(entry) = history.at(head).filter(|entry| entry.time() <= newest) {
+                    self.shift(span, upkeep, &entry, Move::In);
+                    head = entry.next;
+                }
+            }
+            let oldest = to - span.from;
+            while let Some(entry) = history.at(tail).filter(|entry| entry.time() <= oldest) {
+                self.shift(span, upkeep, &entry, Move::Out);
+                tail = entry.next;
+            }
+            self.slots[slot] = pack(tail, head);
+        }
+        self.history = history;
+        self.forget(upkeep.plan);
+    }
+
+    /// Counts a record of the history in or out of a window.
+    fn shift(&mut self, span: &SpanPlan, upkeep: Upkeep<'_>, entry: &Entry<'_>, way: Move) {
+        if !span.lines.is_empty() && List::Lines.holds(entry.kind()) {
+            // An aggregate that looks at names in the head needs the record opened.
+            let plain = span.lines.iter().all(|place| upkeep.plan.aggregate(*place).is_plain());
+            let head = if plain { entry.bare_head() } else { entry.open().head };
+            for body in entry.lines() {
+                let item = Item { head, body };
+                for &place in &span.lines {
+                    self.count(upkeep.plan.aggregate(place), &item, upkeep, way);
+                }
+            }
+        }
+        for &place in &span.events {
+            let aggregate = upkeep.plan.aggregate(place);
+            if !aggregate.list.holds(entry.kind()) {
+                continue;
+            }
+            if aggregate.measure == Measure::One && aggregate.filter == Filter::All {
+                self.put(aggregate, 1, way);
+            } else {
+                self.count(aggregate, &entry.whole(), upkeep, way);
+            }
+        }
+    }
+
+    #[inline]
+    fn count(&mut self, aggregate: &Aggregate, item: &Item, upkeep: Upkeep<'_>, way: Move) {
+        match aggregate.amount(item, upkeep) {
+            Ok(None) => {}
+            Ok(Some(amount)) => self.put(aggregate, amount, way),
+            Err(_) => self.irregular |= aggregate.bit(),
+        }
+    }
+
+    #[inline]
+    fn put(&mut self, aggregate: &Aggregate, amount: i64, way: Move) {
+        let slot = &mut self.slots[usize::from(aggregate.slot)];
+        match aggregate.kind {
+            AggregateKind::Min => *slot = (*slot).min(amount),
+            AggregateKind::Max => *slot = (*slot).max(amount),
+            AggregateKind::Count | AggregateKind::Sum => {
+                let sum = match way {
+                    Move::In => slot.checked_add(amount),
+                    Move::Out => slot.checked_sub(amount),
+                };
+                match sum {
+                    Some(sum) => *slot = sum,
+                    None => self.irregular |= aggregate.bit(),
+                }
+            }
+        }
+    }
+
+    /// Offsets of a window's first record and of the record behind its last.
+    pub fn bounds(&self, plan: &Plan, span: u16) -> (u32, u32) {
+        let span = &plan.spans[usize::from(span)];
+        let (tail, head) = unpack(self.slots[usize::from(span.cursors)]);
+        (tail, if span.to > Span::ZERO { head } else { self.history.end() })
+    }
+
+    /// Drops records that no window reaches any more, once they are a quarter of all.
+    fn forget(&mut self, plan: &Plan) {
+        let limit = self.clock - plan.horizon;
+        let spans = plan.spans.iter();
+        let oldest = spans
+            .map(|span| unpack(self.slots[usize::from(span.cursors)]).0)
+            .min()
+            .unwrap_or_else(|| self.history.end());
+        if oldest < 64 || oldest < self.history.end() / 4 {
+            return;
+        }
+        let within = |entry: &Entry<'_>| entry.time() <= limit && entry.offset < oldest;
+        let cut = self.history.from(0).take_while(within).last().map_or(0, |entry| entry.next);
+        if cut == 0 || cut < self.history.end() / 4 {
+            return;
+        }
+        self.history.trim(cut);
+        for span in &plan.spans {
+            let slot = usize::from(span.cursors);
+            let (tail, head) = unpack(self.slots[slot]);
+            self.slots[slot] = pack(tail - cut, head.saturating_sub(cut));
+        }
+    }
+}
+
+impl Aggregate {
+    /// Whether the head's names do not matter to it.
+    fn is_plain(&self) -> bool {
+        !matches!(self.filter, Filter::Holds(_)) && !matches!(self.measure, Measure::Value(_))
+    }
+
+    pub(crate) fn bit(&self) -> u32 {
+        1 << (self.place % 32)
+    }
+}
+
+fn pack(tail: u32, head: u32) -> i64 {
+    i64::from_ne_bytes((u64::from(tail) | (u64::from(head) << 32)).to_ne_bytes())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+fn unpack(slot: i64) -> (u32, u32) {
+    let bits = u64::from_ne_bytes(slot.to_ne_bytes());
+    (bits as u32, (bits >> 32) as u32)
+}
