@@ -19,3 +19,4 @@ pub mod money;
 pub mod event;
 pub mod state;
 pub mod alert;
+pub mod rule;

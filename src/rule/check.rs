@@ -1,0 +1,726 @@
+//! Does an expression make sense, and what is it compiled to? Names, types and units are checked
+//! while the tree is turned into a program; every mistake is reported with its place.
+//!
+//! ```text
+//! lines.last('30d').filter(l, l.net > 0).sum(l, l.net)
+//! └────────────── a list: source, window, stages ────┘└─► a value: a running sum of the plan,
+//!                                                          or a scan where it cannot be one
+//! ```
+
+mod call;
+mod list;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::event::EntityKind;
+use crate::event::Symbols;
+use crate::money::Decimal;
+use crate::rule::diagnostic::Diagnostic;
+use crate::rule::diagnostic::suggest;
+use crate::rule::expression::BinaryOp;
+use crate::rule::expression::Expr;
+use crate::rule::expression::Node as Tree;
+use crate::rule::expression::UnaryOp;
+use crate::rule::plan::PlanFull;
+use crate::rule::plan::Planner;
+use crate::rule::plan::Window;
+use crate::rule::types::CUSTOMER_FIELDS;
+use crate::rule::types::FIELDS;
+use crate::rule::types::ItemType;
+use crate::rule::types::Type;
+use crate::state::program::Field;
+use crate::state::program::Items;
+use crate::state::program::Node;
+use crate::state::program::NodeId;
+use crate::state::program::ProfileField;
+use crate::state::program::Program;
+use crate::state::program::Stage;
+use crate::state::value::Arithmetic;
+use crate::state::value::Comparison;
+use crate::state::value::Value;
+use crate::state::window::List;
+
+/// What a checked expression is.
+#[derive(Debug, Clone)]
+pub enum Checked {
+    /// One value.
+    Value(Typed),
+    /// A list that is not built.
+    List(ListExpr),
+    /// An item variable, or the first or last item of a list.
+    Item(ItemRef),
+    /// `customer`, `event` …
+    Record(Record),
+    /// `{'a': 'b'}` of constants.
+    Table(Arc<[(Value, Value)]>, Type),
+}
+
+/// A value with its type.
+#[derive(Debug, Clone, Copy)]
+pub struct Typed {
+    /// Where its expression stands.
+    pub node: NodeId,
+    /// Its type.
+    pub ty: Type,
+    /// What it depends on: [`ENTITY`], and a bit for each item variable from the outermost.
+    pub depends: u8,
+}
+
+/// It depends on the entity, the event or the clock, and so is not a property of an item.
+pub const ENTITY: u8 = 0x80;
+
+/// A list on its way.
+#[derive(Debug, Clone)]
+pub struct ListExpr {
+    source: ListSource,
+    stages: Vec<Stage>,
+    /// What the stages depend on beside their own item.
+    depends: u8,
+    /// Whether a stage has put a value in the item's place.
+    mapped: bool,
+    item: ItemType,
+}
+
+#[derive(Debug, Clone)]
+enum ListSource {
+    History(List, Window),
+    EventLines,
+    Values(Arc<[Value]>),
+}
+
+/// An item whose fields can be asked for.
+#[derive(Debug, Clone)]
+pub enum ItemRef {
+    /// A variable, counted from the outermost.
+    Variable(usize, ItemType),
+    /// The first item of a list, or the last.
+    Chosen(Box<ListExpr>, bool),
+}
+
+/// Things with fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Record {
+    /// The event that set the rule off.
+    Event,
+    /// Whose history it is.
+    Entity,
+    /// `customer.consent`
+    Consent,
+    /// `customer.attributes`
+    Attributes,
+}
+
+/// A `let` name that was checked.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// The name.
+    pub name: String,
+    /// What it stands for.
+    pub checked: Checked,
+}
+
+/// Checks the expressions of one rule.
+pub struct Checker<'a> {
+    /// File of the rule, for messages.
+    pub file: usize,
+    /// Whose history it is.
+    pub entity: EntityKind,
+    /// Whether there is an event: a silence and a schedule have none.
+    pub has_event: bool,
+    /// Names defined so far.
+    pub lets: Vec<Named>,
+    /// Type of the rule's `value`, once it is known.
+    pub value: Option<Typed>,
+    /// All programs.
+    pub program: &'a mut Program,
+    /// All windows of this kind of entity.
+    pub planner: &'a mut Planner,
+    /// Texts.
+    pub symbols: &'a Symbols,
+    /// What was found.
+    pub diagnostics: &'a mut Vec<Diagnostic>,
+    variables: Vec<(String, ItemType)>,
+}
+
+impl<'a> Checker<'a> {
+    /// One for a rule of `file`.
+    pub fn new(
+        (file, entity, has_event): (usize, EntityKind, bool),
+        (program, planner): (&'a mut Program, &'a mut Planner),
+        symbols: &'a Symbols,
+        diagnostics: &'a mut Vec<Diagnostic>,
+    ) -> Self {
+        let (lets, variables) = (Vec::new(), Vec::new());
+        Self {
+            file,
+            entity,
+            has_event,
+            lets,
+            value: None,
+            program,
+            planner,
+            symbols,
+            diagnostics,
+            variables,
+        }
+    }
+
+    /// A value of one of these types.
+    pub fn expect(&mut self, expr: &Expr, wanted: &[Type], what: &str) -> Typed {
+        let typed = self.value(expr);
+        let fits = wanted.contains(&typed.ty)
+            || matches!(typed.ty, Type::Unknown | Type::Dynamic)
+            || (typed.ty == Type::Int && wanted.contains(&Type::Double));
+        if !fits {
+            let names: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+            let message = format!("{what} has to be a {}, not a {}", names.join(" or "), typed.ty);
+            self.error("E204", &expr.span, message, &format!("this is a {}", typed.ty), None);
+        }
+        typed
+    }
+
+    /// A plain value; a list or a record in its place is a mistake.
+    pub fn value(&mut self, expr: &Expr) -> Typed {
+        match self.check(expr) {
+            Checked::Value(typed) => typed,
+            Checked::Item(ItemRef::Variable(level, ItemType::Value(ty))) => {
+                let node = self.program.add(Node::Variable(self.outwards(level)));
+                Typed { node, ty, depends: 1 << level }
+            }
+            Checked::Item(ItemRef::Chosen(list, last))
+                if matches!(list.item, ItemType::Value(_)) =>
+            {
+                self.chosen_value(&list, last)
+            }
+            Checked::List(_) => {
+                let help = "ask it something: `.sum(x, …)`, `.size()`, `.exists(x, …)` …";
+                self.error(
+                    "E204",
+                    &expr.span,
+                    "a list is not a value",
+                    "this is a list",
+                    Some(help),
+                );
+                self.unknown()
+            }
+            Checked::Item(_) | Checked::Record(_) | Checked::Table(..) => {
+                let help = "ask for one of its fields: `.net`, `.time`, `.category` …";
+                self.error("E204", &expr.span, "this is not a single value", "", Some(help));
+                self.unknown()
+            }
+        }
+    }
+
+    /// Whatever it is.
+    pub fn check(&mut self, expr: &Expr) -> Checked {
+        match &expr.node {
+            Tree::Null => self.constant(Value::Null, Type::Null),
+            Tree::Bool(truth) => self.constant(Value::Bool(*truth), Type::Bool),
+            Tree::Int(int) => self.constant(Value::Int(*int), Type::Int),
+            Tree::Uint(uint) => match i64::try_from(*uint) {
+                Ok(int) => self.constant(Value::Int(int), Type::Int),
+                Err(_) => {
+                    self.error("E204", &expr.span, "the number is too large", "", None);
+                    Checked::Value(self.unknown())
+                }
+            },
+            Tree::Double(double) => self.constant(Value::Double(*double), Type::Double),
+            Tree::Text(text) => {
+                let symbol = self.symbols.intern(text);
+                self.constant(Value::Text(symbol), Type::Text)
+            }
+            Tree::Ident(name) => self.name(expr, name),
+            Tree::Select(target, field) => self.select(expr, target, field),
+            Tree::Index(target, key) => self.index(target, key),
+            Tree::Call { name, target, args } => self.call(expr, name, target.as_deref(), args),
+            Tree::Unary(op, a) => self.unary(expr, *op, a),
+            Tree::Binary(op, a, b) => self.binary(expr, *op, a, b),
+            Tree::Conditional(a, b, c) => self.conditional(expr, a, b, c),
+            Tree::List(elements) => self.constant_list(elements),
+            Tree::Map(pairs) => self.constant_table(pairs),
+            Tree::Has(target, field) => {
+                let selected = self.select(expr, target, field);
+                let typed = self.settled(selected, &expr.span);
+                self.typed(Node::Has(typed.node), Type::Bool, typed.depends)
+            }
+        }
+    }
+
+    /// What stands for a mistake that was reported.
+    fn unknown(&mut self) -> Typed {
+        let node = self.program.add(Node::Constant(Value::Null));
+        Typed { node, ty: Type::Unknown, depends: 0 }
+    }
+
+    fn typed(&mut self, node: Node, ty: Type, depends: u8) -> Checked {
+        let node = self.program.add(node);
+        Checked::Value(Typed { node, ty, depends })
+    }
+
+    fn constant(&mut self, value: Value, ty: Type) -> Checked {
+        self.typed(Node::Constant(value), ty, 0)
+    }
+
+    fn settled(&mut self, checked: Checked, span: &Range<usize>) -> Typed {
+        match checked {
+            Checked::Value(typed) => typed,
+            _ => {
+                self.error("E204", span, "this is not a single value", "", None);
+                self.unknown()
+            }
+        }
+    }
+
+    /// The value of a constant expression.
+    fn constant_of(&self, typed: Typed) -> Option<Value> {
+        match self.program.node(typed.node) {
+            Node::Constant(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    fn outwards(&self, level: usize) -> u8 {
+        u8::try_from(self.variables.len() - 1 - level).unwrap_or(u8::MAX)
+    }
+
+    fn name(&mut self, expr: &Expr, name: &str) -> Checked {
+        if let Some(level) = self.variables.iter().rposition(|(known, _)| known == name) {
+            return Checked::Item(ItemRef::Variable(level, self.variables[level].1));
+        }
+        if let Some(place) = self.lets.iter().position(|named| named.name == name) {
+            return self.named(place);
+        }
+        if let Some((list, _)) = List::ALL.iter().find(|(_, known)| *known == name) {
+            return Checked::List(ListExpr {
+                source: ListSource::History(*list, Window::Ever),
+                stages: Vec::new(),
+                depends: 0,
+                mapped: false,
+                item: if *list == List::Lines { ItemType::Line } else { ItemType::Event },
+            });
+        }
+        match name {
+            "now" => self.typed(Node::Now, Type::Time, ENTITY),
+            "event" if self.has_event => Checked::Record(Record::Event),
+            "event" => {
+                let help = "a rule that looks at a silence or a schedule sees lists and `now`";
+                self.error("E211", &expr.span, "there is no `event` here", "", Some(help));
+                Checked::Value(self.unknown())
+            }
+            "value" if self.value.is_some() => {
+                Checked::Value(self.value.unwrap_or_else(|| self.unknown()))
+            }
+            _ if name == self.entity.name() => Checked::Record(Record::Entity),
+            _ => {
+                self.unknown_name(expr, name);
+                Checked::Value(self.unknown())
+            }
+        }
+    }
+
+    /// A constant or a list stands for itself wherever its name is used; anything else is
+    /// computed once per event.
+    fn named(&mut self, place: usize) -> Checked {
+        let checked = self.lets[place].checked.clone();
+        match checked {
+            Checked::Value(typed)
+                if typed.ty != Type::Unknown && self.constant_of(typed).is_none() =>
+            {
+                let place = u16::try_from(place).unwrap_or(u16::MAX);
+                self.typed(Node::Let(place), typed.ty, ENTITY)
+            }
+            other => other,
+        }
+    }
+
+    fn unknown_name(&mut self, expr: &Expr, name: &str) {
+        let mut names: Vec<&str> = List::ALL.iter().map(|(_, known)| *known).collect();
+        names.extend(["now", self.entity.name()]);
+        if self.has_event {
+            names.push("event");
+        }
+        names.extend(self.lets.iter().map(|named| named.name.as_str()));
+        names.extend(self.variables.iter().map(|(known, _)| known.as_str()));
+        let near = suggest(name, names).map(str::to_owned);
+        let message = format!("there is no `{name}` here");
+        let label = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+        let help = if name == "customer" || name == "rep" || name == "product" {
+            Some(format!("this rule looks at a {}: set `entity: {name}`", self.entity.name()))
+        } else {
+            None
+        };
+        self.error("E201", &expr.span, message, &label, help.as_deref());
+    }
+
+    fn select(&mut self, expr: &Expr, target: &Expr, field: &str) -> Checked {
+        match self.check(target) {
+            Checked::Record(record) => self.record_field(expr, record, field),
+            Checked::Item(item) => self.item_field(expr, &item, field),
+            Checked::Value(typed) if typed.ty == Type::Unknown => Checked::Value(typed),
+            Checked::Value(typed) => {
+                let message = format!("a {} has no field `{field}`", typed.ty);
+                self.error("E203", &expr.mark, message, "", None);
+                Checked::Value(self.unknown())
+            }
+            Checked::List(_) | Checked::Table(..) => {
+                let message = format!("a list has no field `{field}`");
+                let help = format!("name its items: `.sum(x, x.{field})`, `.last().{field}` …");
+                self.error("E203", &expr.mark, message, "", Some(&help));
+                Checked::Value(self.unknown())
+            }
+        }
+    }
+
+    fn record_field(&mut self, expr: &Expr, record: Record, field: &str) -> Checked {
+        match record {
+            Record::Event if field == "lines" => Checked::List(ListExpr {
+                source: ListSource::EventLines,
+                stages: Vec::new(),
+                depends: 0,
+                mapped: false,
+                item: ItemType::Line,
+            }),
+            Record::Event => match FIELDS.iter().find(|(name, ..)| *name == field) {
+                Some((_, field, ty, ..)) => self.typed(Node::Event(*field), *ty, ENTITY),
+                None => {
+                    let mut names: Vec<&str> = FIELDS.iter().map(|(name, ..)| *name).collect();
+                    names.push("lines");
+                    self.no_field(expr, "the event", field, names)
+                }
+            },
+            Record::Entity if self.entity != EntityKind::Customer && field != "id" => {
+                self.no_field(expr, self.entity.name(), field, vec!["id"])
+            }
+            Record::Entity if field == "consent" => Checked::Record(Record::Consent),
+            Record::Entity if field == "attributes" => Checked::Record(Record::Attributes),
+            Record::Entity => match CUSTOMER_FIELDS.iter().find(|(name, ..)| *name == field) {
+                Some((_, field, ty, _)) => self.typed(Node::Profile(*field), *ty, ENTITY),
+                None => {
+                    let mut names: Vec<&str> =
+                        CUSTOMER_FIELDS.iter().map(|(name, ..)| *name).collect();
+                    names.extend(["consent", "attributes"]);
+                    self.no_field(expr, "a customer", field, names)
+                }
+            },
+            Record::Consent if field == "marketing" => {
+                let node = Node::Profile(ProfileField::ConsentMarketing);
+                self.typed(node, Type::Bool, ENTITY)
+            }
+            Record::Consent => self.no_field(expr, "`consent`", field, vec!["marketing"]),
+            Record::Attributes => {
+                self.typed(Node::Attribute(Arc::from(field)), Type::Dynamic, ENTITY)
+            }
+        }
+    }
+
+    fn item_field(&mut self, expr: &Expr, item: &ItemRef, field: &str) -> Checked {
+        let item_type = match item {
+            ItemRef::Variable(_, ty) => *ty,
+            ItemRef::Chosen(list, _) => list.item,
+        };
+        let on_line = item_type == ItemType::Line;
+        let found =
+            FIELDS.iter().find(|(name, _, _, line, _)| *name == field && (*line || !on_line));
+        let (false, Some((_, field, ty, ..))) = (matches!(item_type, ItemType::Value(_)), found)
+        else {
+            let (what, names): (&str, Vec<&str>) = match item_type {
+                ItemType::Value(_) => ("a plain value", Vec::new()),
+                ItemType::Line => {
+                    let lines = FIELDS.iter().filter(|(_, _, _, line, _)| *line);
+                    ("a line", lines.map(|(name, ..)| *name).collect())
+                }
+                ItemType::Event => ("an event", FIELDS.iter().map(|(name, ..)| *name).collect()),
+            };
+            return self.no_field(expr, what, field, names);
+        };
+        match item {
+            ItemRef::Variable(level, _) => {
+                let outwards = self.outwards(*level);
+                self.typed(Node::Field(outwards, *field), *ty, 1 << level)
+            }
+            ItemRef::Chosen(list, last) => self.chosen_field(expr, list, *last, (*field, *ty)),
+        }
+    }
+
+    fn no_field(&mut self, expr: &Expr, what: &str, field: &str, names: Vec<&str>) -> Checked {
+        let near = suggest(field, names.iter().copied()).map(str::to_owned);
+        let label = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+        let help = (!names.is_empty()).then(|| format!("it has {}", names.join(", ")));
+        let message = format!("{what} has no field `{field}`");
+        self.error("E203", &expr.mark, message, &label, help.as_deref());
+        Checked::Value(self.unknown())
+    }
+
+    fn index(&mut self, target: &Expr, key: &Expr) -> Checked {
+        match self.check(target) {
+            Checked::Table(pairs, ty) => {
+                let key = self.value(key);
+                self.typed(Node::Lookup(key.node, pairs), ty, key.depends)
+            }
+            Checked::Record(Record::Attributes) => match &key.node {
+                Tree::Text(name) => {
+                    let node = Node::Attribute(Arc::from(name.as_str()));
+                    self.typed(node, Type::Dynamic, ENTITY)
+                }
+                _ => {
+                    self.error("E209", &key.span, "the name has to be written out", "", None);
+                    Checked::Value(self.unknown())
+                }
+            },
+            _ => {
+                let help = "use `.first()` or `.last()` of a list, or a table `{'a': 'b'}[key]`";
+                self.error("E204", &target.span, "`[…]` works on tables only", "", Some(help));
+                Checked::Value(self.unknown())
+            }
+        }
+    }
+
+    fn unary(&mut self, expr: &Expr, op: UnaryOp, a: &Expr) -> Checked {
+        match op {
+            UnaryOp::Not => {
+                let a = self.expect(a, &[Type::Bool], "what `!` turns round");
+                self.typed(Node::Not(a.node), Type::Bool, a.depends)
+            }
+            UnaryOp::Negate => {
+                let a = self.value(a);
+                let fits = a.ty.is_number() || matches!(a.ty, Type::Money | Type::Span);
+                if !fits {
+                    let message = format!("a {} has no negative", a.ty);
+                    self.error("E205", &expr.span, message, "", None);
+                }
+                match self.constant_of(a) {
+                    Some(Value::Int(int)) => self.constant(Value::Int(-int), Type::Int),
+                    Some(Value::Double(double)) => {
+                        self.constant(Value::Double(-double), Type::Double)
+                    }
+                    _ => self.typed(Node::Negate(a.node), a.ty, a.depends),
+                }
+            }
+        }
+    }
+
+    fn binary(&mut self, expr: &Expr, op: BinaryOp, a: &Expr, b: &Expr) -> Checked {
+        let comparison = match op {
+            BinaryOp::And | BinaryOp::Or => {
+                let a = self.expect(a, &[Type::Bool], "each side of `&&` and `||`");
+                let b = self.expect(b, &[Type::Bool], "each side of `&&` and `||`");
+                let depends = a.depends | b.depends;
+                let node = if op == BinaryOp::And {
+                    Node::And(a.node, b.node)
+                } else {
+                    Node::Or(a.node, b.node)
+                };
+                return self.typed(node, Type::Bool, depends);
+            }
+            BinaryOp::In => return self.membership(a, b),
+            BinaryOp::Add => return self.arithmetic(expr, Arithmetic::Add, a, b),
+            BinaryOp::Subtract => return self.arithmetic(expr, Arithmetic::Subtract, a, b),
+            BinaryOp::Multiply => return self.arithmetic(expr, Arithmetic::Multiply, a, b),
+            BinaryOp::Divide => return self.arithmetic(expr, Arithmetic::Divide, a, b),
+            BinaryOp::Modulo => return self.arithmetic(expr, Arithmetic::Modulo, a, b),
+            BinaryOp::Equal => Comparison::Equal,
+            BinaryOp::NotEqual => Comparison::NotEqual,
+            BinaryOp::Less => Comparison::Less,
+            BinaryOp::LessEqual => Comparison::LessOrEqual,
+            BinaryOp::Greater => Comparison::Greater,
+            BinaryOp::GreaterEqual => Comparison::GreaterOrEqual,
+        };
+        let (a, b) = (self.value(a), self.value(b));
+        let equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+        let with_null = a.ty == Type::Null || b.ty == Type::Null;
+        if !(a.ty.compares_with(b.ty) || (equality && with_null)) {
+            let message = format!("a {} cannot be compared with a {}", a.ty, b.ty);
+            let help = match (a.ty, b.ty) {
+                (Type::Span, Type::Text) | (Type::Text, Type::Span) => {
+                    Some("write a length of time as `duration('30d')`")
+                }
+                (Type::Time, Type::Text) | (Type::Text, Type::Time) => {
+                    Some("write an instant as `timestamp('2025-01-01T00:00:00Z')`")
+                }
+                (Type::Text, Type::Int) | (Type::Int, Type::Text) => {
+                    Some("ids and categories are strings: put quotes around the number")
+                }
+                _ => None,
+            };
+            self.error("E205", &expr.span, message, "", help);
+        }
+        let node = Node::Compare(comparison, a.node, b.node);
+        self.typed(node, Type::Bool, a.depends | b.depends)
+    }
+
+    fn arithmetic(&mut self, expr: &Expr, op: Arithmetic, a: &Expr, b: &Expr) -> Checked {
+        let (a, b) = (self.value(a), self.value(b));
+        let Some(ty) = a.ty.arithmetic(op, b.ty) else {
+            let help = match (a.ty, b.ty) {
+                (Type::Money, Type::Int | Type::Double) => {
+                    Some("turn the number into money with `amount(…)`")
+                }
+                (Type::Time | Type::Span, Type::Text | Type::Int | Type::Double) => {
+                    Some("write a length of time as `duration('30d')`")
+                }
+                _ => None,
+            };
+            let message = format!("this cannot be done with a {} and a {}", a.ty, b.ty);
+            self.error("E205", &expr.span, message, "", help);
+            return Checked::Value(self.unknown());
+        };
+        if let (Some(x), Some(y)) = (self.constant_of(a), self.constant_of(b)) {
+            match crate::state::value::arithmetic(op, x, y) {
+                Ok(value) => return self.constant(value, ty),
+                Err(fault) => self.error("E206", &expr.span, fault.to_string(), "", None),
+            }
+        }
+        self.typed(Node::Arithmetic(op, a.node, b.node), ty, a.depends | b.depends)
+    }
+
+    fn conditional(&mut self, expr: &Expr, a: &Expr, b: &Expr, c: &Expr) -> Checked {
+        let a = self.expect(a, &[Type::Bool], "the condition before `?`");
+        let (b, c) = (self.value(b), self.value(c));
+        let ty = match (b.ty, c.ty) {
+            (x, y) if x == y => x,
+            (Type::Unknown, _) | (_, Type::Unknown) => Type::Unknown,
+            (Type::Null, x) | (x, Type::Null) => x,
+            (x, y) if x.is_number() && y.is_number() => Type::Double,
+            (x, y) => {
+                let message = format!("one branch is a {x}, the other a {y}");
+                self.error("E204", &expr.span, message, "", Some("make both the same"));
+                Type::Unknown
+            }
+        };
+        let node = Node::Conditional(a.node, b.node, c.node);
+        self.typed(node, ty, a.depends | b.depends | c.depends)
+    }
+
+    fn membership(&mut self, a: &Expr, b: &Expr) -> Checked {
+        let needle = self.value(a);
+        match self.check(b) {
+            Checked::List(ListExpr {
+                source: ListSource::Values(values), stages, item, ..
+            }) if stages.is_empty() => {
+                if let ItemType::Value(ty) = item
+                    && !needle.ty.compares_with(ty)
+                {
+                    let message = format!("a {} is never in a list of {ty}", needle.ty);
+                    self.error("E205", &a.span, message, "", None);
+                }
+                self.typed(Node::In(needle.node, values), Type::Bool, needle.depends)
+            }
+            Checked::Table(pairs, _) => {
+                let keys: Arc<[Value]> = pairs.iter().map(|(key, _)| *key).collect();
+                self.typed(Node::In(needle.node, keys), Type::Bool, needle.depends)
+            }
+            _ => {
+                let help = "write `x in ['a', 'b']`, or `.exists(y, y.category == x)` on a list";
+                self.error("E204", &b.span, "`in` needs a list of constants", "", Some(help));
+                Checked::Value(self.unknown())
+            }
+        }
+    }
+
+    fn constant_list(&mut self, elements: &[Expr]) -> Checked {
+        let mut values = Vec::with_capacity(elements.len());
+        let mut ty = Type::Unknown;
+        for element in elements {
+            let (value, found) = self.written_out(element);
+            if ty != Type::Unknown && found != Type::Unknown && !ty.compares_with(found) {
+                let message = format!("a list of {ty} cannot hold a {found}");
+                self.error("E204", &element.span, message, "", None);
+            }
+            ty = if ty == Type::Unknown { found } else { ty };
+            values.push(value);
+        }
+        Checked::List(ListExpr {
+            source: ListSource::Values(values.into()),
+            stages: Vec::new(),
+            depends: 0,
+            mapped: false,
+            item: ItemType::Value(ty),
+        })
+    }
+
+    fn constant_table(&mut self, pairs: &[(Expr, Expr)]) -> Checked {
+        let mut table = Vec::with_capacity(pairs.len());
+        let mut ty = Type::Unknown;
+        for (key, value) in pairs {
+            let (key, _) = self.written_out(key);
+            let (value, found) = self.written_out(value);
+            ty = if ty == Type::Unknown { found } else { ty };
+            table.push((key, value));
+        }
+        Checked::Table(table.into(), ty)
+    }
+
+    fn written_out(&mut self, expr: &Expr) -> (Value, Type) {
+        let typed = self.value(expr);
+        match self.constant_of(typed) {
+            Some(value) => (value, typed.ty),
+            None => {
+                self.error("E209", &expr.span, "this has to be written out", "", None);
+                (Value::Null, Type::Unknown)
+            }
+        }
+    }
+
+    fn error(
+        &mut self,
+        code: &'static str,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        label: &str,
+        help: Option<&str>,
+    ) {
+        let mut found = Diagnostic::error(code, self.file, span.clone(), message).with_label(label);
+        if let Some(help) = help {
+            found = found.with_help(help);
+        }
+        self.diagnostics.push(found);
+    }
+
+    fn kept(&mut self, expr: &Expr, kept: Result<NodeId, PlanFull>) -> NodeId {
+        kept.unwrap_or_else(|full| {
+            self.error("E301", &expr.span, full.to_string(), "", None);
+            self.unknown().node
+        })
+    }
+
+    /// Binds an item variable, checks with it, and takes it away again.
+    fn with_variable<T>(
+        &mut self,
+        name: &Expr,
+        item: ItemType,
+        check: impl FnOnce(&mut Self, usize) -> T,
+    ) -> Option<T> {
+        let Tree::Ident(text) = &name.node else {
+            let help = "write a name and then what to do with it: `.sum(x, x.net)`";
+            self.error("E207", &name.span, "this has to be a plain name", "", Some(help));
+            return None;
+        };
+        if self.variables.len() >= Items::DEPTH_MAX {
+            self.error("E210", &name.span, "lists are nested too deeply", "", None);
+            return None;
+        }
+        self.variables.push((text.clone(), item));
+        let result = check(self, self.variables.len() - 1);
+        self.variables.pop();
+        Some(result)
+    }
+}
+
+/// Zero of a type, as the sum of nothing.
+fn zero(ty: Type) -> Value {
+    match ty {
+        Type::Money => Value::Money(Decimal::ZERO),
+        Type::Double | Type::Dynamic => Value::Double(0.0),
+        Type::Span => Value::Span(crate::time::Span::ZERO),
+        _ => Value::Int(0),
+    }
+}
+
+/// The plain field that an expression reads from the innermost item, if it is just that.
+fn plain_field(program: &Program, node: NodeId) -> Option<Field> {
+    match program.node(node) {
+        Node::Field(0, field) => Some(*field),
+        _ => None,
+    }
+}

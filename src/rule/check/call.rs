@@ -1,0 +1,208 @@
+//! Calls of functions, and of methods on values.
+
+use crate::rule::check::Checked;
+use crate::rule::check::Checker;
+use crate::rule::check::ENTITY;
+use crate::rule::check::ListExpr;
+use crate::rule::check::Typed;
+use crate::rule::diagnostic::suggest;
+use crate::rule::expression::Expr;
+use crate::rule::expression::Node as Tree;
+use crate::rule::types::FUNCTIONS;
+use crate::rule::types::ItemType;
+use crate::rule::types::Type;
+use crate::state::program::Field;
+use crate::state::program::Function;
+use crate::state::program::Function2;
+use crate::state::program::Node;
+use crate::state::value::Arithmetic;
+use crate::state::value::Value;
+use crate::time::Span;
+use crate::time::Timestamp;
+
+impl Checker<'_> {
+    pub(super) fn call(
+        &mut self,
+        expr: &Expr,
+        name: &str,
+        target: Option<&Expr>,
+        args: &[Expr],
+    ) -> Checked {
+        match target {
+            None => self.function(expr, name, args),
+            Some(target) => match self.check(target) {
+                Checked::List(list) => self.list_call(expr, list, name, args),
+                Checked::Value(typed) if typed.ty == Type::Unknown => Checked::Value(typed),
+                Checked::Value(typed) => self.method(expr, typed, name, args),
+                _ => {
+                    let typed = self.value(target);
+                    self.method(expr, typed, name, args)
+                }
+            },
+        }
+    }
+
+    /// `text.startsWith('x')` and the like.
+    fn method(&mut self, expr: &Expr, on: Typed, name: &str, args: &[Expr]) -> Checked {
+        let function = match name {
+            "startsWith" => Function2::StartsWith,
+            "endsWith" => Function2::EndsWith,
+            "contains" => Function2::Contains,
+            "orElse" | "or_else" => {
+                let [other] = args else { return self.arguments(expr, name, 1, args) };
+                let other = self.value(other);
+                let ty = if on.ty == Type::Null { other.ty } else { on.ty };
+                if !(other.ty == ty || other.ty.compares_with(ty)) {
+                    let message = format!("the other value is a {}, not a {ty}", other.ty);
+                    self.error("E205", &expr.span, message, "", None);
+                }
+                let node = Node::Function2(Function2::OrElse, on.node, other.node);
+                return self.typed(node, ty, on.depends | other.depends);
+            }
+            _ => {
+                let names = ["startsWith", "endsWith", "contains", "orElse"];
+                let near = suggest(name, names);
+                let label = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+                let message = format!("a {} has no `{name}`", on.ty);
+                self.error("E202", &expr.mark, message, &label, None);
+                return Checked::Value(self.unknown());
+            }
+        };
+        let [part] = args else { return self.arguments(expr, name, 1, args) };
+        let part = self.expect(part, &[Type::Text], "what is looked for");
+        if !matches!(on.ty, Type::Text | Type::Dynamic) {
+            let message = format!("`{name}` works on strings, not on a {}", on.ty);
+            self.error("E205", &expr.mark, message, "", None);
+        }
+        let node = Node::Function2(function, on.node, part.node);
+        self.typed(node, Type::Bool, on.depends | part.depends)
+    }
+
+    fn arguments(&mut self, expr: &Expr, name: &str, wanted: usize, args: &[Expr]) -> Checked {
+        let usage = FUNCTIONS.iter().find(|(known, _)| *known == name);
+        let message = format!("`{name}` takes {wanted} arguments, not {}", args.len());
+        self.error("E207", &expr.mark, message, "", usage.map(|(_, usage)| *usage));
+        Checked::Value(self.unknown())
+    }
+
+    fn function(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        let plain = |function, from: &'static [Type], to| Some((function, from, to));
+        let simple = match name {
+            "date" => plain(Function::Date, &[Type::Time], Some(Type::Time)),
+            "hour" => plain(Function::Hour, &[Type::Time], Some(Type::Int)),
+            "day_of_week" => plain(Function::DayOfWeek, &[Type::Time], Some(Type::Int)),
+            "millis" => plain(Function::Millis, &[Type::Time, Type::Span], Some(Type::Int)),
+            "days" => plain(Function::Days, &[Type::Span], Some(Type::Double)),
+            "double" => {
+                plain(Function::Double, &[Type::Int, Type::Double, Type::Money], Some(Type::Double))
+            }
+            "int" => plain(Function::Int, &[Type::Int, Type::Double, Type::Money], Some(Type::Int)),
+            "amount" => plain(Function::Amount, &[Type::Int, Type::Double], Some(Type::Money)),
+            "abs" => {
+                plain(Function::Abs, &[Type::Int, Type::Double, Type::Money, Type::Span], None)
+            }
+            _ => None,
+        };
+        if let Some((function, from, to)) = simple {
+            let [arg] = args else { return self.arguments(expr, name, 1, args) };
+            let arg = self.expect(arg, from, "the argument");
+            let node = Node::Function(function, arg.node);
+            return self.typed(node, to.unwrap_or(arg.ty), arg.depends);
+        }
+        match name {
+            "size" | "margin_rate" | "mean_gap" => {
+                let [arg] = args else { return self.arguments(expr, name, 1, args) };
+                let Checked::List(list) = self.check(arg) else {
+                    let message = format!("`{name}` needs a list");
+                    let help = "such as `orders.last('30d')`";
+                    self.error("E204", &arg.span, message, "", Some(help));
+                    return Checked::Value(self.unknown());
+                };
+                match name {
+                    "size" => Checked::Value(self.size_of(expr, &list)),
+                    "margin_rate" => self.margin_rate(expr, &list),
+                    _ => self.mean_gap(expr, &list),
+                }
+            }
+            "duration" | "timestamp" => {
+                let [arg] = args else { return self.arguments(expr, name, 1, args) };
+                self.literal(arg, name == "duration")
+            }
+            "greatest" | "least" => {
+                let [a, b] = args else { return self.arguments(expr, name, 2, args) };
+                let (a, b) = (self.value(a), self.value(b));
+                if !a.ty.compares_with(b.ty) {
+                    let message = format!("a {} cannot be compared with a {}", a.ty, b.ty);
+                    self.error("E205", &expr.span, message, "", None);
+                }
+                let function = if name == "least" { Function2::Least } else { Function2::Greatest };
+                let ty = if a.ty == Type::Int { b.ty } else { a.ty };
+                self.typed(Node::Function2(function, a.node, b.node), ty, a.depends | b.depends)
+            }
+            _ => {
+                let near = suggest(name, FUNCTIONS.iter().map(|(known, _)| *known));
+                let label = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+                let message = format!("there is no function `{name}`");
+                self.error("E202", &expr.mark, message, &label, None);
+                Checked::Value(self.unknown())
+            }
+        }
+    }
+
+    fn literal(&mut self, arg: &Expr, duration: bool) -> Checked {
+        let Tree::Text(text) = &arg.node else {
+            let help = if duration {
+                "write `duration('30d')`"
+            } else {
+                "write `timestamp('2025-01-01')`"
+            };
+            self.error("E209", &arg.span, "this has to be written out", "", Some(help));
+            return Checked::Value(self.unknown());
+        };
+        let parsed = if duration {
+            Span::parse(text).map(|span| (Value::Span(span), Type::Span))
+        } else {
+            Timestamp::parse(text).map(|at| (Value::Time(at), Type::Time))
+        };
+        match parsed {
+            Ok((value, ty)) => self.constant(value, ty),
+            Err(error) => {
+                self.error("E208", &arg.span, error.to_string(), "", None);
+                Checked::Value(self.unknown())
+            }
+        }
+    }
+
+    /// Share of the net amount that is left after cost: `(Σ net − Σ cost) / Σ net`.
+    fn margin_rate(&mut self, expr: &Expr, list: &ListExpr) -> Checked {
+        if matches!(list.item, ItemType::Value(_)) {
+            self.error("E204", &expr.mark, "`margin_rate` needs lines or orders", "", None);
+            return Checked::Value(self.unknown());
+        }
+        let net = self.sum_of(expr, list, Field::Net, Type::Money);
+        let cost = self.sum_of(expr, list, Field::Cost, Type::Money);
+        let profit = Node::Arithmetic(Arithmetic::Subtract, net.node, cost.node);
+        let profit = self.program.add(profit);
+        let rate = Node::Arithmetic(Arithmetic::Divide, profit, net.node);
+        self.typed(rate, Type::Double, ENTITY)
+    }
+
+    /// Mean time between neighbours: `(last − first) / (n − 1)`.
+    fn mean_gap(&mut self, expr: &Expr, list: &ListExpr) -> Checked {
+        if list.item != ItemType::Event {
+            let help = "such as `mean_gap(orders)`";
+            self.error("E204", &expr.mark, "`mean_gap` needs a list of events", "", Some(help));
+            return Checked::Value(self.unknown());
+        }
+        let time = (Field::Time, Type::Time);
+        let last = self.chosen_field(expr, list, true, time);
+        let last = self.settled(last, &expr.span);
+        let first = self.chosen_field(expr, list, false, time);
+        let first = self.settled(first, &expr.span);
+        let size = self.size_of(expr, list);
+        let one = self.program.add(Node::Constant(Value::Int(1)));
+        let whole = self.program.add(Node::Arithmetic(Arithmetic::Subtract, last.node, first.node));
+        let gaps = self.program.add(Node::Arithmetic(Arithmetic::Subtract, size.node, one));
+        self.typed(Node::Arithmetic(Arithmetic::Divide, whole, gaps), Type::Span, ENTITY)
+    }
+}

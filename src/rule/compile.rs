@@ -1,0 +1,306 @@
+//! From checked files to a rule set: each rule's expressions are compiled into one program, and
+//! its windows into one plan per kind of entity.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::alert::Severity;
+use crate::alert::life_cycle::Timing;
+use crate::event::Kind;
+use crate::event::Symbols;
+use crate::rule::check::Checked;
+use crate::rule::check::Checker;
+use crate::rule::check::Named;
+use crate::rule::diagnostic;
+use crate::rule::diagnostic::Diagnostic;
+use crate::rule::diagnostic::suggest;
+use crate::rule::document::Located;
+use crate::rule::expression::Expr;
+use crate::rule::expression::Node as Tree;
+use crate::rule::file;
+use crate::rule::file::RuleFile;
+use crate::rule::file::RuleSource;
+use crate::rule::plan::Planner;
+use crate::rule::set::Evidence;
+use crate::rule::set::KindSet;
+use crate::rule::set::Part;
+use crate::rule::set::Rule;
+use crate::rule::set::RuleSet;
+use crate::rule::set::Trigger;
+use crate::rule::template::Template;
+use crate::rule::template::TemplatePart;
+use crate::rule::text::Format;
+use crate::rule::text::Text;
+use crate::rule::text::TextPart;
+use crate::rule::types::Type;
+use crate::state::program::Node;
+use crate::state::program::Program;
+use crate::state::value::Value;
+use crate::state::window::List;
+use crate::time::Span;
+
+/// A window longer than this is refused.
+pub const WINDOW_MAX: Span = Span::from_millis(1_100 * Span::DAY.millis());
+
+/// History is kept at least so far back: evidence and the customer's page live on it.
+pub const HISTORY_MIN: Span = Span::from_millis(30 * Span::DAY.millis());
+
+/// Compiles all rules of the files. The set holds those without a mistake; whether to run it when
+/// there were mistakes is the caller's choice.
+pub fn compile(files: &[RuleFile], symbols: &Symbols) -> (RuleSet, Vec<Diagnostic>) {
+    let mut program = Program::default();
+    let mut planners = [Planner::default(), Planner::default(), Planner::default()];
+    let mut problems = Vec::new();
+    let mut rules = Vec::new();
+    for source in file::rules(files) {
+        let mut found = Vec::new();
+        let planner = &mut planners[source.entity as usize];
+        let rule = one(source, &mut program, planner, symbols, &mut found);
+        if planner.plan.horizon > WINDOW_MAX {
+            let message = format!("a window reaches back further than {WINDOW_MAX}");
+            found.push(Diagnostic::error("E302", source.file, source.alert.span.clone(), message));
+            planner.plan.horizon = WINDOW_MAX;
+        }
+        if let Some(rule) = rule.filter(|_| !found.iter().any(Diagnostic::is_error)) {
+            rules.push(rule);
+        }
+        problems.append(&mut found);
+    }
+    diagnostic::sort(&mut problems);
+    problems.dedup();
+    let plans = planners.map(|mut planner| {
+        planner.reach(HISTORY_MIN);
+        planner.plan
+    });
+    (RuleSet::new(rules, program, plans), problems)
+}
+
+fn one(
+    source: &RuleSource,
+    program: &mut Program,
+    planner: &mut Planner,
+    symbols: &Symbols,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Rule> {
+    let has_event = matches!(source.on.value, file::Trigger::Events(_));
+    let place = (source.file, source.entity, has_event);
+    let mut checker = Checker::new(place, (program, planner), symbols, problems);
+    let mut parts = Vec::new();
+    for (name, formula) in &source.parts {
+        shadowed(&mut checker, source, name);
+        let checked = checker.check(&formula.expr);
+        parts.push(part(&mut checker, (&name.value, &formula.text), &checked));
+        checker.lets.push(Named { name: name.value.clone(), checked });
+    }
+    let when = match &source.when {
+        Some(formula) => checker.expect(&formula.expr, &[Type::Bool], "`when`").node,
+        None => checker.program.add(Node::Constant(Value::Bool(true))),
+    };
+    let trigger = trigger(&mut checker, source)?;
+    let value = source.value.as_ref().map(|formula| {
+        let wanted = [Type::Money, Type::Double, Type::Int];
+        let typed = checker.expect(&formula.expr, &wanted, "`value`");
+        let place = u16::try_from(parts.len()).unwrap_or(u16::MAX);
+        let (node, ty) = (typed.node, typed.ty);
+        let (name, text) = ("value".to_owned(), formula.text.clone());
+        parts.push(Part { name, text, node, ty, shown: true });
+        let read = checker.program.add(Node::Let(place));
+        checker.value = Some(crate::rule::check::Typed { node: read, ..typed });
+        place
+    });
+    let episode = source.episode.as_ref().map(|formula| checker.value(&formula.expr).node);
+    let at =
+        source.at.as_ref().map(|formula| checker.expect(&formula.expr, &[Type::Time], "`at`").node);
+    let summary = text(&mut checker, &source.summary);
+    let description = source.description.as_ref().map(|template| text(&mut checker, template));
+    let evidence = evidence(&mut checker, source);
+    let (severity, labels) = labels(source, checker.diagnostics);
+    let span = |located: &Option<Located<Span>>| located.as_ref().map(|located| located.value);
+    Some(Rule {
+        name: Arc::from(source.alert.value.as_str()),
+        family: source.family.value,
+        severity,
+        entity: source.entity,
+        mode: source.mode,
+        trigger,
+        part_nodes: parts.iter().map(|part| part.node).collect(),
+        parts,
+        when,
+        when_text: source.when.as_ref().map_or_else(String::new, |formula| formula.text.clone()),
+        timing: Timing {
+            hold: span(&source.holds_for).unwrap_or_default(),
+            keep_firing: span(&source.keep_firing_for).unwrap_or_default(),
+            cooldown: span(&source.cooldown).unwrap_or_default(),
+            expires: span(&source.expires_after),
+            episodic: source.episode.is_some(),
+        },
+        value,
+        episode,
+        at,
+        labels,
+        summary,
+        description: description.unwrap_or_default(),
+        evidence,
+    })
+}
+
+/// A part that is a list or a table has no value of its own; it is not shown.
+fn part(checker: &mut Checker<'_>, (name, text): (&str, &str), checked: &Checked) -> Part {
+    let null = checker.program.add(Node::Constant(Value::Null));
+    let (node, ty, shown) = match checked {
+        Checked::Value(typed) => {
+            let constant = matches!(checker.program.node(typed.node), Node::Constant(_));
+            (typed.node, typed.ty, !constant)
+        }
+        _ => (null, Type::Unknown, false),
+    };
+    Part { name: name.to_owned(), text: text.to_owned(), node, ty, shown }
+}
+
+/// A name that hides a list or a record would make the rule unreadable.
+fn shadowed(checker: &mut Checker<'_>, source: &RuleSource, name: &Located<String>) {
+    let taken = List::ALL.iter().any(|(_, known)| *known == name.value)
+        || ["now", "event", "customer", "rep", "product", "value", "alerts"]
+            .contains(&name.value.as_str());
+    if taken {
+        let message = format!("`{}` means something already", name.value);
+        let found = Diagnostic::error("E303", source.file, name.span.clone(), message)
+            .with_help("choose another name");
+        checker.diagnostics.push(found);
+    }
+}
+
+fn trigger(checker: &mut Checker<'_>, source: &RuleSource) -> Option<Trigger> {
+    match &source.on.value {
+        file::Trigger::Events(names) => {
+            let kinds = names.iter().map(|name| kinds(checker, name));
+            Some(Trigger::Events(kinds.fold(KindSet::default(), KindSet::with)))
+        }
+        file::Trigger::Silence { event, after } => {
+            let kinds = kinds(checker, event);
+            let what = "how long the silence may last (`after`)";
+            let after = checker.expect(&after.expr, &[Type::Span], what).node;
+            let slot = slot(checker, source)?;
+            Some(Trigger::Silence { kinds, after, slot })
+        }
+        file::Trigger::Every { every, at } => {
+            let at = at.as_ref().map_or(Span::ZERO, |at| at.value);
+            let slot = slot(checker, source)?;
+            Some(Trigger::Every { every: every.value, at, slot })
+        }
+    }
+}
+
+fn slot(checker: &mut Checker<'_>, source: &RuleSource) -> Option<u16> {
+    match checker.planner.slot() {
+        Ok(slot) => Some(slot),
+        Err(full) => {
+            let span = source.on.span.clone();
+            checker.diagnostics.push(Diagnostic::error(
+                "E301",
+                source.file,
+                span,
+                full.to_string(),
+            ));
+            None
+        }
+    }
+}
+
+fn kinds(checker: &mut Checker<'_>, name: &Located<String>) -> KindSet {
+    let kinds = KindSet::named(&name.value);
+    if kinds.is_empty() {
+        let near = suggest(&name.value, Kind::ALL.iter().map(|(_, known)| *known));
+        let message = format!("there are no `{}` events", name.value);
+        let found = Diagnostic::error("E213", checker.file, name.span.clone(), message)
+            .with_suggestion(near);
+        checker.diagnostics.push(found);
+    }
+    kinds
+}
+
+fn labels(
+    source: &RuleSource,
+    problems: &mut Vec<Diagnostic>,
+) -> (Severity, BTreeMap<String, String>) {
+    let mut severity = Severity::Warning;
+    let mut labels = BTreeMap::new();
+    for (name, value) in &source.labels {
+        if name.value != "severity" {
+            labels.insert(name.value.clone(), value.value.clone());
+            continue;
+        }
+        match Severity::from_name(&value.value) {
+            Some(known) => severity = known,
+            None => {
+                let near = suggest(&value.value, ["info", "warning", "critical"]);
+                let message = format!("`{}` is not a severity", value.value);
+                let found = Diagnostic::error("E304", source.file, value.span.clone(), message)
+                    .with_suggestion(near)
+                    .with_label("info, warning or critical");
+                problems.push(found);
+            }
+        }
+    }
+    (severity, labels)
+}
+
+fn text(checker: &mut Checker<'_>, template: &Template) -> Text {
+    let parts = template.parts.iter().map(|part| match part {
+        TemplatePart::Text(plain) => TextPart::Plain(plain.clone()),
+        TemplatePart::Expr(expr) => {
+            let (inner, format) = formatted(checker, expr);
+            let typed = checker.value(inner);
+            TextPart::Value { node: typed.node, ty: typed.ty, format }
+        }
+    });
+    Text { parts: parts.collect() }
+}
+
+/// `percent(x)`, `money(x)`, `round(x, 1)`, `date(t)` at the top of a template's expression.
+fn formatted<'e>(checker: &mut Checker<'_>, expr: &'e Expr) -> (&'e Expr, Format) {
+    let Tree::Call { name, target: None, args } = &expr.node else { return (expr, Format::Auto) };
+    let format = match (name.as_str(), args.len()) {
+        ("percent", 1) => Format::Percent,
+        ("money", 1) => Format::Money,
+        ("date", 1) => Format::Date,
+        ("round", 2) => match args[1].node {
+            Tree::Int(places) => Format::Round(u8::try_from(places.clamp(0, 9)).unwrap_or(0)),
+            _ => Format::Round(0),
+        },
+        _ => return (expr, Format::Auto),
+    };
+    let typed = checker.value(&args[0]);
+    let fits = match format {
+        Format::Percent | Format::Round(_) => typed.ty.is_number(),
+        Format::Money => typed.ty.is_number() || typed.ty == Type::Money,
+        _ => matches!(typed.ty, Type::Time | Type::Unknown),
+    };
+    if !fits {
+        let message = format!("`{name}` cannot write a {}", typed.ty);
+        let span = args[0].span.clone();
+        checker.diagnostics.push(Diagnostic::error("E205", checker.file, span, message));
+    }
+    (&args[0], format)
+}
+
+fn evidence(checker: &mut Checker<'_>, source: &RuleSource) -> Evidence {
+    let Some(formula) = &source.evidence else {
+        return match &source.on.value {
+            file::Trigger::Events(_) => Evidence::Event,
+            _ => Evidence::Newest(List::Orders, 12),
+        };
+    };
+    let checked = checker.check(&formula.expr);
+    match checker.evidence(&checked) {
+        Some(evidence) => evidence,
+        None => {
+            let span = formula.expr.span.clone();
+            let message = "evidence has to be a list of events";
+            let found = Diagnostic::error("E305", source.file, span, message)
+                .with_help("such as `lines.last('30d')` or `orders.last(10)`");
+            checker.diagnostics.push(found);
+            Evidence::Event
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Types of the rule language, and the tables of names that the checker, the completion and the
+//! reference page read.
+
+use std::fmt;
+
+use crate::state::program::Field;
+use crate::state::program::ProfileField;
+use crate::state::value::Arithmetic;
+
+/// The type of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// `null` alone.
+    Null,
+    /// Yes or no.
+    Bool,
+    /// A whole number.
+    Int,
+    /// A number, a rate.
+    Double,
+    /// Money in the entity's currency.
+    Money,
+    /// An instant.
+    Time,
+    /// A length of time.
+    Span,
+    /// A text.
+    Text,
+    /// Known only when the rule runs: an attribute of the customer.
+    Dynamic,
+    /// What stands for a mistake that was already reported: it fits everywhere.
+    Unknown,
+}
+
+/// What an item of a list is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ItemType {
+    /// An order, a call, a complaint …
+    Event,
+    /// A line of an order.
+    Line,
+    /// A plain value.
+    Value(Type),
+}
+
+impl Type {
+    /// Whether it can be computed with as a number.
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Int | Self::Double | Self::Dynamic | Self::Unknown)
+    }
+
+    /// Whether values of the two types can be ordered against each other.
+    pub fn compares_with(self, other: Self) -> bool {
+        use Type::Dynamic;
+        use Type::Money;
+        use Type::Unknown;
+        match (self, other) {
+            (Unknown | Dynamic, _) | (_, Unknown | Dynamic) => true,
+            (Self::Null, _) | (_, Self::Null) => false,
+            (Money, b) => b == Money || b.is_number(),
+            (a, Money) => a.is_number(),
+            (a, b) => a == b || (a.is_number() && b.is_number()),
+        }
+    }
+
+    /// The type of `self op other`; none when there is no such operation.
+    pub fn arithmetic(self, op: Arithmetic, other: Self) -> Option<Self> {
+        use Arithmetic::Add;
+        use Arithmetic::Divide;
+        use Arithmetic::Modulo;
+        use Arithmetic::Multiply;
+        use Arithmetic::Subtract;
+        use Type::Double;
+        use Type::Dynamic;
+        use Type::Int;
+        use Type::Money;
+        use Type::Span;
+        use Type::Time;
+        use Type::Unknown;
+        Some(match (self, op, other) {
+            (Unknown, _, _) | (_, _, Unknown) => Unknown,
+            (Dynamic, _, Dynamic | Int | Double) | (Int | Double, _, Dynamic) => Double,
+            (Int, _, Int) => Int,
+            (Int | Double, Add | Subtract | Multiply | Divide, Int | Double) => Double,
+            (Money, Add | Subtract, Money) => Money,
+            (Money, Divide, Money) => Double,
+            (Money, Multiply | Divide, Int | Double | Dynamic) => Money,
+            (Int | Double | Dynamic, Multiply, Money) => Money,
+            (Time, Subtract, Time) => Span,
+            (Time, Add | Subtract, Span) | (Span, Add, Time) => Time,
+            (Span, Add | Subtract | Modulo, Span) => Span,
+            (Span, Divide, Span) => Double,
+            (Span, Multiply | Divide, Int | Double | Dynamic) => Span,
+            (Int | Double | Dynamic, Multiply, Span) => Span,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "null",
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Double => "double",
+            Self::Money => "money",
+            Self::Time => "timestamp",
+            Self::Span => "duration",
+            Self::Text => "string",
+            Self::Dynamic => "dyn",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// Fields of events and of the lines of orders: name, field, type, whether a line has it, what it
+/// means.
+pub const FIELDS: [(&str, Field, Type, bool, &str); 23] = [
+    ("time", Field::Time, Type::Time, true, "when it happened"),
+    ("kind", Field::Kind, Type::Text, true, "`order`, `call.started` …"),
+    ("channel", Field::Channel, Type::Text, true, "store, web, phone …"),
+    ("rep", Field::Rep, Type::Text, true, "id of the sales person"),
+    ("customer", Field::Customer, Type::Text, true, "id of the customer"),
+    ("product", Field::Product, Type::Text, true, "id of the product"),
+    ("category", Field::Category, Type::Text, true, "category of the product"),
+    ("brand", Field::Brand, Type::Text, true, "brand of the product"),
+    ("promotion", Field::Promotion, Type::Text, true, "promotion it was sold under"),
+    ("quantity", Field::Quantity, Type::Double, true, "units sold"),
+    ("net", Field::Net, Type::Money, true, "amount after discount"),
+    ("cost", Field::Cost, Type::Money, true, "cost of the goods"),
+    ("gross_profit", Field::GrossProfit, Type::Money, true, "net less cost"),
+    ("discount", Field::Discount, Type::Money, true, "amount taken off"),
+    ("non_product", Field::NonProduct, Type::Bool, true, "postage, fees and the like"),
+    ("topic", Field::Topic, Type::Text, false, "what it was about"),
+    ("outcome", Field::Outcome, Type::Text, false, "how it ended"),
+    ("direction", Field::Direction, Type::Text, false, "inbound or outbound"),
+    ("campaign", Field::Campaign, Type::Text, false, "campaign it belongs to"),
+    ("duration", Field::Duration, Type::Double, false, "length in seconds"),
+    ("sentiment", Field::Sentiment, Type::Double, false, "mood, from -1 to 1"),
+    ("amount", Field::Amount, Type::Money, false, "money spoken of"),
+    ("count", Field::Count, Type::Double, false, "how often, where the source counts"),
+];
+
+/// Fields of `customer`: name, field, type, what it means.
+pub const CUSTOMER_FIELDS: [(&str, ProfileField, Type, &str); 7] = [
+    ("id", ProfileField::Id, Type::Text, "its id in the source"),
+    ("name", ProfileField::Name, Type::Text, "what people call it, else its id"),
+    ("kind", ProfileField::Kind, Type::Text, "business, consumer …"),
+    ("segment", ProfileField::Segment, Type::Text, "line of business; peers share it"),
+    ("tier", ProfileField::Tier, Type::Text, "importance: A, B …"),
+    ("territory", ProfileField::Territory, Type::Text, "sales territory"),
+    ("owner", ProfileField::Owner, Type::Text, "id of its rep"),
+];
+
+/// List operations with what they take and give, for messages and the reference.
+pub const LIST_METHODS: [(&str, &str); 17] = [
+    (
+        "last",
+        "`.last('30d')` the items of the last 30 days; `.last(20)` the newest 20; `.last()` the newest",
+    ),
+    ("first", "`.first()` the oldest item"),
+    ("between", "`.between('210d', '30d')` the items from 210 to 30 days ago"),
+    ("filter", "`.filter(x, condition)` the items for which it holds"),
+    ("map", "`.map(x, value)` a value in each item's place"),
+    ("exists", "`.exists(x, condition)` whether it holds for one at least"),
+    ("all", "`.all(x, condition)` whether it holds for all"),
+    ("exists_one", "`.exists_one(x, condition)` whether it holds for exactly one"),
+    ("size", "`.size()` how many"),
+    ("count", "`.count(x, condition)` for how many it holds"),
+    ("sum", "`.sum(x, value)` the sum"),
+    ("avg", "`.avg(x, value)` the mean; null of nothing"),
+    ("min", "`.min(x, value)` the smallest; null of nothing"),
+    ("max", "`.max(x, value)` the largest; null of nothing"),
+    ("stddev", "`.stddev(x, value)` the sample standard deviation; null of fewer than two"),
+    ("distinct", "`.distinct(x, value)` how many different values, up to 256"),
+    ("contains", "`.contains(value)` whether it is in a list of values"),
+];
+
+/// Functions with what they take and give.
+pub const FUNCTIONS: [(&str, &str); 17] = [
+    ("size", "`size(list)` how many items"),
+    ("has", "`has(x.field)` whether the source says"),
+    ("margin_rate", "`margin_rate(lines)` share of the net amount that is left after cost"),
+    ("mean_gap", "`mean_gap(orders)` mean time between events: (last − first) / (n − 1)"),
+    ("duration", "`duration('30d')` a length of time"),
+    ("timestamp", "`timestamp('2025-01-01T00:00:00Z')` an instant"),
+    ("date", "`date(time)` midnight, UTC, of its day"),
+    ("hour", "`hour(time)` hour of the day, UTC"),
+    ("day_of_week", "`day_of_week(time)` 0 is Sunday"),
+    ("millis", "`millis(time)` milliseconds since 1970, or of a duration"),
+    ("days", "`days(duration)` as a number of days"),
+    ("double", "`double(x)` as a double"),
+    ("int", "`int(x)` as an int, towards zero"),
+    ("abs", "`abs(x)` without its sign"),
+    ("amount", "`amount(x)` a number as money of the customer's currency"),
+    ("greatest", "`greatest(a, b)` the larger"),
+    ("least", "`least(a, b)` the smaller"),
+];
+
+/// Functions that only a template knows: how a value is written.
+pub const FORMATS: [(&str, &str); 4] = [
+    ("percent", "`percent(0.123)` 12.3 %"),
+    ("money", "`money(value)` $1,234.50"),
+    ("round", "`round(x, 1)` so many decimals"),
+    ("date", "`date(time)` 2025-03-01"),
+];
