@@ -8,8 +8,10 @@
 //! Everything is checked once, here at the boundary: behind it a time lies within the supported
 //! years, an amount is exact, and a name is a [`Symbol`]. A field that the source lacks is absent.
 
-pub mod reference;
 pub mod symbol;
+pub mod reference;
+pub mod mapping;
+pub mod decode;
 
 use compact_str::CompactString;
 use serde::Deserialize;

@@ -16,7 +16,14 @@
 
 pub mod time;
 pub mod money;
+pub mod metrics;
 pub mod event;
+pub mod source;
 pub mod state;
 pub mod alert;
 pub mod rule;
+pub mod engine;
+pub mod delivery;
+pub mod api;
+pub mod config;
+pub mod demo;

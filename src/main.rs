@@ -1,1 +1,2 @@
+//! Siaga.
 fn main() {}

@@ -63,8 +63,12 @@ impl Timestamp {
     }
 
     /// The nearest instant within the supported years.
-    pub fn saturating(millis: i64) -> Self {
-        Self(millis.clamp(Self::MIN.0, Self::MAX.0))
+    pub const fn saturating(millis: i64) -> Self {
+        match millis {
+            early if early < Self::MIN.0 => Self::MIN,
+            late if late > Self::MAX.0 => Self::MAX,
+            fair => Self(fair),
+        }
     }
 
     /// Parses RFC 3339 (`2025-03-01T09:30:00.5+01:00`) or a bare date, taken as midnight UTC.

@@ -268,8 +268,9 @@ impl Expr {
                 c.place(place);
             }
             Node::Call { target, args, .. } => {
-                target.iter_mut().for_each(|t| t.place(place));
-                args.iter_mut().for_each(|a| a.place(place));
+                for child in target.as_deref_mut().into_iter().chain(args) {
+                    child.place(place);
+                }
             }
             Node::List(items) => items.iter_mut().for_each(|i| i.place(place)),
             Node::Map(entries) => entries.iter_mut().for_each(|(k, v)| {

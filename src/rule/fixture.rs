@@ -13,9 +13,13 @@
 
 mod reading;
 
+use std::ops::Range;
+
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::event::EntityKind;
+use crate::rule::diagnostic;
 use crate::rule::diagnostic::Diagnostic;
 use crate::rule::diagnostic::Files;
 use crate::rule::document;
@@ -88,7 +92,7 @@ pub struct Repeat {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expected {
     /// Where it is written.
-    pub span: std::ops::Range<usize>,
+    pub span: Range<usize>,
     /// The rule that fires.
     pub rule: Located<String>,
     /// Of which customer.
@@ -131,7 +135,7 @@ pub fn read(file: usize, files: &Files) -> (Option<Fixture>, Vec<Diagnostic>) {
             let mut reader = Reader::new(file);
             let fixture = reading::fixture(&mut reader, &yaml);
             let mut problems = reader.problems;
-            crate::rule::diagnostic::sort(&mut problems);
+            diagnostic::sort(&mut problems);
             (fixture, problems)
         }
         Err(problem) => (None, vec![*problem]),
@@ -179,11 +183,11 @@ impl Test {
 
 impl Expected {
     /// Whether it is about this entity; one that names none is about any.
-    pub fn is_about(&self, kind: crate::event::EntityKind, id: &str) -> bool {
+    pub fn is_about(&self, kind: EntityKind, id: &str) -> bool {
         let named = match kind {
-            crate::event::EntityKind::Customer => &self.customer_id,
-            crate::event::EntityKind::Rep => &self.rep_id,
-            crate::event::EntityKind::Product => &self.product_id,
+            EntityKind::Customer => &self.customer_id,
+            EntityKind::Rep => &self.rep_id,
+            EntityKind::Product => &self.product_id,
         };
         let anybody = [&self.customer_id, &self.rep_id, &self.product_id];
         named.as_deref().map_or_else(|| anybody.iter().all(|n| n.is_none()), |named| named == id)

@@ -108,12 +108,11 @@ fn end_of_expression(text: &str, from: usize) -> Option<usize> {
             (Some(_), _) if escaped => escaped = false,
             (Some(_), '\\') => escaped = true,
             (Some(open), _) if open == c => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(c),
             (None, '{') => depth += 1,
             (None, '}') if depth > 0 => depth -= 1,
             (None, '}') if text[from + offset..].starts_with("}}") => return Some(from + offset),
-            (None, _) => {}
+            (Some(_) | None, _) => {}
         }
     }
     // A text that is not closed swallows the end: then the nearest `}}` is meant.

@@ -34,6 +34,8 @@ pub struct Fields<'y> {
     what: &'static str,
     /// What to point at when something is missing.
     pub span: Range<usize>,
+    /// Known keys that a misspelled one was likely meant to be: they are not missing as well.
+    misspelled: Vec<&'static str>,
     /// Key, its place, its value, in the order of the file.
     pub entries: Vec<(&'y str, Range<usize>, &'y Yaml)>,
 }
@@ -74,11 +76,13 @@ impl Reader {
         known: &[&'static str],
     ) -> Option<Fields<'y>> {
         let mut fields = self.any_fields(yaml, what)?;
+        let mut misspelled = Vec::new();
         fields.entries.retain(|(key, span, _)| {
             if known.contains(key) {
                 return true;
             }
             let near = suggest(key, known.iter().copied());
+            misspelled.extend(near);
             let problem = self
                 .error("E101", span, format!("{what} has no key `{key}`"))
                 .with_label("unknown key");
@@ -88,7 +92,7 @@ impl Reader {
             });
             false
         });
-        Some(fields)
+        Some(Fields { misspelled, ..fields })
     }
 
     /// The entries of a mapping whose keys are the author's own names.
@@ -130,13 +134,13 @@ impl Reader {
             }
         }
         let span = entries.first().map_or(yaml.span.clone(), |(_, span, _)| span.clone());
-        Some(Fields { what, span, entries })
+        Some(Fields { what, span, misspelled: Vec::new(), entries })
     }
 
     /// The value of a key that has to be there.
     pub fn require<'y>(&mut self, fields: &Fields<'y>, key: &str, help: &str) -> Option<&'y Yaml> {
         let value = fields.get(key);
-        if value.is_none() {
+        if value.is_none() && !fields.misspelled.contains(&key) {
             let message = format!("{} has no `{key}`", fields.what);
             let problem = self.error("E103", &fields.span, message).with_help(help);
             self.report(problem);

@@ -65,11 +65,11 @@ fn a_file_that_is_no_yaml_is_refused_where_it_breaks() {
         }
         text
     };
-    let deep = format!("a: {}", "[".repeat(200));
+    let deep = format!("a: {}{}", "[".repeat(100), "]".repeat(100));
     for (yaml, code, at, message) in [
         ("a: b: c\n", "E002", ":", "not allowed here"),
         ("é: x == 'a' && y: 3\n", "E002", ":", "not allowed here"),
-        ("a:\n\t- b\n", "E002", "- b", "tab"),
+        ("a:\n\t- b\n", "E002", "-", "tab"),
         ("a: 'x\n", "E002", "'", "unclosed quote"),
         ("a: @x\n", "E002", "@", "unexpected character"),
         ("a: \"\\q\"\n", "E002", "\"", "escape"),

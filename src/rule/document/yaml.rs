@@ -223,6 +223,7 @@ fn complaint(file: usize, text: &str, error: &serde_saphyr::Error) -> Diagnostic
         ("illegal placement of ':'", "close the bracket above, or put the value in quotes"),
         ("tab", "indent with blanks"),
         ("unclosed quote", "end the value with the quote it starts with"),
+        ("unclosed bracket", "close the bracket, or put a text that starts with it in quotes"),
         ("unexpected character", "put a value that starts with this character in quotes"),
         ("unknown escape", "write `\\\\` for a backslash, or use single quotes"),
         ("trailing content", "write quotes around the whole value; within single quotes, `''`"),

@@ -116,7 +116,8 @@ fn stray(at: Range<usize>, word: &str) -> ExpressionError {
         "^" => wrong(at, "`^` is not an operator").help("multiply, e.g. `x * x`"),
         "#" => wrong(at, "`#` starts no comment within an expression")
             .help("write `// …`, or end the YAML value before the comment"),
-        _ => wrong(at, format!("`{word}` means nothing in an expression")),
+        _ => wrong(at, format!("`{word}` means nothing in an expression"))
+            .help("write names with the letters a to z, digits and `_`; put texts in quotes"),
     }
 }
 
@@ -181,9 +182,10 @@ fn sign(tokens: &Tokens<'_>, index: usize) -> Slip {
                 && tokens.all[index - 1].kind == Kind::Number
                 && tokens.all.get(index + 1).is_some_and(|t| t.kind == Kind::Number);
             let slip = wrong(at, "a comma stands between arguments only");
-            match thousands {
-                true => slip.help("write thousands without a comma, and decimals with a point"),
-                false => slip,
+            if thousands {
+                slip.help("write thousands without a comma, and decimals with a point")
+            } else {
+                slip.help("take the comma away")
             }
         }
         "," if matches!(tokens.word(index + 1), ")") => {
@@ -216,9 +218,10 @@ fn word(tokens: &Tokens<'_>, index: usize) -> Slip {
         let span = tokens.all[number].span.start..at.end;
         let duration = ["ms", "s", "m", "h", "d", "w", "y"].contains(&word);
         let slip = wrong(span, format!("`{whole}` is not a number"));
-        return Some(match duration {
-            true => slip.help(format!("write a duration in quotes, `'{whole}'`")),
-            false => slip.help("a number has digits and one point, e.g. `0.05`"),
+        return Some(if duration {
+            slip.help(format!("write a duration in quotes, `'{whole}'`"))
+        } else {
+            slip.help("a number has digits and one point, e.g. `0.05`")
         });
     }
     let slip = match word.to_ascii_lowercase().as_str() {
@@ -231,11 +234,8 @@ fn word(tokens: &Tokens<'_>, index: usize) -> Slip {
         "between" if between => wrong(at, "`between` is not an operator")
             .help("write two comparisons, e.g. `1 <= x && x <= 5`"),
         "not" if tokens.starts_operand(index + 1) => {
-            let slip = wrong(at, format!("`{word}` is not an operator"));
-            match tokens.word(index + 1) == "in" {
-                true => slip.help("write `!(x in list)`"),
-                false => slip.help("write `!` before what is denied"),
-            }
+            wrong(at, format!("`{word}` is not an operator"))
+                .help("write `!` before what is denied")
         }
         "not" if tokens.word(index + 1) == "in" => {
             wrong(at, "`not in` is not an operator").help("write `!(x in list)`")
@@ -296,21 +296,24 @@ fn operand(tokens: &Tokens<'_>, index: usize) -> Slip {
     if operator && !tokens.starts_operand(index + 1) && tokens.word(index + 1) != "." {
         return Some(
             wrong(at, format!("nothing stands to the right of `{word}`"))
-                .label("a value is missing behind this"),
+                .label("a value is missing behind this")
+                .help("write the value, or take the sign away"),
         );
     }
     if operator && !prefix && !before.is_some_and(|b| tokens.ends_operand(b)) {
         return Some(
             wrong(at, format!("nothing stands to the left of `{word}`"))
-                .label("a value is missing before this"),
+                .label("a value is missing before this")
+                .help("write the value, or take the sign away"),
         );
     }
     if word == "." && !after.is_some_and(|t| t.kind == Kind::Word && t.span.start >= at.end) {
-        return Some(wrong(at, "no name follows the dot"));
+        return Some(wrong(at, "no name follows the dot").help("write e.g. `event.topic`"));
     }
     if word == "." && tokens.word(index + 1) == "in" {
         let at = tokens.all[index + 1].span.clone();
-        return Some(wrong(at, "`in` is an operator and names no field"));
+        let slip = wrong(at, "`in` is an operator and names no field");
+        return Some(slip.help("take another name"));
     }
     if word == "?"
         && !tokens.all[index..].iter().any(|t| {
@@ -332,7 +335,9 @@ fn operand(tokens: &Tokens<'_>, index: usize) -> Slip {
         );
     }
     if word == "(" && tokens.word(index + 1) == ")" && !before.is_some_and(|b| tokens.is_name(b)) {
-        return Some(wrong(at.start..at.end + 1, "nothing stands in the brackets"));
+        let end = tokens.all[index + 1].span.end;
+        let slip = wrong(at.start..end, "nothing stands in the brackets");
+        return Some(slip.help("write an expression in them, or take them away"));
     }
     None
 }

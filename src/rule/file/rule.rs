@@ -3,6 +3,7 @@
 use crate::alert::Family;
 use crate::alert::Severity;
 use crate::event::EntityKind;
+use crate::rule::diagnostic::Diagnostic;
 use crate::rule::document::Fields;
 use crate::rule::document::Located;
 use crate::rule::document::Reader;
@@ -107,8 +108,7 @@ pub(super) fn rule(reader: &mut Reader, yaml: &Yaml) -> Option<RuleSource> {
     let annotations = annotations(reader, &fields);
     let evidence = formula(reader, &fields, "evidence");
     let mode = fields.get("mode").and_then(|y| reader.choice(y, "mode", &Mode::ALL));
-    if reader.problems[problems_before..].iter().any(crate::rule::diagnostic::Diagnostic::is_error)
-    {
+    if reader.problems[problems_before..].iter().any(Diagnostic::is_error) {
         return None;
     }
     let (summary, description) = annotations?;
@@ -159,12 +159,12 @@ fn alert_name(reader: &mut Reader, yaml: &Yaml) -> Option<Located<String>> {
         .collect();
     let problem = reader.error("E107", &name.span, format!("`{text}` is not a name for an alert"));
     let usable = joined.starts_with(|c: char| c.is_ascii_uppercase()) && joined != text;
-    reader.report(match usable && joined.len() <= NAME_CHARS_MAX {
-        true => problem.with_help(format!("write it in CamelCase, `{joined}`")),
-        false => problem.with_help(format!(
-            "write up to {NAME_CHARS_MAX} letters and digits in CamelCase, e.g. `MarginFalls`"
-        )),
-    });
+    let help = if usable && joined.len() <= NAME_CHARS_MAX {
+        format!("write it in CamelCase, `{joined}`")
+    } else {
+        format!("write up to {NAME_CHARS_MAX} letters and digits in CamelCase, e.g. `MarginFalls`")
+    };
+    reader.report(problem.with_help(help));
     None
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::rule::diagnostic::codes;
+use crate::rule::expression;
 
 /// A rule that is fine; `…` is replaced by the lines under test.
 fn rule_with(lines: &str) -> String {
@@ -28,28 +29,24 @@ fn load_text(text: &str) -> (Files, Vec<RuleFile>, Vec<Diagnostic>) {
     (files, rule_files, problems)
 }
 
-#[track_caller]
-fn check(text: &str, code: &str, line: usize, column: usize, message: &str) {
+/// One mistake as `(code, line, column, what is to be seen)`; gives what is different.
+fn differs(text: &str, want: (&str, usize, usize, &str)) -> Option<String> {
     let (files, _, problems) = load_text(text);
-    let [problem] = problems.as_slice() else {
-        panic!(
-            "{} problems in\n{text}\n{}",
-            problems.len(),
-            diagnostic::render(&problems, &files, false)
-        );
-    };
-    let at = files.position(0, problem.span.start);
     let shown = diagnostic::render(&problems, &files, false);
-    assert_eq!((problem.code, at.line, at.column), (code, line, column), "{text}\n{shown}");
-    assert!(shown.contains(message), "{shown}");
-    assert!(codes::explain(code).is_some(), "{code}");
-    assert!(problem.help.is_some(), "every mistake says what to write:\n{shown}");
+    let found = problems.iter().map(|problem| {
+        assert!(codes::explain(problem.code).is_some(), "{}", problem.code);
+        let at = files.position(0, problem.span.start);
+        (problem.code, at.line, at.column, problem.help.is_some())
+    });
+    let found: Vec<_> = found.collect();
+    let same = found == [(want.0, want.1, want.2, true)] && shown.contains(want.3);
+    (!same).then(|| format!("want {want:?}, found {found:?} in\n{text}\n{shown}"))
 }
 
 #[test]
 fn a_wrong_rule_is_reported_where_it_is_wrong() {
     // Lines are added behind line 4, less those of family, on, when and annotations they replace.
-    for (lines, code, line, column, message) in [
+    let wrong: Vec<String> = [
         ("famly: drift\nno family\n", "E101", 8, 9, "did you mean `family`?"),
         ("family: drfit", "E105", 8, 17, "did you mean `drift`?"),
         ("family: sales", "E105", 8, 17, "`cross_sell`, `up_sell`"),
@@ -59,7 +56,7 @@ fn a_wrong_rule_is_reported_where_it_is_wrong() {
         ("colour: red", "E101", 9, 9, "its keys are `alert`, `family`"),
         ("for: 5", "E106", 9, 14, "`5` is not a duration"),
         ("cooldown: 1m1h", "E106", 9, 19, "from large to small"),
-        ("expires_after:", "E104", 9, 23, "`expires_after` has no value"),
+        ("expires_after:", "E104", 9, 22, "`expires_after` has no value"),
         ("on: order", "E109", 8, 13, "write `[order]`"),
         ("on: []", "E109", 8, 13, "names no event"),
         ("on: {silence: order}", "E103", 8, 14, "has no `after`"),
@@ -74,13 +71,14 @@ fn a_wrong_rule_is_reported_where_it_is_wrong() {
         ("on: {every: 0s}", "E106", 8, 21, "longer than nothing"),
         ("on: {every: 1d, at: 25:00}", "E112", 8, 29, "`25:00` is not a time of day"),
         ("when: x = 5", "E120", 8, 17, "`=` does not compare"),
-        ("when: 'größe == ''x'' and y'", "E120", 8, 31, "write `&&`"),
-        ("when: \"é == \\\"x\\\" or y\"", "E120", 8, 29, "write `||`"),
+        ("when: '''ö'' == ''x'' and y'", "E120", 8, 31, "write `&&`"),
+        ("when: \"'é' == \\\"x\\\" or y\"", "E120", 8, 29, "write `||`"),
         ("when: |\n  size(x) > 1\n    && y <> 2", "E120", 10, 18, "write `!=`"),
         ("when: size(x) > 1 &&\n  y <> 2", "E120", 9, 13, "write `!=`"),
         ("when: >\n  size(x)", "E124", 9, 11, "write `|`"),
         ("when: [a]", "E104", 8, 15, "`when` is a single value, here is a list"),
-        ("when: ''", "E123", 8, 16, "the expression is empty"),
+        ("when: größe > 5", "E120", 8, 17, "letters a to z"),
+        ("when: ''", "E123", 8, 15, "the expression is empty"),
         ("value: (a + b", "E120", 9, 16, "never closed"),
         ("evidence: lines.last('30d'", "E120", 9, 29, "put a `)`"),
         ("episode: 30%", "E120", 9, 18, "write the share, `0.3`"),
@@ -99,48 +97,44 @@ fn a_wrong_rule_is_reported_where_it_is_wrong() {
         ("annotations: {description: x}", "E103", 8, 23, "has no `summary`"),
         ("no when\nno more", "E103", 4, 16, "the rule has no `when`"),
         ("no annotations\nno more", "E103", 4, 16, "the rule has no `annotations`"),
-    ] {
-        check(&rule_with(lines), code, line, column, message);
-    }
+    ]
+    .into_iter()
+    .filter_map(|(lines, code, line, column, message)| {
+        differs(&rule_with(lines), (code, line, column, message))
+    })
+    .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn a_wrong_file_is_reported_where_it_is_wrong() {
-    let two = |a: &str, b: &str| {
-        rule_with("")
-            + &rule_with("").replace("groups:\n", "").replace("name: g", a).replace("alert: A", b)
+    let named = |name: &str| rule_with("").replace("alert: A", &format!("alert: {name}"));
+    let two = |group: &str, alert: &str| {
+        let second = named(alert).replace("groups:\n", "");
+        named("A") + &second.replace("name: g", &format!("name: {group}"))
     };
-    for (text, code, line, column, message) in [
-        ("", "E104", 1, 1, "written as a mapping"),
-        ("rules: []", "E101", 1, 1, "its keys are `groups`"),
-        ("groups: {}", "E104", 1, 9, "`groups` is a list"),
-        ("groups:\n  - rules: []", "E103", 2, 5, "the group has no `name`"),
-        ("groups:\n  - name: a: b", "E002", 2, 12, "put a value that holds `: ` in quotes"),
+    let wrong: Vec<String> = [
+        (String::new(), "E104", 1, 1, "written as a mapping"),
+        ("group: []".to_owned(), "E101", 1, 1, "did you mean `groups`?"),
+        ("groups: {}".to_owned(), "E104", 1, 9, "`groups` is a list"),
+        ("groups:\n  - rules: []".to_owned(), "E103", 2, 5, "the group has no `name`"),
+        ("groups:\n  - name: a: b".to_owned(), "E002", 2, 12, "put a value that holds `: `"),
         (
-            "groups:\n  - name: g\n    rules:\n      - 5\n",
+            "groups:\n  - name: g\n    rules:\n      - 5\n".to_owned(),
             "E104",
             4,
             9,
             "the rule is written as a mapping",
         ),
-        (
-            rule_with("").replace("alert: A", "alert: margin_falls").as_str(),
-            "E107",
-            4,
-            16,
-            "`MarginFalls`",
-        ),
-        (rule_with("").replace("alert: A", "alert: 'é'").as_str(), "E107", 4, 16, "CamelCase"),
-        (two("name: h", "alert: A").as_str(), "E108", 12, 16, "two rules are named `A`"),
-        (two("name: g", "alert: B").as_str(), "E108", 9, 11, "two groups are named `g`"),
-    ] {
-        if text.starts_with("rules:") {
-            let (_, _, problems) = load_text(text);
-            assert_eq!(problems.iter().map(|p| p.code).collect::<Vec<_>>().len(), 2);
-            continue;
-        }
-        check(text, code, line, column, message);
-    }
+        (named("margin_falls"), "E107", 4, 16, "`MarginFalls`"),
+        (named("'é'"), "E107", 4, 16, "CamelCase"),
+        (two("h", "A"), "E108", 11, 16, "two rules are named `A`"),
+        (two("g", "B"), "E108", 9, 11, "two groups are named `g`"),
+    ]
+    .into_iter()
+    .filter_map(|(text, code, line, column, message)| differs(&text, (code, line, column, message)))
+    .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -234,4 +228,58 @@ fn a_folder_gives_its_rule_files_in_the_order_of_names() {
     assert_eq!(rules(&rule_files).count(), 2);
     let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
     assert_eq!(codes, ["E001", "E001", "W001"]);
+}
+
+#[test]
+fn the_rules_of_the_handbook_are_read_whole() {
+    let (files, rule_files, problems) = load_text(
+        r#"groups:
+  - name: margin
+    rules:
+      - alert: MarginBelowOwnBaseline     # CamelCase
+        family: margin
+        entity: customer
+        on: [order]
+        let:
+          recent:   margin_rate(lines.last('30d'))
+          baseline: margin_rate(lines.between('210d', '30d'))
+        when: size(orders.last('30d')) >= 5 && recent < baseline - 0.03
+        for: 0s
+        keep_firing_for: 3d
+        value: (baseline - recent) * lines.last('30d').sum(l, l.net) * 12.0   # ranks the inbox
+        labels: {severity: warning, play: defend_margin}
+        annotations:
+          summary: "{{ customer.name }}: margin {{ percent(recent) }}, usually {{ percent(baseline) }}"
+          description: "{{ money(value) }} a year is at stake."
+        evidence: lines.last('30d')
+        mode: live
+      - alert: CrossSellLifeOnCarCall
+        family: cross_sell
+        on: [call.started]
+        when: event.topic == 'car_insurance' && customer.consent.marketing && !lines.exists(l, l.category == 'life_insurance')
+        value: customer.segment_stats.life_margin * 0.08
+        expires_after: 15m
+        annotations: {summary: "{{ customer.name }} is calling about car insurance."}
+"#,
+    );
+    assert!(problems.is_empty(), "{}", diagnostic::render(&problems, &files, false));
+    let shown: Vec<_> = rules(&rule_files)
+        .map(|rule| (rule.alert.value.as_str(), rule.value.as_ref().unwrap().expr.to_text()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (
+                "MarginBelowOwnBaseline",
+                "(baseline - recent) * lines.last('30d').sum(l, l.net) * 12.0".to_owned()
+            ),
+            ("CrossSellLifeOnCarCall", "customer.segment_stats.life_margin * 0.08".to_owned()),
+        ]
+    );
+    for rule in rules(&rule_files) {
+        rule.when.as_ref().unwrap().expr.walk(&mut |expr| {
+            let text = files.slice(0, expr.span.clone());
+            assert_eq!(&expression::parse(text).unwrap(), expr, "{text}");
+        });
+    }
 }

@@ -1,0 +1,311 @@
+//! Alerts over the API: the ranked list, one alert, and what a sales person does with it.
+//!
+//! ```text
+//! POST …/actions ─► engine ─► outputs ─► inbox ─► feed ─┐
+//!       ▲                                               │ waits a moment for its own change,
+//!       └── 200 the alert as it is now ◄────────────────┘ else 202: accepted, not yet done
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::extract::Query;
+use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::http::HeaderMap;
+use axum::http::HeaderValue;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::alert::Action;
+use crate::alert::Alert;
+use crate::alert::AlertId;
+use crate::alert::AlertState;
+use crate::alert::CloseReason;
+use crate::alert::Family;
+use crate::api::Services;
+use crate::api::blocking;
+use crate::api::problem::Problem;
+use crate::delivery::inbox::query;
+use crate::delivery::inbox::query::Cursor;
+use crate::delivery::inbox::query::Kept;
+use crate::delivery::inbox::query::Standing;
+use crate::delivery::wire::WireAlert;
+use crate::engine::ActionInput;
+use crate::engine::Output;
+use crate::engine::port::IngestError;
+use crate::event::EntityId;
+use crate::event::EntityKind;
+use crate::time::Span;
+use crate::time::Timestamp;
+
+/// How long an action waits for its own effect.
+const EFFECT_WAIT: Duration = Duration::from_secs(1);
+const NOTE_CHARS_MAX: usize = 200;
+const SNOOZE_MAX: Span = Span::from_millis(366 * 86_400_000);
+
+/// What a list may be asked for; the pages take the same words.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parameters {
+    pub(super) state: Option<String>,
+    pub(super) owner: Option<String>,
+    pub(super) family: Option<String>,
+    /// `customer:c1`, `rep:r1`, `product:p1`.
+    pub(super) entity: Option<String>,
+    pub(super) q: Option<String>,
+    pub(super) cursor: Option<String>,
+    pub(super) limit: Option<u32>,
+    /// The alert that lies open beside the list; only pages use it.
+    pub(super) alert: Option<String>,
+}
+
+impl Parameters {
+    /// The question to the inbox; an empty word is one that was not given.
+    pub(super) fn query(&self) -> Result<query::Query, Problem> {
+        let given = |word: &Option<String>| word.clone().filter(|word| !word.is_empty());
+        let standing = given(&self.state).map_or(Ok(Standing::Open), |word| {
+            Standing::from_name(&word).ok_or_else(|| {
+                let known = Standing::ALL.map(|(_, name)| name).join(", ");
+                Problem::bad_request(format!("`state` is none of {known}."))
+            })
+        })?;
+        let family = given(&self.family).map(|word| {
+            Family::from_name(&word).ok_or_else(|| {
+                let known = Family::ALL.map(|(_, name)| name).join(", ");
+                Problem::bad_request(format!("`family` is none of {known}."))
+            })
+        });
+        let entity = given(&self.entity).map(|word| {
+            let parts = word.split_once(':').and_then(|(kind, id)| {
+                let kinds = [EntityKind::Customer, EntityKind::Rep, EntityKind::Product];
+                Some((kinds.into_iter().find(|k| k.name() == kind)?, id.to_owned()))
+            });
+            parts.ok_or_else(|| Problem::bad_request("`entity` is not like `customer:c1`."))
+        });
+        Ok(query::Query {
+            standing,
+            owner: given(&self.owner),
+            family: family.transpose()?,
+            entity: entity.transpose()?,
+            text: given(&self.q).map(|text| text.chars().take(200).collect()),
+            after: given(&self.cursor).map(|text| Cursor::decode(&text)).transpose()?,
+            limit: self.limit.unwrap_or(0),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    alerts: Vec<Numbered<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Numbered<'a> {
+    seq: u64,
+    #[serde(flatten)]
+    alert: WireAlert<'a>,
+}
+
+impl<'a> From<&'a Kept> for Numbered<'a> {
+    fn from(kept: &'a Kept) -> Self {
+        Self { seq: kept.seq, alert: WireAlert::from(&kept.alert) }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActionBody {
+    action: String,
+    by: Option<String>,
+    until: Option<String>,
+    #[serde(rename = "for")]
+    span: Option<String>,
+    reason: Option<String>,
+    note: Option<String>,
+}
+
+/// `GET /v1/alerts`
+pub(super) async fn list(
+    State(services): State<Arc<Services>>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(parameters) = parameters.map_err(|e| Problem::bad_request(e.body_text()))?;
+    let query = parameters.query()?;
+    let text = blocking(&services, move |services| {
+        let page = services.inbox.list(&query)?;
+        let next = page.next.as_ref().map(Cursor::encode);
+        json(&Listed { alerts: page.alerts.iter().map(Numbered::from).collect(), next })
+    });
+    Ok(answer(StatusCode::OK, text.await?))
+}
+
+/// `GET /v1/alerts/{id}`
+pub(super) async fn one(
+    State(services): State<Arc<Services>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = alert_id(&id)?;
+    let text = blocking(&services, move |services| json(&Numbered::from(&find(services, id)?)));
+    Ok(answer(StatusCode::OK, text.await?))
+}
+
+/// `POST /v1/alerts/{id}/actions`
+pub(super) async fn act(
+    State(services): State<Arc<Services>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let id = alert_id(&id)?;
+    // A form of another site cannot send this type without asking first.
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if !kind.is_some_and(|kind| kind.starts_with("application/json")) {
+        let detail = "An action is JSON: send `content-type: application/json`.";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    let body = serde_json::from_slice(&body)
+        .map_err(|error| Problem::bad_request(format!("The body is not an action: {error}.")))?;
+    let mut feed = services.feed.listen();
+    blocking(&services, move |services| {
+        let alert = find(services, id)?.alert;
+        let now = services.clock();
+        let action = action(&body, now)?;
+        allowed(&alert.state, &action)?;
+        let by = body.by.filter(|by| !by.trim().is_empty()).unwrap_or_else(|| alert.owner.key());
+        hand_over(services, &alert, action, (by.chars().take(100).collect(), now))
+    })
+    .await?;
+    let effect = async {
+        // A missed change may be the one that is waited for, so it ends the waiting too.
+        while feed.recv().await.is_ok_and(|change| change.id != id) {}
+    };
+    let done = tokio::time::timeout(EFFECT_WAIT, effect).await.is_ok();
+    let status = if done { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let text = blocking(&services, move |services| json(&Numbered::from(&find(services, id)?)));
+    Ok(answer(status, text.await?))
+}
+
+/// Gives an action to the engine, or, for an alert that the engine has forgotten, to the inbox.
+fn hand_over(
+    services: &Services,
+    alert: &Alert,
+    action: Action,
+    (by, at): (String, Timestamp),
+) -> Result<(), Problem> {
+    let entity =
+        EntityId { kind: alert.entity_kind, id: services.symbols.intern(&alert.entity_id) };
+    let state = after(&action, &by, at);
+    let rule = alert.rule.clone();
+    let input = ActionInput { entity, rule, alert: alert.id, action, by, at };
+    match services.engine.act(input) {
+        Ok(()) => Ok(()),
+        Err(IngestError::Unknown(_)) => {
+            let changed = Output::Changed { id: alert.id, state, at };
+            services.feed.tell(services.inbox.apply(&[changed])?);
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn after(action: &Action, by: &str, at: Timestamp) -> AlertState {
+    match action {
+        Action::Acknowledge => AlertState::Acknowledged { by: by.to_owned(), at },
+        Action::Snooze { until } => AlertState::Snoozed { by: by.to_owned(), until: *until },
+        Action::Reopen => AlertState::Firing,
+        Action::Close { reason } => AlertState::Closed { at, reason: reason.clone() },
+    }
+}
+
+/// Reads an action, and refuses what no sales person means.
+fn action(body: &ActionBody, now: Timestamp) -> Result<Action, Problem> {
+    match body.action.as_str() {
+        "acknowledge" => Ok(Action::Acknowledge),
+        "reopen" => Ok(Action::Reopen),
+        "snooze" => {
+            let until = match (&body.until, &body.span) {
+                (Some(until), None) => Timestamp::parse(until),
+                (None, Some(span)) => Span::parse(span).map(|span| now + span),
+                _ => {
+                    let detail = "A snooze has `until`, a time, or `for`, e.g. `1h`, `1d`.";
+                    return Err(Problem::bad_request(detail));
+                }
+            };
+            let until = until.map_err(|error| Problem::bad_request(error.to_string()))?;
+            if until <= now || until > now + SNOOZE_MAX {
+                let detail = format!("A snooze ends within a year after {now}, not at {until}.");
+                return Err(Problem::bad_request(detail));
+            }
+            Ok(Action::Snooze { until })
+        }
+        "close" => {
+            let note = body.note.as_deref().unwrap_or_default().trim();
+            let reason = match body.reason.as_deref() {
+                Some("won") => CloseReason::Won,
+                Some("lost") => CloseReason::Lost,
+                Some("dismissed") if note.is_empty() => {
+                    let detail = "A dismissed alert has a `note` that says why.";
+                    return Err(Problem::bad_request(detail));
+                }
+                Some("dismissed") => {
+                    CloseReason::Dismissed(note.chars().take(NOTE_CHARS_MAX).collect())
+                }
+                _ => {
+                    let detail = "A close has a `reason`: `won`, `lost` or `dismissed`.";
+                    return Err(Problem::bad_request(detail));
+                }
+            };
+            Ok(Action::Close { reason })
+        }
+        _ => {
+            let detail = "`action` is none of `acknowledge`, `snooze`, `close`, `reopen`.";
+            Err(Problem::bad_request(detail))
+        }
+    }
+}
+
+/// Refuses what the state does not allow.
+fn allowed(state: &AlertState, action: &Action) -> Result<(), Problem> {
+    let conflict = |detail: &str| Err(Problem::new(StatusCode::CONFLICT, detail));
+    match (state, action) {
+        (AlertState::Firing | AlertState::Pending, Action::Reopen) => {
+            conflict("The alert is open already.")
+        }
+        (
+            AlertState::Closed { reason: CloseReason::Resolved | CloseReason::Expired, .. },
+            Action::Reopen,
+        ) => conflict("The moment of this alert has passed; it cannot be reopened."),
+        (AlertState::Closed { .. }, Action::Acknowledge | Action::Snooze { .. }) => {
+            conflict("The alert is closed: reopen it first.")
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn alert_id(text: &str) -> Result<AlertId, Problem> {
+    text.parse()
+        .map_err(|error: crate::alert::id::AlertIdError| Problem::missing(error.to_string()))
+}
+
+pub(super) fn find(services: &Services, id: AlertId) -> Result<Kept, Problem> {
+    let kept = services.inbox.get(id)?;
+    kept.ok_or_else(|| Problem::missing(format!("No alert has the id {id}.")))
+}
+
+fn json(body: &impl Serialize) -> Result<String, Problem> {
+    serde_json::to_string(body).map_err(|error| Problem::internal(&error))
+}
+
+fn answer(status: StatusCode, text: String) -> Response {
+    let kind = HeaderValue::from_static("application/json");
+    (status, [(header::CONTENT_TYPE, kind)], text).into_response()
+}

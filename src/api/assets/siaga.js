@@ -1,0 +1,361 @@
+// The pages' script: keeps the list fresh, opens alerts beside it, and acts on them.
+//
+//   stream (SSE) ─► something changed ─► fetch the list's fragment ─► put every row where it belongs
+//
+// The server writes all words; nothing here builds markup from data. Without this script the pages
+// still show everything.
+"use strict";
+
+const byId = (id) => document.getElementById(id);
+const list = byId("list");
+const detail = byId("detail");
+const main = byId("main");
+const wide = matchMedia("(min-width: 60rem)");
+let seq = document.body.dataset.seq;
+let lastAction = null;
+
+// ── The clock: event time as the server told it, plus what has passed since. ──
+
+let clock = { at: Number(document.body.dataset.clock), seen: performance.now() };
+
+function setClock(millis) {
+  if (Number.isFinite(millis)) clock = { at: millis, seen: performance.now() };
+}
+
+function tomorrow() {
+  const day = 86400000;
+  const now = clock.at + performance.now() - clock.seen;
+  return new Date((Math.floor(now / day) + 1) * day + 8 * 3600000).toISOString();
+}
+
+// ── The list. ──
+
+function query() {
+  return new URLSearchParams(location.search);
+}
+
+async function fragment(path) {
+  const answer = await fetch(path, { headers: { accept: "text/html" } });
+  if (!answer.ok) throw new Error(path + ": " + answer.status);
+  return new DOMParser().parseFromString(await answer.text(), "text/html").body;
+}
+
+let running = false;
+let again = false;
+
+// At most one fetch at a time, and one more when something changed meanwhile.
+async function refresh() {
+  if (!list) return;
+  if (running) {
+    again = true;
+    return;
+  }
+  running = true;
+  do {
+    again = false;
+    try {
+      const search = query();
+      search.delete("alert");
+      merge(await fragment("/fragments/list?" + search));
+    } catch (error) {
+      console.warn(error);
+    }
+    await new Promise((done) => setTimeout(done, 250));
+  } while (again);
+  running = false;
+}
+
+function merge(fresh) {
+  for (const name of ["tabs", "stake", "end"]) {
+    const from = list.querySelector(`[data-part="${name}"]`);
+    const to = fresh.querySelector(`[data-part="${name}"]`);
+    if (!from || !to || from.innerHTML === to.innerHTML) continue;
+    const focused = from.contains(document.activeElement) && document.activeElement.href;
+    from.replaceChildren(...to.childNodes);
+    if (focused) [...from.querySelectorAll("a")].find((a) => a.href === focused)?.focus();
+  }
+  setClock(Number(fresh.querySelector("[data-clock]")?.dataset.clock));
+  mergeRows(list.querySelector(".rows"), fresh.querySelector(".rows"));
+}
+
+// Keyed by alert: a row that stays is left alone, so that focus and selection stay too.
+function mergeRows(rows, fresh) {
+  const old = new Map([...rows.children].map((row) => [row.dataset.id, row]));
+  const wasEmpty = old.size === 0;
+  let place = rows.firstElementChild;
+  let added = 0;
+  for (const next of [...fresh.children]) {
+    let row = old.get(next.dataset.id);
+    old.delete(next.dataset.id);
+    if (!row) {
+      row = document.importNode(next, true);
+      row.classList.add("is-new");
+      row.addEventListener("animationend", () => row.classList.remove("is-new"), { once: true });
+      added += 1;
+    } else if (row.innerHTML !== next.innerHTML || row.dataset.state !== next.dataset.state) {
+      const focused = row.contains(document.activeElement);
+      row.className = next.className;
+      row.replaceChildren(...next.childNodes);
+      if (focused) row.querySelector("a").focus();
+    }
+    if (row !== place) rows.insertBefore(row, place);
+    else place = place.nextElementSibling;
+  }
+  for (const row of old.values()) {
+    const focused = row.contains(document.activeElement);
+    const neighbour = row.nextElementSibling ?? row.previousElementSibling;
+    row.remove();
+    if (focused) neighbour?.querySelector("a").focus();
+  }
+  mark();
+  if (added && !wasEmpty) announce(added === 1 ? "A new alert" : added + " new alerts");
+}
+
+function mark() {
+  const open = detail?.querySelector("article")?.dataset.id;
+  for (const row of document.querySelectorAll(".rows .row")) {
+    const link = row.querySelector("a");
+    if (row.dataset.id === open) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+function announce(text) {
+  byId("announce").textContent = text;
+}
+
+// ── The detail. ──
+
+let asked = 0;
+
+async function open(id, { focus = false } = {}) {
+  if (!detail) return;
+  const turn = (asked += 1);
+  try {
+    const fresh = await fragment("/fragments/alert/" + encodeURIComponent(id));
+    if (turn !== asked) return;
+    detail.replaceChildren(...fresh.childNodes);
+  } catch {
+    return say("This alert cannot be shown just now.");
+  }
+  main.classList.add("is-open");
+  remember(id);
+  mark();
+  if (focus || !wide.matches) detail.focus({ preventScroll: true });
+  if (focus) detail.scrollTop = 0;
+}
+
+function shut() {
+  if (!list) return void (location.href = "/");
+  const id = detail.querySelector("article")?.dataset.id;
+  main.classList.remove("is-open");
+  detail.replaceChildren();
+  remember(null);
+  mark();
+  list.querySelector(`[data-id="${id}"] a`)?.focus();
+}
+
+function remember(id) {
+  if (!list) return;
+  const search = query();
+  if (id) search.set("alert", id);
+  else search.delete("alert");
+  const text = search.toString();
+  history.replaceState(null, "", text ? "/?" + text : "/");
+}
+
+// ── Acting. ──
+
+function say(text, undo = false) {
+  const toast = byId("toast");
+  toast.firstElementChild.textContent = text;
+  toast.lastElementChild.hidden = !undo;
+  toast.hidden = false;
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => (toast.hidden = true), undo ? 8000 : 5000);
+}
+
+async function act(id, body, said) {
+  const by = query().get("owner");
+  const answer = await fetch(`/v1/alerts/${encodeURIComponent(id)}/actions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(by ? { ...body, by } : body),
+  }).catch(() => null);
+  if (!answer) return say("The server does not answer. Nothing was changed.");
+  if (!answer.ok) {
+    const problem = await answer.json().catch(() => ({}));
+    return say(problem.detail ?? "That did not work.");
+  }
+  const undone = body.action === "reopen";
+  lastAction = undone ? null : id;
+  say(said, !undone);
+  refresh();
+  if (detail?.querySelector("article")?.dataset.id === id) open(id);
+}
+
+function press(button) {
+  const article = button.closest("article");
+  const body = JSON.parse(button.dataset.act);
+  if (button.dataset.until === "tomorrow") body.until = tomorrow();
+  button.closest("details")?.removeAttribute("open");
+  act(article.dataset.id, body, button.dataset.said);
+}
+
+function undo() {
+  if (lastAction) act(lastAction, { action: "reopen" }, "Open again");
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-act]");
+  if (button) return press(button);
+  if (event.target.closest("[data-close]")) return shut();
+  if (event.target.closest("#toast button")) return undo();
+  if (event.target.closest("#help-open")) return byId("help").showModal();
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+  const link = event.target.closest(".rows a");
+  const plain = !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0;
+  if (link && detail && list && plain) {
+    event.preventDefault();
+    open(link.closest(".row").dataset.id, { focus: event.detail === 0 });
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("[data-dismiss]");
+  if (!form) return;
+  event.preventDefault();
+  const note = form.querySelector("input").value.trim();
+  const id = form.closest("article").dataset.id;
+  if (note) act(id, { action: "close", reason: "dismissed", note }, "Dismissed");
+});
+
+// ── Filters. ──
+
+const find = byId("find");
+if (find) {
+  byId("owner").addEventListener("change", () => find.requestSubmit());
+  let wait;
+  byId("q").addEventListener("input", () => {
+    clearTimeout(wait);
+    wait = setTimeout(() => {
+      const search = query();
+      const text = byId("q").value.trim();
+      if (text) search.set("q", text);
+      else search.delete("q");
+      search.delete("cursor");
+      history.replaceState(null, "", "/?" + search);
+      refresh();
+    }, 150);
+  });
+  find.addEventListener("formdata", (event) => {
+    for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
+  });
+}
+
+// ── Keyboard. ──
+
+function rows() {
+  return [...document.querySelectorAll(".rows .row a")];
+}
+
+function current() {
+  const all = rows();
+  const focused = all.indexOf(document.activeElement);
+  return focused >= 0 ? focused : all.findIndex((link) => link.hasAttribute("aria-current"));
+}
+
+function move(step) {
+  const all = rows();
+  if (!all.length) return;
+  const next = all[Math.min(all.length - 1, Math.max(0, current() + step))];
+  next.focus();
+  if (list && wide.matches) open(next.closest(".row").dataset.id);
+}
+
+async function onCurrent(key) {
+  const link = rows()[current()];
+  const id = link?.closest(".row").dataset.id ?? detail?.querySelector("article")?.dataset.id;
+  if (!id || !detail) return;
+  if (detail.querySelector("article")?.dataset.id !== id) await open(id);
+  const target = detail.querySelector(`[data-key="${key}"]`);
+  if (!target) return;
+  if (target.tagName === "DETAILS") {
+    target.open = true;
+    target.querySelector("button").focus();
+  } else {
+    press(target);
+  }
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") {
+    const menu = document.querySelector("details.menu[open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    } else if (document.activeElement?.matches("input, select")) {
+      document.activeElement.blur();
+    } else if (!document.querySelector("dialog[open]") && main.classList.contains("is-open")) {
+      shut();
+    }
+    return;
+  }
+  if (event.target.matches("input, select, textarea") || document.querySelector("dialog[open]")) return;
+  const run = {
+    j: () => move(1),
+    k: () => move(-1),
+    u: undo,
+    "?": () => byId("help").showModal(),
+    "/": () => byId("q")?.focus(),
+  }[event.key];
+  if (run) {
+    event.preventDefault();
+    run();
+  } else if ("aswle".includes(event.key)) {
+    event.preventDefault();
+    onCurrent(event.key);
+  }
+});
+
+// ── The stream. ──
+
+function listen() {
+  const live = byId("live");
+  if (!list || !window.EventSource || query().has("cursor")) return;
+  const search = new URLSearchParams({ after: seq });
+  const owner = query().get("owner");
+  if (owner) search.set("owner", owner);
+  const source = new EventSource("/v1/stream?" + search);
+  live.hidden = false;
+  const show = (on) => {
+    live.classList.toggle("is-off", !on);
+    live.lastElementChild.textContent = on ? "Live" : "Reconnecting";
+  };
+  source.onopen = () => show(true);
+  source.onerror = () => {
+    show(false);
+    // A refused connection is not tried again by the browser: do it here.
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
+  };
+  const changed = (event) => {
+    seq = event.lastEventId || seq;
+    refresh();
+    const article = detail.querySelector("article");
+    const busy = detail.querySelector("details[open]");
+    if (event.type === "changed" && article && !busy && JSON.parse(event.data).id === article.dataset.id) {
+      open(article.dataset.id);
+    }
+  };
+  for (const name of ["opened", "changed", "resync"]) source.addEventListener(name, changed);
+  addEventListener("pagehide", () => source.close());
+}
+
+addEventListener("pageshow", (event) => event.persisted && location.reload());
+// Ages grow also when nothing happens.
+setInterval(() => document.visibilityState === "visible" && refresh(), 60000);
+mark();
+listen();

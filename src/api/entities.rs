@@ -1,0 +1,112 @@
+//! Entities over the API: what is known of a customer, a rep or a product at this moment?
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::api::Services;
+use crate::api::blocking;
+use crate::api::problem::Problem;
+use crate::delivery::wire::WireEvidence;
+use crate::delivery::wire::WireTime;
+use crate::delivery::wire::WireValue;
+use crate::engine::port::EntityView;
+use crate::event::EntityKind;
+use crate::money::Currency;
+
+#[derive(Serialize)]
+struct WireEntity<'a> {
+    kind: &'static str,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segment: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    territory: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_seen: Option<WireTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_seen: Option<WireTime>,
+    orders: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<Currency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    net_30d: Option<WireValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    net_365d: Option<WireValue>,
+    windows: BTreeMap<&'a str, &'a str>,
+    recent: Vec<WireEvidence<'a>>,
+}
+
+/// `GET /v1/customers/{id}`
+pub(super) async fn customer(
+    state: State<Arc<Services>>,
+    id: Path<String>,
+) -> Result<Response, Problem> {
+    entity(state, id, EntityKind::Customer).await
+}
+
+/// `GET /v1/reps/{id}`
+pub(super) async fn rep(
+    state: State<Arc<Services>>,
+    id: Path<String>,
+) -> Result<Response, Problem> {
+    entity(state, id, EntityKind::Rep).await
+}
+
+/// `GET /v1/products/{id}`
+pub(super) async fn product(
+    state: State<Arc<Services>>,
+    id: Path<String>,
+) -> Result<Response, Problem> {
+    entity(state, id, EntityKind::Product).await
+}
+
+async fn entity(
+    State(services): State<Arc<Services>>,
+    Path(id): Path<String>,
+    kind: EntityKind,
+) -> Result<Response, Problem> {
+    let text = blocking(&services, move |services| {
+        let view = services.engine.entity(kind, &id);
+        let shown: String = id.chars().take(100).collect();
+        let view = view.ok_or_else(|| {
+            Problem::missing(format!("The engine has seen no {} `{shown}`.", kind.name()))
+        })?;
+        serde_json::to_string(&wire(kind, &view)).map_err(|error| Problem::internal(&error))
+    });
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json)], text.await?).into_response())
+}
+
+fn wire(kind: EntityKind, view: &EntityView) -> WireEntity<'_> {
+    WireEntity {
+        kind: kind.name(),
+        id: &view.id,
+        name: view.name.as_deref(),
+        segment: view.segment.as_deref(),
+        tier: view.tier.as_deref(),
+        territory: view.territory.as_deref(),
+        owner: view.owner.as_deref(),
+        first_seen: view.first_seen.map(WireTime),
+        last_seen: view.last_seen.map(WireTime),
+        orders: view.orders,
+        currency: view.currency,
+        net_30d: view.net_30d.map(WireValue::from),
+        net_365d: view.net_365d.map(WireValue::from),
+        windows: view.windows.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        recent: view.recent.iter().map(WireEvidence::from).collect(),
+    }
+}

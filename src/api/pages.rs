@@ -1,0 +1,224 @@
+//! Pages: what does a sales person see?
+//!
+//! ```text
+//! /                     inbox.html  ┬ list.html   ◄─ /fragments/list?…       fetched again when
+//!                                   └ detail.html ◄─ /fragments/alert/{id}   the stream says so
+//! /alerts/{id}          alert.html  ─ detail.html
+//! /customers/{id}       customer.html
+//! ```
+//!
+//! The server writes every word, in a page as in a fragment, by the same templates: a page works
+//! without a script, which only keeps it fresh and saves reloads. Templates escape all that they
+//! are given.
+
+mod chart;
+mod customer;
+mod link;
+mod view;
+mod words;
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::Path;
+use axum::extract::Query;
+use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::http::StatusCode;
+use axum::response::Html;
+use axum::response::IntoResponse;
+use axum::response::Response;
+
+pub(super) use self::customer::customer;
+use self::link::Link;
+use self::view::Choice;
+use self::view::Detail;
+use self::view::List;
+use crate::alert::AlertId;
+use crate::api::Services;
+use crate::api::alerts;
+use crate::api::alerts::Parameters;
+use crate::api::blocking;
+use crate::api::problem::Problem;
+use crate::delivery::inbox::query;
+use crate::event::EntityKind;
+use crate::time::Timestamp;
+
+/// Owners whose names are looked up for the chooser.
+const OWNERS_NAMED_MAX: usize = 200;
+
+#[derive(Template)]
+#[template(path = "inbox.html")]
+struct InboxPage {
+    demo: bool,
+    clock: Timestamp,
+    seq: u64,
+    parameters: Parameters,
+    owners: Vec<Choice>,
+    list: List,
+    detail: Option<Detail>,
+}
+
+#[derive(Template)]
+#[template(path = "list.html")]
+struct ListFragment {
+    list: List,
+}
+
+#[derive(Template)]
+#[template(path = "detail.html")]
+struct DetailFragment {
+    detail: Detail,
+}
+
+#[derive(Template)]
+#[template(path = "alert.html")]
+struct AlertPage {
+    demo: bool,
+    clock: Timestamp,
+    seq: u64,
+    detail: Detail,
+}
+
+#[derive(Template)]
+#[template(path = "missing.html")]
+struct MissingPage {
+    demo: bool,
+    clock: Timestamp,
+    seq: u64,
+    title: &'static str,
+    detail: String,
+}
+
+type Given = Result<Query<Parameters>, QueryRejection>;
+
+/// `GET /`
+pub(super) async fn inbox(State(services): State<Arc<Services>>, given: Given) -> Response {
+    let demo = services.http.demo;
+    let page = async {
+        let parameters = given.map_err(|e| Problem::bad_request(e.body_text()))?.0;
+        blocking(&services, move |services| {
+            // The number first: a change in between is then shown and told, never lost.
+            let seq = services.inbox.newest_seq()?;
+            let open = parameters.alert.as_deref().and_then(|id| alerts::alert_id(id).ok());
+            let detail = open.and_then(|id| detail(services, id).ok());
+            let (list, counts) = list(services, &parameters)?;
+            let owners = owners(services, &counts, parameters.owner.as_deref());
+            let clock = services.clock();
+            html(&InboxPage { demo, clock, seq, parameters, owners, list, detail })
+        })
+        .await
+    };
+    page_or_missing(page.await, demo)
+}
+
+/// `GET /alerts/{id}`
+pub(super) async fn alert(
+    State(services): State<Arc<Services>>,
+    Path(id): Path<String>,
+) -> Response {
+    let demo = services.http.demo;
+    let page = blocking(&services, move |services| {
+        let seq = services.inbox.newest_seq()?;
+        let detail = detail(services, alerts::alert_id(&id)?)?;
+        html(&AlertPage { demo, clock: services.clock(), seq, detail })
+    });
+    page_or_missing(page.await, demo)
+}
+
+/// `GET /fragments/list`
+pub(super) async fn list_fragment(
+    State(services): State<Arc<Services>>,
+    given: Given,
+) -> Result<Html<String>, Problem> {
+    let Query(parameters) = given.map_err(|e| Problem::bad_request(e.body_text()))?;
+    let page = blocking(&services, move |services| {
+        html(&ListFragment { list: list(services, &parameters)?.0 })
+    });
+    page.await
+}
+
+/// `GET /fragments/alert/{id}`
+pub(super) async fn alert_fragment(
+    State(services): State<Arc<Services>>,
+    Path(id): Path<String>,
+) -> Result<Html<String>, Problem> {
+    let page = blocking(&services, move |services| {
+        html(&DetailFragment { detail: detail(services, alerts::alert_id(&id)?)? })
+    });
+    page.await
+}
+
+fn list(services: &Services, parameters: &Parameters) -> Result<(List, query::Counts), Problem> {
+    let query = parameters.query()?;
+    let page = services.inbox.list(&query)?;
+    let counts = services.inbox.counts(&query)?;
+    let latency = services.metrics.event_to_alert_latency.quantile(0.99);
+    let (status, clock) = (services.engine.status(), services.clock());
+    let list = List::new(&page, &counts, &Link::from(parameters), &query, clock);
+    Ok((list.with_status(&status, latency), counts))
+}
+
+fn detail(services: &Services, id: AlertId) -> Result<Detail, Problem> {
+    let kept = alerts::find(services, id)?;
+    let mut detail = Detail::new(&kept.alert, services.clock());
+    if let crate::alert::Owner::Rep(rep) = &kept.alert.owner
+        && let Some(name) = services.engine.entity(EntityKind::Rep, rep).and_then(|rep| rep.name)
+    {
+        detail.owner = name;
+    }
+    Ok(detail)
+}
+
+/// The owners to choose from, with the names that the engine knows.
+fn owners(services: &Services, counts: &query::Counts, chosen: Option<&str>) -> Vec<Choice> {
+    let named = |key: &str| match key.split_once(':') {
+        Some(("rep", id)) => services.engine.entity(EntityKind::Rep, id).and_then(|rep| rep.name),
+        _ => None,
+    };
+    let mut choices: Vec<Choice> = counts
+        .owners
+        .iter()
+        .enumerate()
+        .map(|(index, (key, tally))| {
+            let name = if index < OWNERS_NAMED_MAX { named(key) } else { None };
+            Choice {
+                label: format!("{} ({})", name.unwrap_or_else(|| words::owner(key)), tally.alerts),
+                chosen: chosen == Some(key),
+                key: key.clone(),
+            }
+        })
+        .collect();
+    choices.sort_by(|a, b| a.label.cmp(&b.label));
+    if let Some(key) = chosen.filter(|key| !key.is_empty())
+        && choices.iter().all(|choice| choice.key != key)
+    {
+        let label = format!("{} (0)", named(key).unwrap_or_else(|| words::owner(key)));
+        choices.insert(0, Choice { key: key.to_owned(), label, chosen: true });
+    }
+    choices
+}
+
+fn html(template: &impl Template) -> Result<Html<String>, Problem> {
+    template.render().map(Html).map_err(|error| Problem::internal(&error))
+}
+
+/// A page, or one that says in words what a program reads in a problem.
+fn page_or_missing(page: Result<Html<String>, Problem>, demo: bool) -> Response {
+    let problem = match page {
+        Ok(page) => return page.into_response(),
+        Err(problem) => problem,
+    };
+    let title = if problem.status == StatusCode::NOT_FOUND { "Not here" } else { "That failed" };
+    let missing = MissingPage {
+        demo,
+        clock: Timestamp::EPOCH,
+        seq: 0,
+        title,
+        detail: problem.detail.clone(),
+    };
+    match html(&missing) {
+        Ok(page) => (problem.status, page).into_response(),
+        Err(_) => problem.into_response(),
+    }
+}

@@ -1,0 +1,274 @@
+//! What the templates of list and detail are given: alerts in the words of a page.
+
+use std::time::Duration;
+
+use crate::alert::Alert;
+use crate::alert::AlertState;
+use crate::alert::CloseReason;
+use crate::alert::Evidence;
+use crate::api::pages::chart::Chart;
+use crate::api::pages::link::Link;
+use crate::api::pages::link::encoded;
+use crate::api::pages::words;
+use crate::delivery::inbox::query::Counts;
+use crate::delivery::inbox::query::Cursor;
+use crate::delivery::inbox::query::Page;
+use crate::delivery::inbox::query::Query;
+use crate::delivery::inbox::query::Standing;
+use crate::delivery::inbox::query::Tally;
+use crate::delivery::wire::reason_name;
+use crate::engine::port::EngineStatus;
+use crate::event::EntityKind;
+use crate::money;
+use crate::money::Decimal;
+use crate::time::Timestamp;
+
+/// One owner to choose.
+pub(super) struct Choice {
+    pub(super) key: String,
+    pub(super) label: String,
+    pub(super) chosen: bool,
+}
+
+/// A link with a number: a state or a family.
+pub(super) struct Tab {
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    pub(super) href: String,
+    pub(super) alerts: String,
+    pub(super) current: bool,
+}
+
+/// The list with what stands round it.
+pub(super) struct List {
+    pub(super) states: Vec<Tab>,
+    pub(super) families: Vec<Tab>,
+    pub(super) total: String,
+    pub(super) money: String,
+    pub(super) rows: Vec<RowView>,
+    pub(super) next: Option<String>,
+    pub(super) is_filtered: bool,
+    pub(super) status: String,
+    pub(super) clock: Timestamp,
+}
+
+/// One line of the list.
+pub(super) struct RowView {
+    pub(super) id: String,
+    pub(super) severity: &'static str,
+    pub(super) who: String,
+    pub(super) summary: String,
+    pub(super) money: String,
+    pub(super) family: &'static str,
+    pub(super) family_label: &'static str,
+    pub(super) opened_at: Timestamp,
+    pub(super) opened: String,
+    pub(super) age: String,
+    pub(super) state: &'static str,
+    pub(super) state_label: String,
+}
+
+/// One alert, opened.
+pub(super) struct Detail {
+    pub(super) row: RowView,
+    pub(super) description: String,
+    pub(super) play: String,
+    pub(super) labels: Vec<(String, String)>,
+    pub(super) reasons: Vec<crate::alert::Reason>,
+    pub(super) chart: Option<Chart>,
+    pub(super) evidence: Vec<EvidenceView>,
+    pub(super) evidence_note: String,
+    pub(super) entity_id: String,
+    pub(super) entity_href: Option<String>,
+    pub(super) owner: String,
+    pub(super) rule: String,
+    pub(super) expires: Option<(Timestamp, String)>,
+    pub(super) state_sentence: String,
+    pub(super) can_reopen: bool,
+    pub(super) is_closed: bool,
+    pub(super) is_acknowledged: bool,
+}
+
+/// One event of a table.
+pub(super) struct EvidenceView {
+    pub(super) at: Timestamp,
+    pub(super) time: String,
+    pub(super) kind: String,
+    pub(super) text: String,
+    pub(super) net: String,
+    pub(super) is_negative: bool,
+    pub(super) margin: String,
+}
+
+impl List {
+    pub(super) fn new(
+        page: &Page,
+        counts: &Counts,
+        link: &Link,
+        query: &Query,
+        clock: Timestamp,
+    ) -> Self {
+        let current = match query.standing {
+            Standing::Snoozed => "snoozed",
+            Standing::Closed => "closed",
+            _ => "open",
+        };
+        let state = |name: &'static str, label, tally: &Tally| Tab {
+            name,
+            label,
+            href: link.with_state(name),
+            alerts: money::grouped(tally.alerts),
+            current: name == current,
+        };
+        let states = vec![
+            state("open", "Open", &counts.open),
+            state("snoozed", "Snoozed", &counts.snoozed),
+            state("closed", "Closed", &counts.closed),
+        ];
+        let everything: u64 = counts.families.iter().map(|(_, tally)| tally.alerts).sum();
+        let mut families = vec![Tab {
+            name: "",
+            label: "All",
+            href: link.with_family(""),
+            alerts: money::grouped(everything),
+            current: query.family.is_none(),
+        }];
+        families.extend(counts.families.iter().map(|(family, tally)| Tab {
+            name: family.name(),
+            label: words::family(*family),
+            href: link.with_family(family.name()),
+            alerts: money::grouped(tally.alerts),
+            current: query.family == Some(*family),
+        }));
+        let shown = match query.standing {
+            Standing::Snoozed => &counts.snoozed,
+            Standing::Closed => &counts.closed,
+            _ => &counts.open,
+        };
+        Self {
+            states,
+            families,
+            total: money::grouped(shown.alerts),
+            money: words::tally(shown),
+            rows: page.alerts.iter().map(|kept| RowView::new(&kept.alert, clock)).collect(),
+            next: page.next.as_ref().map(|next| link.with_cursor(&Cursor::encode(next))),
+            is_filtered: query.family.is_some() || query.text.is_some() || query.owner.is_some(),
+            status: String::new(),
+            clock,
+        }
+    }
+
+    /// With a line on how the engine is.
+    pub(super) fn with_status(self, status: &EngineStatus, latency: Option<Duration>) -> Self {
+        let mut words = vec![format!("{} events", money::grouped(status.events))];
+        if let Some(latency) = latency {
+            let millis = latency.as_secs_f64() * 1e3;
+            words.push(format!("event to alert in {millis:.1} ms (p99)"));
+        }
+        if !status.ready {
+            words.push("catching up".to_owned());
+        }
+        Self { status: words.join(" · "), ..self }
+    }
+}
+
+impl RowView {
+    pub(super) fn new(alert: &Alert, clock: Timestamp) -> Self {
+        Self {
+            id: alert.id.to_string(),
+            severity: alert.severity.name(),
+            who: alert.entity_name.clone().unwrap_or_else(|| alert.entity_id.clone()),
+            summary: alert.summary.clone(),
+            money: alert.value.map(words::value).unwrap_or_default(),
+            family: alert.family.name(),
+            family_label: words::family(alert.family),
+            opened_at: alert.opened_at,
+            opened: words::time(alert.opened_at),
+            age: words::age(clock - alert.opened_at),
+            state: alert.state.name(),
+            state_label: match &alert.state {
+                AlertState::Pending => "Pending".to_owned(),
+                AlertState::Firing => String::new(),
+                AlertState::Acknowledged { .. } => "On it".to_owned(),
+                AlertState::Snoozed { until, .. } => format!("until {}", words::date(*until)),
+                AlertState::Closed { reason, .. } => reason_name(reason).to_owned(),
+            },
+        }
+    }
+}
+
+impl Detail {
+    pub(super) fn new(alert: &Alert, clock: Timestamp) -> Self {
+        let labels = alert.labels.iter().filter(|(name, _)| *name != "play");
+        let kept = alert.evidence.len() as u64;
+        let more = alert.evidence_total.saturating_sub(kept);
+        Self {
+            row: RowView::new(alert, clock),
+            description: alert.description.clone(),
+            play: alert.labels.get("play").cloned().unwrap_or_default(),
+            labels: labels.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            reasons: alert.reasons.clone(),
+            chart: Chart::new(&alert.evidence),
+            evidence: alert.evidence.iter().rev().map(EvidenceView::from).collect(),
+            evidence_note: match more {
+                0 => String::new(),
+                more => format!("and {} earlier events", money::grouped(more)),
+            },
+            entity_id: alert.entity_id.clone(),
+            entity_href: (alert.entity_kind == EntityKind::Customer)
+                .then(|| format!("/customers/{}", encoded(&alert.entity_id))),
+            owner: words::owner(&alert.owner.key()),
+            rule: alert.rule.clone(),
+            expires: alert.expires_at.map(|at| (at, words::time(at))),
+            state_sentence: sentence(&alert.state),
+            can_reopen: match &alert.state {
+                AlertState::Pending | AlertState::Firing => false,
+                AlertState::Closed { reason, .. } => {
+                    !matches!(reason, CloseReason::Resolved | CloseReason::Expired)
+                }
+                _ => true,
+            },
+            is_closed: matches!(alert.state, AlertState::Closed { .. }),
+            is_acknowledged: matches!(alert.state, AlertState::Acknowledged { .. }),
+        }
+    }
+}
+
+impl From<&Evidence> for EvidenceView {
+    fn from(event: &Evidence) -> Self {
+        Self {
+            at: event.time,
+            time: words::short_time(event.time),
+            kind: event.kind.clone(),
+            text: event.text.clone(),
+            net: event.net.map(words::value).unwrap_or_default(),
+            is_negative: event.net.is_some_and(|net| net.amount < Decimal::ZERO),
+            margin: event.margin.map(words::share).unwrap_or_default(),
+        }
+    }
+}
+
+/// Where an alert stands, as a sentence.
+fn sentence(state: &AlertState) -> String {
+    let who = |by: &str| if by.contains(':') { words::owner(by) } else { by.to_owned() };
+    match state {
+        AlertState::Pending => "The condition holds, but not yet for long enough.".to_owned(),
+        AlertState::Firing => String::new(),
+        AlertState::Acknowledged { by, at } => {
+            format!("{} is on it since {}.", who(by), words::time(*at))
+        }
+        AlertState::Snoozed { by, until } => {
+            format!("{} put it aside until {}.", who(by), words::time(*until))
+        }
+        AlertState::Closed { at, reason } => {
+            let at = words::time(*at);
+            match reason {
+                CloseReason::Resolved => format!("Resolved by itself on {at}."),
+                CloseReason::Expired => format!("The moment passed on {at}."),
+                CloseReason::Won => format!("Won on {at}."),
+                CloseReason::Lost => format!("Lost on {at}."),
+                CloseReason::Dismissed(note) => format!("Dismissed on {at}: {note}"),
+            }
+        }
+    }
+}

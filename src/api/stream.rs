@@ -1,0 +1,204 @@
+//! The live stream: every change of the inbox, to every open page, without a gap (SSE).
+//!
+//! ```text
+//! Last-Event-ID: 41 ─► inbox: 42, 43 … up to now ─► feed: 44, 45 …   `id:` is the change's number
+//!                          ▲                           │ too slow for the feed
+//!                          └───────────────────────────┘
+//! too long away ─► `resync`: read the list afresh
+//! ```
+//!
+//! A client that reads slowly holds back only itself: its few unsent events, and no more, are in
+//! memory; what it missed it gets from the inbox.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Query;
+use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::http::HeaderMap;
+use axum::http::HeaderName;
+use axum::http::HeaderValue;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use axum::response::sse::Event;
+use axum::response::sse::KeepAlive;
+use axum::response::sse::Sse;
+use serde::Deserialize;
+use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::alert::AlertId;
+use crate::api::Services;
+use crate::api::blocking;
+use crate::api::problem::Problem;
+use crate::delivery::inbox::Change;
+use crate::delivery::inbox::query::Since;
+use crate::delivery::wire::WireTime;
+
+/// Events that wait for one client.
+const UNSENT_MAX: usize = 64;
+/// Changes read from the inbox at once.
+const CATCH_UP_MAX: u32 = 256;
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parameters {
+    /// Only alerts of this owner.
+    owner: Option<String>,
+    /// Behind this number; `Last-Event-ID` wins.
+    after: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct WireChange<'a> {
+    seq: u64,
+    id: AlertId,
+    owner: &'a str,
+    family: &'a str,
+    state: &'a str,
+    at: WireTime,
+}
+
+/// Why a stream ends.
+enum End {
+    /// The client is gone, or we are about to be.
+    Closed,
+    /// The inbox failed.
+    Failed,
+}
+
+/// One client.
+struct Client {
+    services: Arc<Services>,
+    owner: Option<String>,
+    /// Number of the last change that was sent or passed over.
+    seq: u64,
+    events: mpsc::Sender<Result<Event, Infallible>>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// `GET /v1/stream`
+pub(super) async fn stream(
+    State(services): State<Arc<Services>>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let Query(parameters) = parameters.map_err(|e| Problem::bad_request(e.body_text()))?;
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let last = match last {
+        Some(text) => Some(text.trim().parse::<u64>().map_err(|_| {
+            Problem::bad_request("`Last-Event-ID` is not a number: send an `id` of this stream.")
+        })?),
+        None => parameters.after,
+    };
+    let place = Arc::clone(&services.streams).try_acquire_owned().map_err(|_| {
+        let detail = "Too many live streams are open: try again.";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(5)
+    })?;
+    let seq = match last {
+        Some(seq) => seq,
+        None => blocking(&services, |services| Ok(services.inbox.newest_seq()?)).await?,
+    };
+    let (events, unsent) = mpsc::channel(UNSENT_MAX);
+    let client = Client { services, owner: parameters.owner, seq, events, _place: place };
+    tokio::spawn(client.run());
+    let stream = Sse::new(ReceiverStream::new(unsent))
+        .keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
+    // A proxy that gathers output would make a live stream a late one.
+    let unbuffered = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    Ok(([unbuffered], stream).into_response())
+}
+
+impl Client {
+    async fn run(mut self) {
+        let gauge = self.services.metrics.sse_clients.clone();
+        gauge.inc();
+        let mut stopping = self.services.stopping.subscribe();
+        let gone = self.events.clone();
+        tokio::select! {
+            _ = self.follow() => {}
+            () = gone.closed() => {}
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+        gauge.dec();
+    }
+
+    async fn follow(&mut self) -> Result<(), End> {
+        // Listen first: what changes during the catching up is then heard twice rather than never.
+        let mut feed = self.services.feed.listen();
+        self.catch_up().await?;
+        loop {
+            match feed.recv().await {
+                Ok(change) => self.send_new(&change).await?,
+                Err(RecvError::Lagged(_)) => {
+                    feed = feed.resubscribe();
+                    self.catch_up().await?;
+                }
+                Err(RecvError::Closed) => return Err(End::Closed),
+            }
+        }
+    }
+
+    /// Sends what the inbox has behind `seq`.
+    async fn catch_up(&mut self) -> Result<(), End> {
+        loop {
+            let (seq, owner) = (self.seq, self.owner.clone());
+            let since = blocking(&self.services, move |services| {
+                let newest = services.inbox.newest_seq()?;
+                let owner = owner.as_deref();
+                Ok((newest, services.inbox.changes_since(seq, owner, CATCH_UP_MAX)?))
+            });
+            let (newest, since) = since.await.map_err(|_| End::Failed)?;
+            match since {
+                Since::Resync(newest) => {
+                    self.seq = newest;
+                    let event = Event::default().event("resync").id(newest.to_string());
+                    self.send(event.data("{}")).await?;
+                }
+                Since::Changes(changes) => {
+                    let more = changes.len() == CATCH_UP_MAX as usize;
+                    for change in changes {
+                        self.send_new(&change).await?;
+                    }
+                    if !more {
+                        // Other owners' changes are passed over, so that a later call skips them.
+                        self.seq = self.seq.max(newest);
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    async fn send_new(&mut self, change: &Change) -> Result<(), End> {
+        if change.seq <= self.seq {
+            return Ok(());
+        }
+        self.seq = change.seq;
+        if self.owner.as_ref().is_some_and(|owner| *owner != change.owner) {
+            return Ok(());
+        }
+        let wire = WireChange {
+            seq: change.seq,
+            id: change.id,
+            owner: &change.owner,
+            family: &change.family,
+            state: &change.state,
+            at: WireTime(change.at),
+        };
+        let name = if change.opened { "opened" } else { "changed" };
+        let event = Event::default().event(name).id(change.seq.to_string());
+        self.send(event.json_data(wire).map_err(|_| End::Failed)?).await
+    }
+
+    async fn send(&self, event: Event) -> Result<(), End> {
+        self.events.send(Ok(event)).await.map_err(|_| End::Closed)
+    }
+}

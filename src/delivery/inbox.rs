@@ -1,0 +1,310 @@
+//! The inbox: which alerts are there, where do they stand, and what has changed since?
+//!
+//! ```text
+//! Vec<Output> ─► apply ─► one transaction ─► alerts, ranked by money ─► pages, API
+//!                (one writer)             └► changes, numbered      ─► live streams
+//! ```
+//!
+//! An alert is known by its id: an output that comes twice, from a replay or a restart, changes
+//! nothing, and never takes back what a rep did. Readers have connections of their own, so that a
+//! long list does not hold up a new alert (SQLite, write-ahead log).
+
+pub mod query;
+mod schema;
+#[cfg(test)]
+pub(crate) mod sample;
+
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+use parking_lot::Mutex;
+use parking_lot::MutexGuard;
+use rusqlite::Connection;
+use rusqlite::OpenFlags;
+use rusqlite::OptionalExtension;
+use rusqlite::Transaction;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::alert::Alert;
+use crate::alert::AlertId;
+use crate::alert::AlertState;
+use crate::alert::CloseReason;
+use crate::engine::Output;
+use crate::time::Timestamp;
+
+/// Section `[inbox]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InboxConfig {
+    /// Changes kept for streams that come back; who was away for longer starts afresh.
+    pub changes_kept: u64,
+    /// Closed alerts kept, the newest; open ones are always kept.
+    pub closed_kept: u64,
+    /// Connections for reading.
+    pub readers: usize,
+}
+
+impl Default for InboxConfig {
+    fn default() -> Self {
+        Self { changes_kept: 100_000, closed_kept: 200_000, readers: 4 }
+    }
+}
+
+/// Why the inbox failed.
+#[derive(Debug, thiserror::Error)]
+pub enum InboxError {
+    /// The file cannot be read or written.
+    #[error("the inbox cannot be used: {0}: check the disk and `storage.data_dir`")]
+    Sqlite(#[from] rusqlite::Error),
+    /// An alert in the file is not one.
+    #[error("an alert in the inbox cannot be read: {0}: restore the file from a backup")]
+    Body(#[from] serde_json::Error),
+    /// A later program wrote the file.
+    #[error("the inbox has version {found}, this program knows {known}: run a newer siaga")]
+    Newer {
+        /// Version of the file.
+        found: usize,
+        /// Highest version that this program knows.
+        known: usize,
+    },
+    /// A cursor that this program did not hand out.
+    #[error("`{0}` is not a cursor: send the `next` of the page before, unchanged")]
+    Cursor(String),
+}
+
+/// One change of one alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its number; a later change has a higher one.
+    pub seq: u64,
+    /// Which alert.
+    pub id: AlertId,
+    /// Whether the alert is new.
+    pub opened: bool,
+    /// [`crate::alert::Owner::key`] of the alert.
+    pub owner: String,
+    /// The alert's family, by name.
+    pub family: String,
+    /// Name of the state that it has now.
+    pub state: String,
+    /// Event time of the change.
+    pub at: Timestamp,
+}
+
+/// The store of alerts.
+pub struct Inbox {
+    writer: Mutex<Connection>,
+    /// Empty for an inbox in memory, which has one connection.
+    readers: Vec<Mutex<Connection>>,
+    turn: AtomicUsize,
+    batches: AtomicU64,
+    config: InboxConfig,
+}
+
+impl Inbox {
+    /// Batches between two removals of what is no longer kept.
+    const PRUNE_EVERY: u64 = 256;
+
+    /// Opens the inbox in this file, and makes it if it is not there.
+    pub fn open(path: &Path, config: InboxConfig) -> Result<Self, InboxError> {
+        let writer = prepared(Connection::open(path)?)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let readers = (0..config.readers.clamp(1, 64)).map(|_| {
+            let reader = Connection::open_with_flags(path, flags)?;
+            reader.busy_timeout(std::time::Duration::from_secs(5))?;
+            Ok(Mutex::new(reader))
+        });
+        let readers = readers.collect::<Result<Vec<_>, rusqlite::Error>>()?;
+        Ok(Self::with(writer, readers, config))
+    }
+
+    /// An inbox that is gone when the program ends.
+    pub fn in_memory(config: InboxConfig) -> Result<Self, InboxError> {
+        Ok(Self::with(prepared(Connection::open_in_memory()?)?, Vec::new(), config))
+    }
+
+    fn with(writer: Connection, readers: Vec<Mutex<Connection>>, config: InboxConfig) -> Self {
+        let writer = Mutex::new(writer);
+        Self { writer, readers, turn: AtomicUsize::new(0), batches: AtomicU64::new(0), config }
+    }
+
+    /// A connection for reading; waits while all are in use.
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        let free = self.readers.iter().find_map(|reader| reader.try_lock());
+        free.unwrap_or_else(|| match self.readers.len() {
+            0 => self.writer.lock(),
+            count => self.readers[self.turn.fetch_add(1, Ordering::Relaxed) % count].lock(),
+        })
+    }
+
+    /// Keeps a batch of outputs, all or none, and says what it changed.
+    ///
+    /// An alert that is known is not opened again; a change of an unknown alert, or to what an alert
+    /// is already, is left out.
+    pub fn apply(&self, outputs: &[Output]) -> Result<Vec<Change>, InboxError> {
+        let mut writer = self.writer.lock();
+        let transaction = writer.transaction()?;
+        let mut changes = Vec::new();
+        for output in outputs {
+            let change = match output {
+                Output::Opened { alert, .. } => open_alert(&transaction, alert)?,
+                Output::Changed { id, state, at } => change_alert(&transaction, *id, state, *at)?,
+            };
+            changes.extend(change);
+        }
+        if self.batches.fetch_add(1, Ordering::Relaxed).is_multiple_of(Self::PRUNE_EVERY) {
+            prune(&transaction, &self.config)?;
+        }
+        transaction.commit()?;
+        Ok(changes)
+    }
+}
+
+fn prepared(mut connection: Connection) -> Result<Connection, InboxError> {
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    schema::migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// Where an alert in this state lies: 0 open, 1 snoozed, 2 closed.
+fn shelf(state: &AlertState) -> i64 {
+    match state {
+        AlertState::Pending | AlertState::Firing | AlertState::Acknowledged { .. } => 0,
+        AlertState::Snoozed { .. } => 1,
+        AlertState::Closed { .. } => 2,
+    }
+}
+
+fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, InboxError> {
+    let id = alert.id.to_string();
+    let known = to.prepare_cached("SELECT 1 FROM alerts WHERE id = ?1")?.exists([&id])?;
+    if known {
+        return Ok(None);
+    }
+    let change = Change {
+        seq: 0,
+        id: alert.id,
+        opened: true,
+        owner: alert.owner.key(),
+        family: alert.family.name().to_owned(),
+        state: alert.state.name().to_owned(),
+        at: alert.opened_at,
+    };
+    let change = number(to, change)?;
+    let name = alert.entity_name.as_deref().unwrap_or_default();
+    let words = [name, &alert.entity_id, &alert.summary, &alert.rule].join("\n").to_lowercase();
+    to.prepare_cached(
+        "INSERT INTO alerts (id, family, entity_kind, entity_id, owner, shelf, state_name, state,
+             rank, currency, opened_at, changed_at, seq, words, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14)",
+    )?
+    .execute(rusqlite::params![
+        id,
+        change.family,
+        alert.entity_kind.name(),
+        alert.entity_id,
+        change.owner,
+        shelf(&alert.state),
+        change.state,
+        serde_json::to_string(&alert.state)?,
+        alert.value.map_or(query::RANK_NONE, |value| value.amount.micros()),
+        alert.value.and_then(|value| value.currency).map(String::from),
+        alert.opened_at.millis(),
+        change.seq.cast_signed(),
+        words,
+        serde_json::to_string(alert)?,
+    ])?;
+    Ok(Some(change))
+}
+
+fn change_alert(
+    to: &Transaction<'_>,
+    id: AlertId,
+    state: &AlertState,
+    at: Timestamp,
+) -> Result<Option<Change>, InboxError> {
+    let text = id.to_string();
+    let found = to
+        .prepare_cached("SELECT state, changed_at, owner, family FROM alerts WHERE id = ?1")?
+        .query_row([&text], |row| {
+            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let Some((before, changed_at, owner, family)) = found else { return Ok(None) };
+    let before: AlertState = serde_json::from_str(&before)?;
+    if !moves(&before, Timestamp::saturating(changed_at), state, at) {
+        return Ok(None);
+    }
+    let state_name = state.name().to_owned();
+    let change = Change { seq: 0, id, opened: false, owner, family, state: state_name, at };
+    let change = number(to, change)?;
+    to.prepare_cached(
+        "UPDATE alerts SET shelf = ?2, state_name = ?3, state = ?4, changed_at = ?5, seq = ?6
+         WHERE id = ?1",
+    )?
+    .execute(rusqlite::params![
+        text,
+        shelf(state),
+        change.state,
+        serde_json::to_string(state)?,
+        at.millis(),
+        change.seq.cast_signed(),
+    ])?;
+    Ok(Some(change))
+}
+
+/// Whether an alert goes from one state to the other.
+///
+/// A closed alert comes back only when it is reopened after it was closed, and what a rep said of
+/// it outlives what the engine finds out later, or once more.
+fn moves(before: &AlertState, changed_at: Timestamp, after: &AlertState, at: Timestamp) -> bool {
+    let by_engine =
+        |reason: &CloseReason| matches!(reason, CloseReason::Resolved | CloseReason::Expired);
+    match (before, after) {
+        (same, also) if same == also => false,
+        (AlertState::Closed { .. }, AlertState::Firing) => at >= changed_at,
+        (AlertState::Closed { .. }, AlertState::Closed { reason, .. }) => !by_engine(reason),
+        (AlertState::Closed { .. }, _) => false,
+        _ => true,
+    }
+}
+
+/// Gives a change its number and keeps it for streams that come back.
+fn number(to: &Transaction<'_>, change: Change) -> Result<Change, InboxError> {
+    to.prepare_cached(
+        "INSERT INTO changes (id, opened, owner, family, state, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(rusqlite::params![
+        change.id.to_string(),
+        change.opened,
+        change.owner,
+        change.family,
+        change.state,
+        change.at.millis(),
+    ])?;
+    Ok(Change { seq: to.last_insert_rowid().cast_unsigned(), ..change })
+}
+
+/// Removes what is no longer kept.
+fn prune(to: &Transaction<'_>, config: &InboxConfig) -> Result<(), InboxError> {
+    let limit = |kept: u64| i64::try_from(kept).unwrap_or(i64::MAX);
+    to.prepare_cached(
+        "DELETE FROM changes WHERE seq <= (SELECT COALESCE(MAX(seq), 0) FROM changes) - ?1",
+    )?
+    .execute([limit(config.changes_kept)])?;
+    to.prepare_cached(
+        "DELETE FROM alerts WHERE shelf = 2 AND seq <= COALESCE(
+             (SELECT seq FROM alerts WHERE shelf = 2 ORDER BY seq DESC LIMIT 1 OFFSET ?1), 0)",
+    )?
+    .execute([limit(config.closed_kept)])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

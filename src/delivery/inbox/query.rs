@@ -1,0 +1,394 @@
+//! Questions to the inbox: the ranked list, one alert, how many there are, what has changed.
+//!
+//! ```text
+//! ranked: money at stake, the most first ─► without money last ─► the newest first
+//! page:   [ a b c ] cursor = c's place ─► [ d e f ] …   stable while alerts come and go
+//! ```
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rusqlite::OptionalExtension;
+use rusqlite::Row;
+use rusqlite::types::Value as Param;
+
+use crate::alert::Alert;
+use crate::alert::AlertId;
+use crate::alert::AlertState;
+use crate::alert::Family;
+use crate::delivery::inbox::Change;
+use crate::delivery::inbox::Inbox;
+use crate::delivery::inbox::InboxError;
+use crate::event::EntityKind;
+use crate::money::Currency;
+use crate::time::Timestamp;
+
+/// The rank of an alert without a value: behind every amount, also a negative one.
+pub(super) const RANK_NONE: i64 = i64::MIN;
+
+/// Which states a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Standing {
+    /// Firing or acknowledged: what is to be done.
+    #[default]
+    Open,
+    /// Waiting for somebody.
+    Firing,
+    /// Somebody is on it.
+    Acknowledged,
+    /// Put aside.
+    Snoozed,
+    /// Over.
+    Closed,
+    /// All of them.
+    Any,
+}
+
+/// What a list shows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Query {
+    /// In these states.
+    pub standing: Standing,
+    /// Of this owner, by [`crate::alert::Owner::key`].
+    pub owner: Option<String>,
+    /// Of this family.
+    pub family: Option<Family>,
+    /// About this entity.
+    pub entity: Option<(EntityKind, String)>,
+    /// With every one of these words in name, id, summary or rule.
+    pub text: Option<String>,
+    /// Behind this place.
+    pub after: Option<Cursor>,
+    /// At most this many, up to [`Query::LIMIT_MAX`]; 0 means 50.
+    pub limit: u32,
+}
+
+/// A place in the ranked list; opaque outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    rank: i64,
+    opened_at: i64,
+    id: String,
+}
+
+/// An alert with the number of its newest change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// The alert, in the state that it has now.
+    pub alert: Alert,
+    /// Number of its newest change.
+    pub seq: u64,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The alerts, ranked.
+    pub alerts: Vec<Kept>,
+    /// Where the next page begins; `None` on the last.
+    pub next: Option<Cursor>,
+}
+
+/// How many alerts there are, and how much money is at stake in them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Alerts.
+    pub alerts: u64,
+    /// Whole currency units at stake, for each currency.
+    pub money: Vec<(Option<Currency>, i64)>,
+}
+
+/// Tallies of what a list could show.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Open alerts.
+    pub open: Tally,
+    /// Snoozed ones.
+    pub snoozed: Tally,
+    /// Closed ones.
+    pub closed: Tally,
+    /// Within the standing asked for: each family that has any.
+    pub families: Vec<(Family, Tally)>,
+    /// Open ones of each owner, whatever owner was asked for; the largest first.
+    pub owners: Vec<(String, Tally)>,
+}
+
+/// What has changed since a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Since {
+    /// These changes, oldest first; empty when there are none.
+    Changes(Vec<Change>),
+    /// Too long ago, or never handed out: read the list afresh, then go on behind this number.
+    Resync(u64),
+}
+
+impl Query {
+    /// Most alerts on a page.
+    pub const LIMIT_MAX: u32 = 200;
+    /// Most owners that [`Counts`] names.
+    const OWNERS_MAX: usize = 500;
+    const WORDS_MAX: usize = 8;
+
+    /// The conditions as SQL, with what they compare to.
+    fn conditions(&self, owner: bool, family: bool) -> (String, Vec<Param>) {
+        let (mut sql, mut params) = (String::from("1"), Vec::new());
+        let mut add = |condition: &str, param: Option<String>| {
+            sql.push_str(" AND ");
+            sql.push_str(condition);
+            params.extend(param.map(Param::Text));
+        };
+        if let Some(owner) = self.owner.as_ref().filter(|_| owner) {
+            add("owner = ?", Some(owner.clone()));
+        }
+        if let Some(family) = self.family.filter(|_| family) {
+            add("family = ?", Some(family.name().to_owned()));
+        }
+        if let Some((kind, id)) = &self.entity {
+            add("entity_kind = ?", Some(kind.name().to_owned()));
+            add("entity_id = ?", Some(id.clone()));
+        }
+        let text = self.text.as_deref().unwrap_or_default().to_lowercase();
+        for word in text.split_whitespace().take(Self::WORDS_MAX) {
+            add("instr(words, ?) > 0", Some(word.to_owned()));
+        }
+        (sql, params)
+    }
+}
+
+impl Standing {
+    /// Every standing with its word in the API.
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::Open, "open"),
+        (Self::Firing, "firing"),
+        (Self::Acknowledged, "acknowledged"),
+        (Self::Snoozed, "snoozed"),
+        (Self::Closed, "closed"),
+        (Self::Any, "any"),
+    ];
+
+    /// Its word in the API.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
+    /// The standing of this word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, n)| *n == name).map(|(standing, _)| *standing)
+    }
+
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Open => "shelf = 0",
+            Self::Firing => "shelf = 0 AND state_name = 'firing'",
+            Self::Acknowledged => "shelf = 0 AND state_name = 'acknowledged'",
+            Self::Snoozed => "shelf = 1",
+            Self::Closed => "shelf = 2",
+            Self::Any => "1",
+        }
+    }
+}
+
+impl Cursor {
+    /// As a word for a query string.
+    pub fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{}:{}:{}", self.rank, self.opened_at, self.id))
+    }
+
+    /// The place that [`Cursor::encode`] wrote.
+    pub fn decode(text: &str) -> Result<Self, InboxError> {
+        let error = || InboxError::Cursor(text.chars().take(80).collect());
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| error())?;
+        let plain = String::from_utf8(bytes).map_err(|_| error())?;
+        let mut parts = plain.splitn(3, ':');
+        let mut number = || parts.next().and_then(|part| part.parse::<i64>().ok());
+        let (rank, opened_at) = (number().ok_or_else(error)?, number().ok_or_else(error)?);
+        let id: AlertId = parts.next().and_then(|part| part.parse().ok()).ok_or_else(error)?;
+        Ok(Self { rank, opened_at, id: id.to_string() })
+    }
+}
+
+impl Inbox {
+    /// One page of the ranked list.
+    pub fn list(&self, query: &Query) -> Result<Page, InboxError> {
+        let limit = if query.limit == 0 { 50 } else { query.limit.min(Query::LIMIT_MAX) };
+        let (mut sql, mut params) = query.conditions(true, true);
+        if let Some(after) = &query.after {
+            sql.push_str(" AND (rank, opened_at, id) < (?, ?, ?)");
+            params.push(Param::Integer(after.rank));
+            params.push(Param::Integer(after.opened_at));
+            params.push(Param::Text(after.id.clone()));
+        }
+        params.push(Param::Integer(i64::from(limit) + 1));
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached(&format!(
+            "SELECT body, state, seq, rank FROM alerts WHERE {} AND {sql}
+             ORDER BY rank DESC, opened_at DESC, id DESC LIMIT ?",
+            query.standing.condition()
+        ))?;
+        let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+        let (mut alerts, mut ranks) = (Vec::new(), Vec::new());
+        while let Some(row) = rows.next()? {
+            alerts.push(kept(row)?);
+            ranks.push(row.get::<_, i64>(3)?);
+        }
+        let more = alerts.len() > limit as usize;
+        alerts.truncate(limit as usize);
+        let next = alerts.last().zip(ranks.get(alerts.len().saturating_sub(1)));
+        let next = next.filter(|_| more).map(|(last, rank)| Cursor {
+            rank: *rank,
+            opened_at: last.alert.opened_at.millis(),
+            id: last.alert.id.to_string(),
+        });
+        Ok(Page { alerts, next })
+    }
+
+    /// One alert.
+    pub fn get(&self, id: AlertId) -> Result<Option<Kept>, InboxError> {
+        let reader = self.reader();
+        let mut statement =
+            reader.prepare_cached("SELECT body, state, seq FROM alerts WHERE id = ?1")?;
+        let mut rows = statement.query([id.to_string()])?;
+        rows.next()?.map(kept).transpose()
+    }
+
+    /// How many alerts are open.
+    pub fn open_count(&self) -> Result<u64, InboxError> {
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached("SELECT COUNT(*) FROM alerts WHERE shelf = 0")?;
+        Ok(statement.query_row([], |row| row.get::<_, i64>(0))?.cast_unsigned())
+    }
+
+    /// Tallies round the list of this query.
+    pub fn counts(&self, query: &Query) -> Result<Counts, InboxError> {
+        let mut counts = Counts::default();
+        let (sql, params) = query.conditions(true, true);
+        self.tally("CAST(shelf AS TEXT)", &sql, params, |shelf, currency, alerts, money| {
+            let tally = match shelf {
+                "0" => &mut counts.open,
+                "1" => &mut counts.snoozed,
+                _ => &mut counts.closed,
+            };
+            tally.add(currency, alerts, money);
+        })?;
+        let (sql, params) = query.conditions(true, false);
+        let sql = format!("{} AND {sql}", query.standing.condition());
+        let mut families: Vec<Tally> = vec![Tally::default(); Family::ALL.len()];
+        self.tally("family", &sql, params, |name, currency, alerts, money| {
+            if let Some(family) = Family::from_name(name) {
+                families[family as usize].add(currency, alerts, money);
+            }
+        })?;
+        let named = Family::ALL.iter().zip(families).filter(|(_, tally)| tally.alerts > 0);
+        counts.families = named.map(|((family, _), tally)| (*family, tally)).collect();
+        self.tally(
+            "owner",
+            "shelf = 0",
+            Vec::new(),
+            |owner, currency, alerts, money| match counts
+                .owners
+                .last_mut()
+                .filter(|(last, _)| last == owner)
+            {
+                Some((_, tally)) => tally.add(currency, alerts, money),
+                None => {
+                    let mut tally = Tally::default();
+                    tally.add(currency, alerts, money);
+                    counts.owners.push((owner.to_owned(), tally));
+                }
+            },
+        )?;
+        counts.owners.sort_by(|(a, x), (b, y)| y.alerts.cmp(&x.alerts).then_with(|| a.cmp(b)));
+        counts.owners.truncate(Query::OWNERS_MAX);
+        Ok(counts)
+    }
+
+    /// Alerts and whole units of money, by `group` and currency, in the order of `group`.
+    fn tally(
+        &self,
+        group: &str,
+        condition: &str,
+        params: Vec<Param>,
+        mut each: impl FnMut(&str, Option<Currency>, u64, i64),
+    ) -> Result<(), InboxError> {
+        let reader = self.reader();
+        // Whole units: a sum of millionths could leave the range of 64 bits.
+        let mut statement = reader.prepare_cached(&format!(
+            "SELECT {group} AS grouped, currency, COUNT(*),
+                    SUM(CASE WHEN rank > {RANK_NONE} THEN rank / 1000000 ELSE 0 END)
+             FROM alerts WHERE {condition} GROUP BY grouped, currency ORDER BY grouped, currency",
+        ))?;
+        let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+        while let Some(row) = rows.next()? {
+            let currency: Option<String> = row.get(1)?;
+            let currency = currency.and_then(|code| Currency::parse(&code).ok());
+            let alerts = row.get::<_, i64>(2)?.cast_unsigned();
+            each(row.get_ref(0)?.as_str().unwrap_or_default(), currency, alerts, row.get(3)?);
+        }
+        Ok(())
+    }
+
+    /// Number of the newest change; 0 before the first.
+    pub fn newest_seq(&self) -> Result<u64, InboxError> {
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached("SELECT COALESCE(MAX(seq), 0) FROM changes")?;
+        Ok(statement.query_row([], |row| row.get::<_, i64>(0))?.cast_unsigned())
+    }
+
+    /// At most `limit` changes behind the number `seq`, of one owner or of all.
+    pub fn changes_since(
+        &self,
+        seq: u64,
+        owner: Option<&str>,
+        limit: u32,
+    ) -> Result<Since, InboxError> {
+        let reader = self.reader();
+        let bounds = reader
+            .prepare_cached("SELECT MIN(seq), MAX(seq) FROM changes")?
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let (oldest, newest) = match bounds {
+            Some((Some(oldest), Some(newest))) => (i64::cast_unsigned(oldest), newest),
+            _ => (1, 0),
+        };
+        let newest = i64::cast_unsigned(newest);
+        if seq > newest || seq + 1 < oldest {
+            return Ok(Since::Resync(newest));
+        }
+        let mut statement = reader.prepare_cached(
+            "SELECT seq, id, opened, owner, family, state, at FROM changes
+             WHERE seq > ?1 AND (?2 IS NULL OR owner = ?2) ORDER BY seq LIMIT ?3",
+        )?;
+        let mut rows = statement.query(rusqlite::params![seq.cast_signed(), owner, limit])?;
+        let mut changes = Vec::new();
+        while let Some(row) = rows.next()? {
+            let id: String = row.get(1)?;
+            let Ok(id) = id.parse() else { continue };
+            changes.push(Change {
+                seq: row.get::<_, i64>(0)?.cast_unsigned(),
+                id,
+                opened: row.get(2)?,
+                owner: row.get(3)?,
+                family: row.get(4)?,
+                state: row.get(5)?,
+                at: Timestamp::saturating(row.get(6)?),
+            });
+        }
+        Ok(Since::Changes(changes))
+    }
+}
+
+impl Tally {
+    fn add(&mut self, currency: Option<Currency>, alerts: u64, money: i64) {
+        self.alerts += alerts;
+        if money != 0 {
+            self.money.push((currency, money));
+        }
+    }
+}
+
+/// Reads `body, state, seq`.
+fn kept(row: &Row<'_>) -> Result<Kept, InboxError> {
+    let mut alert: Alert = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
+    let state: AlertState = serde_json::from_str(row.get_ref(1)?.as_str().unwrap_or_default())?;
+    alert.state = state;
+    Ok(Kept { alert, seq: row.get::<_, i64>(2)?.cast_unsigned() })
+}

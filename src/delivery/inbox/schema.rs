@@ -1,0 +1,79 @@
+//! The inbox's tables, and how an older file becomes a newer one.
+//!
+//! ```text
+//! alerts   one row an alert; `rank` is its money, `shelf` where it lies: 0 open, 1 snoozed, 2 closed
+//! changes  one row a change; `seq` only grows, also after old rows are gone
+//! ```
+//!
+//! `PRAGMA user_version` counts the migrations that a file has seen. Add one at the end; never edit
+//! one that has shipped.
+
+use rusqlite::Connection;
+use rusqlite::TransactionBehavior;
+
+use crate::delivery::inbox::InboxError;
+
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE alerts (
+        row         INTEGER PRIMARY KEY,
+        id          TEXT    NOT NULL UNIQUE,
+        family      TEXT    NOT NULL,
+        entity_kind TEXT    NOT NULL,
+        entity_id   TEXT    NOT NULL,
+        owner       TEXT    NOT NULL,
+        shelf       INTEGER NOT NULL,
+        state_name  TEXT    NOT NULL,
+        state       TEXT    NOT NULL,
+        rank        INTEGER NOT NULL,
+        currency    TEXT,
+        opened_at   INTEGER NOT NULL,
+        changed_at  INTEGER NOT NULL,
+        seq         INTEGER NOT NULL,
+        words       TEXT    NOT NULL,
+        body        TEXT    NOT NULL
+    ) STRICT;
+    CREATE INDEX alerts_by_rank   ON alerts (shelf, rank, opened_at, id);
+    CREATE INDEX alerts_by_owner  ON alerts (shelf, owner, rank, opened_at, id);
+    CREATE INDEX alerts_by_entity ON alerts (entity_kind, entity_id);
+    CREATE INDEX alerts_by_seq    ON alerts (shelf, seq);
+    CREATE TABLE changes (
+        seq    INTEGER PRIMARY KEY AUTOINCREMENT,
+        id     TEXT    NOT NULL,
+        opened INTEGER NOT NULL,
+        owner  TEXT    NOT NULL,
+        family TEXT    NOT NULL,
+        state  TEXT    NOT NULL,
+        at     INTEGER NOT NULL
+    ) STRICT;
+"];
+
+/// Brings the tables of an open file up to date; a file of a newer program is refused.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), InboxError> {
+    let known = MIGRATIONS.len();
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let seen: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let seen = usize::try_from(seen).unwrap_or(usize::MAX);
+    if seen > known {
+        return Err(InboxError::Newer { found: seen, known });
+    }
+    for migration in &MIGRATIONS[seen..] {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", known as i64)?;
+    Ok(transaction.commit()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_migrated_once_and_a_newer_one_is_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        migrate(&mut connection).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        let error = migrate(&mut connection).unwrap_err();
+        assert!(error.to_string().contains("version 99"), "{error}");
+    }
+}

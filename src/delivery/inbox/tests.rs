@@ -1,0 +1,206 @@
+//! What the inbox promises.
+
+use super::query::Cursor;
+use super::query::Query;
+use super::query::Since;
+use super::query::Standing;
+use super::sample::alert;
+use super::sample::at;
+use super::*;
+use crate::alert::Family;
+use crate::alert::Owner;
+use crate::event::EntityKind;
+
+fn inbox(alerts: &[Alert]) -> Inbox {
+    let inbox = Inbox::in_memory(InboxConfig::default()).unwrap();
+    inbox.apply(&alerts.iter().cloned().map(opened).collect::<Vec<_>>()).unwrap();
+    inbox
+}
+
+fn opened(alert: Alert) -> Output {
+    Output::Opened { alert: Box::new(alert), arrived: None }
+}
+
+fn changed(alert: &Alert, state: AlertState, time: &str) -> Output {
+    Output::Changed { id: alert.id, state, at: at(time) }
+}
+
+fn closed(reason: CloseReason) -> AlertState {
+    AlertState::Closed { at: at("2025-03-02"), reason }
+}
+
+fn listed(inbox: &Inbox, query: &Query) -> Vec<String> {
+    inbox.list(query).unwrap().alerts.into_iter().map(|k| k.alert.entity_id).collect()
+}
+
+#[test]
+fn the_most_money_comes_first_and_no_money_last() {
+    let mut newer = alert("newer", None);
+    newer.opened_at = at("2025-03-02");
+    let inbox = inbox(&[
+        alert("none", None),
+        alert("small", Some("1")),
+        newer,
+        alert("large", Some("1000000")),
+        alert("negative", Some("-5")),
+    ]);
+    let want = ["large", "small", "negative", "newer", "none"];
+    assert_eq!(listed(&inbox, &Query::default()), want);
+}
+
+#[test]
+fn pages_join_without_gap_or_repeat_while_alerts_come() {
+    let many: Vec<Alert> =
+        (0..23).map(|i| alert(&format!("c{i}"), Some(&(i % 5).to_string()))).collect();
+    let inbox = inbox(&many);
+    let whole = listed(&inbox, &Query::default());
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = inbox.list(&Query { after, limit: 4, ..Query::default() }).unwrap();
+        seen.extend(page.alerts.into_iter().map(|k| k.alert.entity_id));
+        inbox.apply(&[opened(alert(&format!("new{}", seen.len()), Some("99")))]).unwrap();
+        let Some(next) = page.next else { break };
+        after = Some(Cursor::decode(&next.encode()).unwrap());
+    }
+    assert_eq!(seen, whole);
+    for text in ["", "%%", "AAAA", "MTox", "MToyOng"] {
+        assert!(Cursor::decode(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_replay_changes_nothing_and_takes_nothing_back() {
+    let one = alert("c1", Some("10"));
+    let first = opened(one.clone());
+    let ack = changed(
+        &one,
+        AlertState::Acknowledged { by: "r1".to_owned(), at: at("2025-03-01T10:00:00Z") },
+        "2025-03-01T10:00:00Z",
+    );
+    let won = changed(&one, closed(CloseReason::Won), "2025-03-02");
+    let run = [first.clone(), ack.clone(), won.clone()];
+    let inbox = Inbox::in_memory(InboxConfig::default()).unwrap();
+    assert_eq!(inbox.apply(&run).unwrap().len(), 3);
+    let resolved = changed(&one, closed(CloseReason::Resolved), "2025-03-05");
+    let reopened_before = changed(&one, AlertState::Firing, "2025-03-01T11:00:00Z");
+    for again in [&run[..], &[first], &[ack], &[won], &[resolved], &[reopened_before]] {
+        assert_eq!(inbox.apply(again).unwrap(), []);
+    }
+    assert_eq!(inbox.get(one.id).unwrap().unwrap().alert.state, closed(CloseReason::Won));
+}
+
+#[test]
+fn a_rep_can_undo_a_close() {
+    let one = alert("c1", Some("10"));
+    let inbox = inbox(std::slice::from_ref(&one));
+    inbox.apply(&[changed(&one, closed(CloseReason::Lost), "2025-03-02")]).unwrap();
+    assert_eq!(listed(&inbox, &Query::default()), Vec::<String>::new());
+    inbox.apply(&[changed(&one, AlertState::Firing, "2025-03-02")]).unwrap();
+    assert_eq!(listed(&inbox, &Query::default()), ["c1"]);
+}
+
+#[test]
+fn a_change_of_an_unknown_alert_is_left_out() {
+    let inbox = inbox(&[]);
+    let change = changed(&alert("c1", None), AlertState::Firing, "2025-03-02");
+    assert_eq!(inbox.apply(&[change]).unwrap(), []);
+}
+
+#[test]
+fn a_list_shows_what_was_asked_for() {
+    let mut other = alert("c2", Some("5"));
+    other.owner = Owner::Territory("North 100%".to_owned());
+    other.family = Family::Margin;
+    other.summary = "Margin of Żabka fell by 10%_".to_owned();
+    let inbox = inbox(&[alert("c1", Some("1")), other.clone(), alert("c3", None)]);
+    let snooze = AlertState::Snoozed { by: "r1".to_owned(), until: at("2025-04-01") };
+    let third = alert("c3", None);
+    inbox.apply(&[changed(&third, snooze, "2025-03-02")]).unwrap();
+    let any = || Query { standing: Standing::Any, ..Query::default() };
+    let text = |t: &str| Query { text: Some(t.to_owned()), ..any() };
+    for (query, want) in [
+        (any(), &["c2", "c1", "c3"][..]),
+        (Query::default(), &["c2", "c1"]),
+        (Query { standing: Standing::Snoozed, ..any() }, &["c3"]),
+        (Query { standing: Standing::Closed, ..any() }, &[]),
+        (Query { owner: Some("rep:r1".to_owned()), ..any() }, &["c1", "c3"]),
+        (Query { owner: Some("territory:North 100%".to_owned()), ..any() }, &["c2"]),
+        (Query { family: Some(Family::Margin), ..any() }, &["c2"]),
+        (Query { entity: Some((EntityKind::Customer, "c3".to_owned())), ..any() }, &["c3"]),
+        (Query { entity: Some((EntityKind::Rep, "c3".to_owned())), ..any() }, &[]),
+        (text("żabka  MARGIN"), &["c2"]),
+        (text("%_"), &["c2"]),
+        (text("' OR 1=1 --"), &[]),
+        (text("   "), &["c2", "c1", "c3"]),
+    ] {
+        assert_eq!(listed(&inbox, &query), want, "{query:?}");
+    }
+    let counts = inbox.counts(&Query::default()).unwrap();
+    assert_eq!((counts.open.alerts, counts.snoozed.alerts, counts.closed.alerts), (2, 1, 0));
+    assert_eq!(counts.open.money, [(other.value.unwrap().currency, 6)]);
+    let families: Vec<_> = counts.families.iter().map(|(f, t)| (*f, t.alerts)).collect();
+    assert_eq!(families, [(Family::Drift, 1), (Family::Margin, 1)]);
+    assert_eq!(counts.owners.len(), 2);
+}
+
+#[test]
+fn changes_are_numbered_and_old_ones_are_forgotten() {
+    let config = InboxConfig { changes_kept: 3, ..InboxConfig::default() };
+    let inbox = Inbox::in_memory(config.clone()).unwrap();
+    assert_eq!(inbox.changes_since(0, None, 10).unwrap(), Since::Changes(vec![]));
+    for i in 0..10 {
+        inbox.apply(&[opened(alert(&format!("c{i}"), None))]).unwrap();
+    }
+    let numbers = |since| match since {
+        Since::Changes(changes) => changes.iter().map(|c: &Change| c.seq).collect(),
+        Since::Resync(newest) => vec![0, newest],
+    };
+    assert_eq!(numbers(inbox.changes_since(7, None, 2).unwrap()), [8, 9]);
+    assert_eq!(numbers(inbox.changes_since(7, Some("rep:r2"), 9).unwrap()), [0; 0]);
+    assert_eq!(numbers(inbox.changes_since(11, None, 9).unwrap()), [0, 10]);
+    let mut writer = inbox.writer.lock();
+    let transaction = writer.transaction().unwrap();
+    prune(&transaction, &config).unwrap();
+    transaction.commit().unwrap();
+    drop(writer);
+    assert_eq!(numbers(inbox.changes_since(6, None, 9).unwrap()), [0, 10]);
+    assert_eq!(numbers(inbox.changes_since(7, None, 9).unwrap()), [8, 9, 10]);
+}
+
+#[test]
+fn closed_alerts_beyond_the_limit_are_forgotten_and_open_ones_are_not() {
+    let config = InboxConfig { closed_kept: 2, ..InboxConfig::default() };
+    let inbox = Inbox::in_memory(config.clone()).unwrap();
+    let many: Vec<Alert> = (0..6).map(|i| alert(&format!("c{i}"), None)).collect();
+    inbox.apply(&many.iter().cloned().map(opened).collect::<Vec<_>>()).unwrap();
+    for one in &many[..4] {
+        inbox.apply(&[changed(one, closed(CloseReason::Won), "2025-03-02")]).unwrap();
+    }
+    let mut writer = inbox.writer.lock();
+    let transaction = writer.transaction().unwrap();
+    prune(&transaction, &config).unwrap();
+    transaction.commit().unwrap();
+    drop(writer);
+    let any = Query { standing: Standing::Any, ..Query::default() };
+    assert_eq!(listed(&inbox, &any).len(), 4);
+    assert!(inbox.get(many[0].id).unwrap().is_none());
+    assert!(inbox.get(many[5].id).unwrap().is_some());
+}
+
+#[test]
+fn a_file_keeps_alerts_and_numbers_and_is_read_while_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inbox.sqlite");
+    let one = alert("c1", Some("10"));
+    {
+        let inbox = Inbox::open(&path, InboxConfig::default()).unwrap();
+        inbox.apply(&[opened(one.clone())]).unwrap();
+        let mut writer = inbox.writer.lock();
+        let transaction = writer.transaction().unwrap();
+        open_alert(&transaction, &alert("c2", None)).unwrap();
+        assert_eq!(listed(&inbox, &Query::default()), ["c1"]);
+    }
+    let inbox = Inbox::open(&path, InboxConfig::default()).unwrap();
+    assert_eq!(inbox.get(one.id).unwrap().unwrap().alert, one);
+    assert_eq!(inbox.apply(&[opened(alert("c3", None))]).unwrap()[0].seq, 2);
+}

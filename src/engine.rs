@@ -1,0 +1,90 @@
+//! The engine: inputs in the one order go in, alerts come out.
+//!
+//! ```text
+//! records ─► sequence: duplicates, watermark, ─► shard 0 ─┐
+//! actions ─►           one order, routing      ├► shard 1 ─┼─► outputs, in order per entity
+//! ticks   ─►                                   └► …       ─┘
+//! ```
+//!
+//! A [`shard`] is pure: it reads no clock, no file and no socket, and the same inputs give the
+//! same outputs. [`runtime`] owns the threads, [`port`] is what the edge sees of it.
+
+pub mod live;
+pub mod firing;
+pub mod shard;
+pub mod sequence;
+pub mod runtime;
+pub mod config;
+pub mod port;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::alert::Action;
+use crate::alert::Alert;
+use crate::alert::AlertId;
+use crate::alert::AlertState;
+use crate::event::EntityId;
+use crate::event::Event;
+use crate::event::Reference;
+use crate::time::Timestamp;
+
+/// What goes in. Everything that a shard cannot compute for itself is an input.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Something happened to an entity.
+    Event {
+        /// To whom.
+        entity: EntityId,
+        /// What.
+        event: Box<Event>,
+        /// How far event time had come before it.
+        watermark: Timestamp,
+        /// When it arrived, for latencies.
+        arrived: Option<Instant>,
+    },
+    /// Reference data.
+    Reference(Arc<Reference>),
+    /// What a sales person did.
+    Action(ActionInput),
+    /// Event time has come so far: no older event is waited for.
+    Watermark(Timestamp),
+}
+
+/// What comes out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// A new alert fires.
+    Opened {
+        /// The alert.
+        alert: Box<Alert>,
+        /// When the event that set it off arrived; absent when the passing of time did.
+        arrived: Option<Instant>,
+    },
+    /// An alert stands elsewhere now.
+    Changed {
+        /// Which alert.
+        id: AlertId,
+        /// Where it stands.
+        state: AlertState,
+        /// Event time of the change.
+        at: Timestamp,
+    },
+}
+
+/// What a sales person did, on its way to the entity's shard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActionInput {
+    /// Whose alert it is.
+    pub entity: EntityId,
+    /// Name of the rule.
+    pub rule: String,
+    /// Which alert.
+    pub alert: AlertId,
+    /// What was done.
+    pub action: Action,
+    /// By whom.
+    pub by: String,
+    /// When, in event time.
+    pub at: Timestamp,
+}

@@ -1,0 +1,37 @@
+//! The engine's section of the configuration: how many shards, and how late may an event be?
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::Serialize;
+use serde::Serializer;
+use serde::de::Error;
+
+use crate::time::Span;
+
+/// Section `[engine]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineConfig {
+    /// Threads that keep histories and evaluate rules; 0 takes one for each processor.
+    pub shards: usize,
+    /// How far the watermark stays behind the newest event.
+    #[serde(serialize_with = "write_span", deserialize_with = "read_span")]
+    pub lateness: Span,
+    /// Records that may wait before ingest answers 429.
+    pub queue_records_max: usize,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { shards: 0, lateness: Span::from_millis(3_600_000), queue_records_max: 65_536 }
+    }
+}
+
+fn write_span<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(span)
+}
+
+fn read_span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Span::parse(&text).map_err(D::Error::custom)
+}

@@ -1,0 +1,280 @@
+//! An alert as it fires: who, what, why, how much, and the very events.
+
+use std::fmt::Write;
+
+use crate::alert::Alert;
+use crate::alert::AlertId;
+use crate::alert::AlertState;
+use crate::alert::Evidence;
+use crate::alert::Owner;
+use crate::alert::Reason;
+use crate::engine::shard::Context;
+use crate::event::EntityKind;
+use crate::event::Symbol;
+use crate::money::Currency;
+use crate::money::Decimal;
+use crate::rule::set;
+use crate::rule::set::Rule;
+use crate::rule::text;
+use crate::state::Entity;
+use crate::state::history::Entry;
+use crate::state::item::Body;
+use crate::state::item::Item;
+use crate::state::program::Items;
+use crate::state::program::Scope;
+use crate::state::program::Stage;
+use crate::state::program::evaluate;
+use crate::state::value::Value;
+use crate::state::window::List;
+use crate::time::Timestamp;
+
+/// The alert of `rule` as the scope stands.
+pub(crate) fn alert(
+    context: Context<'_>,
+    rule: &Rule,
+    scope: &mut Scope<'_>,
+    at: Timestamp,
+) -> Alert {
+    let entity = scope.entity;
+    let currency = entity.and_then(|entity| entity.currency);
+    let id = scope.id.map_or_else(String::new, |id| context.symbols.text(id));
+    let episode = episode_text(rule, scope, at);
+    let value = rule.value.and_then(|place| value_of(scope, place, currency));
+    let summary = text::render(&rule.summary, scope);
+    let description = text::render(&rule.description, scope);
+    let reasons = reasons(rule, scope, currency);
+    let (evidence, evidence_total) = evidence(rule, scope);
+    let profile = entity.and_then(|entity| entity.profile.as_deref());
+    Alert {
+        id: AlertId::new(&rule.name, rule.entity.name(), &id, &episode),
+        rule: rule.name.to_string(),
+        family: rule.family,
+        severity: rule.severity,
+        entity_kind: rule.entity,
+        entity_name: match rule.entity {
+            EntityKind::Customer => profile.and_then(|profile| profile.name.clone()),
+            EntityKind::Rep => {
+                let rep = scope.id.and_then(|id| context.catalog.rep(id));
+                rep.and_then(|rep| rep.name.clone())
+            }
+            EntityKind::Product => {
+                let product = scope.id.and_then(|id| context.catalog.product(id));
+                product.and_then(|product| product.name.clone())
+            }
+        },
+        owner: owner(context, rule.entity, entity, &id),
+        entity_id: id,
+        state: AlertState::Firing,
+        opened_at: at,
+        expires_at: rule.timing.expires.map(|span| at + span),
+        event_id: scope.event.map(|event| event.id.to_string()),
+        value,
+        summary,
+        description,
+        labels: rule.labels.clone(),
+        reasons,
+        evidence,
+        evidence_total,
+    }
+}
+
+/// A number for an episode, equal for equal episodes of one run.
+pub(crate) fn episode_hash(value: Value) -> u64 {
+    let (tag, bits) = match value {
+        Value::Null => (0_u64, 0),
+        Value::Bool(truth) => (1, u64::from(truth)),
+        Value::Int(int) => (2, u64::from_ne_bytes(int.to_ne_bytes())),
+        Value::Double(double) => (3, double.to_bits()),
+        Value::Number(number) | Value::Money(number) => {
+            (4, u64::from_ne_bytes(number.micros().to_ne_bytes()))
+        }
+        Value::Time(at) => (5, u64::from_ne_bytes(at.millis().to_ne_bytes())),
+        Value::Span(span) => (6, u64::from_ne_bytes(span.millis().to_ne_bytes())),
+        Value::Text(symbol) => (7, u64::from(symbol.number())),
+    };
+    // Fibonacci hashing (Knuth, TAOCP 6.4) spreads the tag over the bits.
+    bits ^ tag.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The episode in the alert's id: the rule's own, else the instant of opening.
+fn episode_text(rule: &Rule, scope: &mut Scope<'_>, at: Timestamp) -> String {
+    match rule.episode.map(|node| evaluate(scope, node)) {
+        Some(result) => text::outcome(result, None, scope),
+        None => at.millis().to_string(),
+    }
+}
+
+fn value_of(
+    scope: &mut Scope<'_>,
+    place: u16,
+    currency: Option<Currency>,
+) -> Option<crate::alert::Value> {
+    let node = *scope.let_nodes.get(usize::from(place))?;
+    let amount = match evaluate(scope, node).ok()? {
+        Value::Money(amount) | Value::Number(amount) => amount,
+        other => Decimal::from_f64(other.number().ok()?).ok()?,
+    };
+    Some(crate::alert::Value { amount, currency })
+}
+
+fn reasons(rule: &Rule, scope: &mut Scope<'_>, currency: Option<Currency>) -> Vec<Reason> {
+    let mut reasons = Vec::with_capacity(rule.parts.len() + 1);
+    if !rule.when_text.is_empty() {
+        let (name, expression) = ("when".to_owned(), rule.when_text.clone());
+        reasons.push(Reason { name, expression, value: "yes".to_owned() });
+    }
+    for part in rule.parts.iter().filter(|part| part.shown) {
+        let result = evaluate(scope, part.node);
+        let value = text::outcome(result, currency, scope);
+        reasons.push(Reason { name: part.name.clone(), expression: part.text.clone(), value });
+    }
+    reasons
+}
+
+/// The customer's rep by reference data, else who served it last, else its territory.
+fn owner(context: Context<'_>, kind: EntityKind, entity: Option<&Entity>, id: &str) -> Owner {
+    let text = |symbol: Symbol| context.symbols.text(symbol);
+    match kind {
+        EntityKind::Rep => return Owner::Rep(id.to_owned()),
+        EntityKind::Product => return Owner::Queue,
+        EntityKind::Customer => {}
+    }
+    let Some(entity) = entity else { return Owner::Queue };
+    let profile = entity.profile.as_deref();
+    let rep = profile.and_then(|profile| profile.owner).or(entity.rep);
+    let territory = profile.and_then(|profile| profile.territory).or(entity.territory);
+    match (rep, territory) {
+        (Some(rep), _) => Owner::Rep(text(rep)),
+        (None, Some(territory)) => Owner::Territory(text(territory)),
+        (None, None) => Owner::Queue,
+    }
+}
+
+fn evidence(rule: &Rule, scope: &mut Scope<'_>) -> (Vec<Evidence>, u64) {
+    let Some(entity) = scope.entity else { return (Vec::new(), 0) };
+    let end = entity.history.end();
+    let (list, from, to, stages): (List, u32, u32, &[Stage]) = match &rule.evidence {
+        set::Evidence::Event => {
+            let event = scope.event;
+            let shown = event.and_then(|event| {
+                let newest = entity.history.back_from(end);
+                let same =
+                    |entry: &Entry<'_>| entry.time() == event.time && entry.id_text() == event.id;
+                newest.take_while(|entry| entry.time() >= event.time).find(same)
+            });
+            let shown: Vec<Evidence> =
+                shown.iter().map(|entry| shown_entry(entry, scope, entity.currency)).collect();
+            let total = shown.len() as u64;
+            return (shown, total);
+        }
+        set::Evidence::Newest(list, count) => {
+            let holds = |entry: &Entry<'_>| list.holds(entry.kind());
+            let newest = entity.history.back_from(end).filter(holds);
+            let from = newest.take(*count as usize).last().map_or(end, |entry| entry.offset);
+            (*list, from, end, &[])
+        }
+        set::Evidence::Window(list, span, stages) => {
+            let (from, to) = entity.bounds(scope.plan, *span);
+            (*list, from, to, stages)
+        }
+    };
+    let mut shown = std::collections::VecDeque::new();
+    let mut total = 0;
+    for entry in entity.history.from(from).take_while(|entry| entry.offset < to) {
+        if list.holds(entry.kind()) && passes(&entry, list, stages, scope) {
+            total += 1;
+            if shown.len() == Alert::EVIDENCE_MAX {
+                shown.pop_front();
+            }
+            shown.push_back(entry);
+        }
+    }
+    let currency = entity.currency;
+    (shown.iter().map(|entry| shown_entry(entry, scope, currency)).collect(), total)
+}
+
+/// Whether an event is among the evidence: it, or one of its lines, passes the filters.
+fn passes(entry: &Entry<'_>, list: List, stages: &[Stage], scope: &mut Scope<'_>) -> bool {
+    let mut holds = |item: Item| {
+        stages.iter().all(|stage| match stage {
+            Stage::Map(_) => true,
+            Stage::Filter(node) => {
+                let outer = std::mem::replace(&mut scope.items, Items::of(item));
+                let result = evaluate(scope, *node).and_then(Value::truth);
+                scope.items = outer;
+                result == Ok(true)
+            }
+        })
+    };
+    if stages.is_empty() {
+        true
+    } else if list == List::Lines {
+        let head = entry.open().head;
+        entry.lines().any(|body| holds(Item { head, body }))
+    } else {
+        holds(entry.whole())
+    }
+}
+
+/// An event as evidence.
+pub fn shown_entry(entry: &Entry<'_>, scope: &Scope<'_>, currency: Option<Currency>) -> Evidence {
+    let opened = entry.open();
+    let whole = entry.whole();
+    let names = scope.symbols.read();
+    let mut text = String::new();
+    for (index, body) in entry.lines().enumerate() {
+        if index == 3 {
+            let _ = write!(text, " and {} more", entry.lines().count() - 3);
+            break;
+        }
+        if index > 0 {
+            text.push_str(", ");
+        }
+        describe_line(&mut text, &body, |symbol| names.text(symbol));
+    }
+    let talk = &opened.head.talk;
+    for symbol in [talk.topic, talk.outcome, opened.category, opened.product, talk.campaign] {
+        if let Some(symbol) = symbol {
+            if !text.is_empty() {
+                text.push_str(" · ");
+            }
+            text.push_str(names.text(symbol));
+        }
+    }
+    if let Some(sentiment) = talk.sentiment {
+        let gap = if text.is_empty() { "" } else { " · " };
+        let _ = write!(text, "{gap}mood {:+.1}", sentiment.to_f64());
+    }
+    let kind = match talk.word {
+        Some(word) => names.text(word).to_owned(),
+        None => entry.kind().name().to_owned(),
+    };
+    let amount = whole.body.net.or(talk.amount);
+    Evidence {
+        event_id: opened.id.to_string(),
+        time: entry.time(),
+        kind,
+        text,
+        net: amount.map(|amount| crate::alert::Value { amount, currency }),
+        margin: margin(&whole.body),
+    }
+}
+
+fn describe_line<'n>(text: &mut String, body: &Body, name: impl Fn(Symbol) -> &'n str) {
+    if let Some(quantity) = body.quantity {
+        let _ = write!(text, "{quantity} × ");
+    }
+    match (body.product, body.category) {
+        (Some(product), Some(category)) => {
+            let _ = write!(text, "{} ({})", name(product), name(category));
+        }
+        (Some(symbol), None) | (None, Some(symbol)) => text.push_str(name(symbol)),
+        (None, None) => text.push_str("goods"),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a display value")]
+fn margin(body: &Body) -> Option<f32> {
+    let (net, cost) = (body.net?, body.cost?);
+    (net != Decimal::ZERO).then(|| ((net.to_f64() - cost.to_f64()) / net.to_f64()) as f32)
+}

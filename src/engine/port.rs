@@ -1,0 +1,146 @@
+//! The engine as the edge sees it: what may an HTTP handler ask of it, and what may come back?
+//!
+//! ```text
+//! POST /v1/events    ─► ingest ─┐
+//! a rep's click      ─► act    ─┼─► the running engine, or a stand-in in tests
+//! GET  /v1/customers ─► entity ─┤
+//! /-/ready, pages    ─► status ─┘
+//! ```
+//!
+//! Every call may block for a moment (a bounded queue, a lock), so the edge makes them on threads
+//! that may block.
+
+use crate::alert::Evidence;
+use crate::alert::Value;
+use crate::engine::ActionInput;
+use crate::event::EntityKind;
+use crate::money::Currency;
+use crate::time::Timestamp;
+
+/// The running engine.
+pub trait Port: Send + Sync {
+    /// Decodes a body and hands its records in; blocks at most for the bounded queue.
+    ///
+    /// `headers` are those of the request, names in lower case; `source` names the sender where
+    /// the records do not.
+    fn ingest(
+        &self,
+        content_type: &str,
+        headers: &[(String, String)],
+        body: &[u8],
+        source: &str,
+    ) -> Result<IngestReport, IngestError>;
+
+    /// Hands in what a sales person did with an alert.
+    fn act(&self, input: ActionInput) -> Result<(), IngestError>;
+
+    /// What is known of one entity at this moment.
+    fn entity(&self, kind: EntityKind, id: &str) -> Option<EntityView>;
+
+    /// How the engine is.
+    fn status(&self) -> EngineStatus;
+}
+
+/// What became of the records of a body.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IngestReport {
+    /// Records that will be applied.
+    pub accepted: u64,
+    /// Records that were known already.
+    pub duplicates: u64,
+    /// Records that were not understood.
+    pub refused: Vec<RefusedRecord>,
+}
+
+/// One record that was not understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedRecord {
+    /// Its place in the body, from 1.
+    pub position: u64,
+    /// A word for programs: `time_format`.
+    pub code: String,
+    /// A sentence for people.
+    pub reason: String,
+}
+
+/// Why the engine took nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IngestError {
+    /// The queue is full.
+    #[error("the engine is behind: send again in {retry_after_s} s")]
+    Overloaded {
+        /// When there should be room again.
+        retry_after_s: u32,
+    },
+    /// No decoder for this content type.
+    #[error(
+        "`{0}` cannot be read: send `application/json`, `application/x-ndjson`, \
+         `application/cloudevents+json` or `application/cloudevents-batch+json`"
+    )]
+    Unsupported(String),
+    /// More than one body may hold.
+    #[error("the body is too large: send fewer records at once")]
+    TooLarge,
+    /// The program is about to end.
+    #[error("the engine is stopping: send again when it is back")]
+    Stopped,
+    /// The engine knows no such entity or alert.
+    #[error("the engine does not know {0}")]
+    Unknown(String),
+}
+
+/// One customer, rep or product, as it is at this moment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EntityView {
+    /// Its id in the source.
+    pub id: String,
+    /// What people call it.
+    pub name: Option<String>,
+    /// Line of business or the like.
+    pub segment: Option<String>,
+    /// Importance.
+    pub tier: Option<String>,
+    /// Sales territory.
+    pub territory: Option<String>,
+    /// The rep who looks after it.
+    pub owner: Option<String>,
+    /// Time of its first event.
+    pub first_seen: Option<Timestamp>,
+    /// Time of its newest event.
+    pub last_seen: Option<Timestamp>,
+    /// Orders within the history that is kept.
+    pub orders: u64,
+    /// Currency of its newest order.
+    pub currency: Option<Currency>,
+    /// Revenue of the last 30 days.
+    pub net_30d: Option<Value>,
+    /// Revenue of the last 365 days.
+    pub net_365d: Option<Value>,
+    /// Its newest events, newest first.
+    pub recent: Vec<Evidence>,
+    /// What the rules watch, by name, as people read it.
+    pub windows: Vec<(String, String)>,
+}
+
+/// How the engine is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EngineStatus {
+    /// Events applied since the start.
+    pub events: u64,
+    /// Repeats ignored since the start.
+    pub duplicates: u64,
+    /// Records refused since the start.
+    pub refused: u64,
+    /// Events that came after the watermark had passed them.
+    pub late: u64,
+    /// Event time up to which everything has arrived; `None` before the first event.
+    pub watermark: Option<Timestamp>,
+    /// What "now" is for ages and actions: event time, as far as the engine has seen it.
+    pub clock: Option<Timestamp>,
+    /// Entities with a history.
+    pub entities: u64,
+    /// Records that wait.
+    pub queue_depth: u64,
+    /// Whether it has caught up and takes records.
+    pub ready: bool,
+}

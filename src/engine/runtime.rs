@@ -1,0 +1,276 @@
+//! The threads: one order in front, a thread per shard behind bounded queues.
+//!
+//! ```text
+//! take(records) ─► sequencer ─► batch per shard ─► ║queue║ ─► shard thread ─► sink(outputs)
+//! ```
+//!
+//! With one shard there is no thread and no queue: the caller's thread steps the shard itself.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::engine::ActionInput;
+use crate::engine::Input;
+use crate::engine::Output;
+use crate::engine::sequence;
+use crate::engine::sequence::Sequencer;
+use crate::engine::shard;
+use crate::engine::shard::Entities;
+use crate::engine::shard::Shard;
+use crate::event::Record;
+use crate::event::Symbols;
+use crate::rule::set::RuleSet;
+use crate::time::Span;
+use crate::time::Timestamp;
+
+/// Batches that wait for a shard, at most.
+const QUEUE_BATCHES: usize = 16;
+
+/// Takes the outputs of one batch; called from the shards' threads, and may block them.
+pub type Sink = Arc<dyn Fn(&mut Vec<Output>) + Send + Sync>;
+
+/// The sequencer and the shards.
+pub struct Engine {
+    sequencer: Sequencer,
+    workers: Workers,
+    sink: Sink,
+    entities: Vec<Arc<Entities>>,
+    gauges: Vec<Arc<Gauge>>,
+}
+
+enum Workers {
+    Inline(Box<Shard>, Vec<Output>),
+    Threads(Vec<Worker>),
+}
+
+struct Worker {
+    queue: SyncSender<Vec<Input>>,
+    batch: Vec<Input>,
+    thread: JoinHandle<()>,
+}
+
+/// What a shard has done and what waits for it, readable beside it.
+#[derive(Default)]
+pub struct Gauge {
+    /// Inputs sent and not yet taken.
+    pub waiting: AtomicU64,
+    /// Timers that are set.
+    pub timers: AtomicU64,
+    tally: Mutex<shard::Tally>,
+}
+
+/// What the whole engine did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// The one order.
+    pub sequence: sequence::Tally,
+    /// All shards together.
+    pub shards: shard::Tally,
+    /// Entities with a history or reference data.
+    pub entities: u64,
+    /// Inputs that wait.
+    pub waiting: u64,
+}
+
+/// The engine has stopped: a shard's thread is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the engine has stopped; its log says why")]
+pub struct Stopped;
+
+/// How an engine is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Shards, each on a thread of its own when there are several.
+    pub shards: usize,
+    /// How late an event may be before timers have passed it.
+    pub lateness: Span,
+}
+
+impl Engine {
+    /// Starts the shards.
+    pub fn start(
+        rules: &Arc<RuleSet>,
+        symbols: &Symbols,
+        settings: Settings,
+        sink: Sink,
+    ) -> std::io::Result<Self> {
+        let shards = settings.shards.max(1);
+        let sequencer = Sequencer::new(rules, shards, settings.lateness);
+        let (mut entities, mut gauges, mut threads) = (Vec::new(), Vec::new(), Vec::new());
+        let mut inline = None;
+        for number in 0..shards {
+            let shard = Shard::new(Arc::clone(rules), symbols.clone());
+            let gauge = Arc::new(Gauge::default());
+            entities.push(shard.entities());
+            gauges.push(Arc::clone(&gauge));
+            if shards == 1 {
+                inline = Some(Workers::Inline(Box::new(shard), Vec::new()));
+                break;
+            }
+            let (queue, waiting) = sync_channel(QUEUE_BATCHES);
+            let sink = Arc::clone(&sink);
+            let thread = std::thread::Builder::new()
+                .name(format!("shard-{number}"))
+                .spawn(move || work(shard, &waiting, &gauge, &sink))?;
+            threads.push(Worker { queue, batch: Vec::new(), thread });
+        }
+        let workers = inline.unwrap_or(Workers::Threads(threads));
+        Ok(Self { sequencer, workers, sink, entities, gauges })
+    }
+
+    /// Takes records in, in this order; how many were new, and how many repeats.
+    pub fn take(
+        &mut self,
+        records: impl IntoIterator<Item = Record>,
+        arrived: Option<Instant>,
+    ) -> Result<(u64, u64), Stopped> {
+        let (mut new, mut repeats) = (0, 0);
+        let Self { sequencer, workers, .. } = self;
+        for record in records {
+            let mut send = |shard: usize, input: Input| workers.send(shard, input);
+            if sequencer.take(record, arrived, &mut send) {
+                new += 1;
+            } else {
+                repeats += 1;
+            }
+        }
+        self.flush()?;
+        Ok((new, repeats))
+    }
+
+    /// Hands in what a sales person did.
+    pub fn act(&mut self, action: ActionInput) -> Result<(), Stopped> {
+        let shard = self.sequencer.shard_of(action.entity.id);
+        self.workers.send(shard, Input::Action(action));
+        self.flush()
+    }
+
+    /// Event time has come so far even if nothing happened.
+    pub fn tick(&mut self, now: Timestamp) -> Result<(), Stopped> {
+        self.sequencer.tick(now);
+        self.flush()
+    }
+
+    /// How far event time has come.
+    pub fn watermark(&self) -> Timestamp {
+        self.sequencer.watermark()
+    }
+
+    /// The newest event time seen, or the latest tick.
+    pub fn newest(&self) -> Timestamp {
+        self.sequencer.newest()
+    }
+
+    /// The entities of every shard, to be read beside it.
+    pub fn entities(&self) -> &[Arc<Entities>] {
+        &self.entities
+    }
+
+    /// What every shard has done and what waits for it.
+    pub fn gauges(&self) -> &[Arc<Gauge>] {
+        &self.gauges
+    }
+
+    /// The one order's own counts.
+    pub fn sequence(&self) -> sequence::Tally {
+        self.sequencer.tally
+    }
+
+    fn flush(&mut self) -> Result<(), Stopped> {
+        let watermark = self.sequencer.watermark();
+        match &mut self.workers {
+            Workers::Inline(shard, outputs) => {
+                shard.step(Input::Watermark(watermark), outputs);
+                if !outputs.is_empty() {
+                    (self.sink)(outputs);
+                    outputs.clear();
+                }
+                self.gauges[0].note(shard);
+                Ok(())
+            }
+            Workers::Threads(workers) => {
+                for (worker, gauge) in workers.iter_mut().zip(&self.gauges) {
+                    worker.batch.push(Input::Watermark(watermark));
+                    let full = Vec::with_capacity(worker.batch.len());
+                    let batch = std::mem::replace(&mut worker.batch, full);
+                    gauge.waiting.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                    worker.queue.send(batch).map_err(|_| Stopped)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until everything that was taken is done, and tells what was done in all.
+    pub fn finish(self) -> Result<Totals, Stopped> {
+        match self.workers {
+            Workers::Inline(shard, mut outputs) => {
+                (self.sink)(&mut outputs);
+                self.gauges[0].note(&shard);
+            }
+            Workers::Threads(workers) => {
+                for Worker { queue, batch, thread } in workers {
+                    queue.send(batch).map_err(|_| Stopped)?;
+                    drop(queue);
+                    thread.join().map_err(|_| Stopped)?;
+                }
+            }
+        }
+        Ok(totals(self.sequencer.tally, &self.gauges, &self.entities))
+    }
+}
+
+/// What was done in all so far.
+pub fn totals(
+    sequence: sequence::Tally,
+    gauges: &[Arc<Gauge>],
+    entities: &[Arc<Entities>],
+) -> Totals {
+    let mut all = shard::Tally::default();
+    for gauge in gauges {
+        all.add(&gauge.tally.lock());
+    }
+    let waiting = gauges.iter().map(|gauge| gauge.waiting.load(Ordering::Relaxed)).sum();
+    let entities = entities.iter().map(|shard| shard.len() as u64).sum();
+    Totals { sequence, shards: all, entities, waiting }
+}
+
+fn work(mut shard: Shard, queue: &Receiver<Vec<Input>>, gauge: &Gauge, sink: &Sink) {
+    let mut outputs = Vec::new();
+    while let Ok(batch) = queue.recv() {
+        let taken = batch.len() as u64;
+        for input in batch {
+            shard.step(input, &mut outputs);
+        }
+        if !outputs.is_empty() {
+            sink(&mut outputs);
+            outputs.clear();
+        }
+        gauge.note(&shard);
+        gauge.waiting.fetch_sub(taken, Ordering::Relaxed);
+    }
+}
+
+impl Gauge {
+    fn note(&self, shard: &Shard) {
+        self.tally.lock().clone_from(&shard.tally);
+        self.timers.store(shard.timers() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Workers {
+    fn send(&mut self, shard: usize, input: Input) {
+        match self {
+            Self::Inline(shard, outputs) => shard.step(input, outputs),
+            Self::Threads(workers) => workers[shard].batch.push(input),
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The one order: repeats are dropped, event time is followed, and each record is sent to the
+//! shards that it concerns.
+//!
+//! ```text
+//! record ─► seen already? ─► watermark = newest time − lateness ─► customer's shard
+//!                │                                             ├─► rep's shard      where rules
+//!                ▼                                             └─► products' shards look at them
+//!             counted
+//! ```
+
+use std::collections::HashSet;
+use std::hash::BuildHasher;
+use std::hash::Hasher;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rapidhash::fast::RandomState;
+use smallvec::SmallVec;
+
+use crate::engine::Input;
+use crate::event::EntityId;
+use crate::event::EntityKind;
+use crate::event::Event;
+use crate::event::Record;
+use crate::event::Reference;
+use crate::event::Symbol;
+use crate::rule::set::RuleSet;
+use crate::time::Span;
+use crate::time::Timestamp;
+
+/// Repeats are recognised among at least so many of the latest events; beyond that by the history
+/// of their entity.
+pub const RECENT_EVENTS: usize = 1 << 19;
+
+/// The state of the one order.
+pub struct Sequencer {
+    lateness: Span,
+    shards: usize,
+    reps: bool,
+    products: bool,
+    recent: Recent,
+    newest: Timestamp,
+    watermark: Timestamp,
+    /// What was done so far.
+    pub tally: Tally,
+}
+
+/// What the sequencer did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Events taken in.
+    pub events: u64,
+    /// Records of reference data taken in.
+    pub references: u64,
+    /// Repeats dropped.
+    pub duplicates: u64,
+    /// Events of nobody: no customer, and no rule looks at their rep or products.
+    pub unowned: u64,
+}
+
+/// Fingerprints of `source` and `id` of the latest events, in two generations of bounded size.
+struct Recent {
+    hasher: RandomState,
+    young: HashSet<u64, Plain>,
+    old: HashSet<u64, Plain>,
+}
+
+/// Fingerprints are hashes already.
+#[derive(Default, Clone, Copy)]
+struct Plain;
+
+#[derive(Default)]
+struct PlainHasher(u64);
+
+impl BuildHasher for Plain {
+    type Hasher = PlainHasher;
+    fn build_hasher(&self) -> PlainHasher {
+        PlainHasher(0)
+    }
+}
+
+impl Hasher for PlainHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 << 8) | u64::from(*byte);
+        }
+    }
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+impl Recent {
+    fn new() -> Self {
+        Self { hasher: RandomState::new(), young: HashSet::default(), old: HashSet::default() }
+    }
+
+    /// Notes an event; tells whether it was noted before.
+    fn seen(&mut self, event: &Event) -> bool {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u32(event.source.number());
+        hasher.write(event.id.as_bytes());
+        let fingerprint = hasher.finish();
+        if self.old.contains(&fingerprint) || !self.young.insert(fingerprint) {
+            return true;
+        }
+        if self.young.len() >= RECENT_EVENTS {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
+        }
+        false
+    }
+}
+
+impl Sequencer {
+    /// One for so many shards; timers wait until event time has passed them by `lateness`.
+    pub fn new(rules: &RuleSet, shards: usize, lateness: Span) -> Self {
+        Self {
+            lateness,
+            shards: shards.max(1),
+            reps: rules.looks_at(EntityKind::Rep),
+            products: rules.looks_at(EntityKind::Product),
+            recent: Recent::new(),
+            newest: Timestamp::MIN,
+            watermark: Timestamp::MIN,
+            tally: Tally::default(),
+        }
+    }
+
+    /// How far event time has come.
+    pub fn watermark(&self) -> Timestamp {
+        self.watermark
+    }
+
+    /// The newest event time seen, or the latest tick.
+    pub fn newest(&self) -> Timestamp {
+        self.newest
+    }
+
+    /// Sends a record on its way; tells whether it was new.
+    pub fn take(
+        &mut self,
+        record: Record,
+        arrived: Option<Instant>,
+        send: &mut impl FnMut(usize, Input),
+    ) -> bool {
+        match record {
+            Record::Reference(reference) => {
+                self.reference(reference, send);
+                true
+            }
+            Record::Event(event) => self.event(event, arrived, send),
+        }
+    }
+
+    fn reference(&mut self, reference: Box<Reference>, send: &mut impl FnMut(usize, Input)) {
+        self.tally.references += 1;
+        let reference: Arc<Reference> = Arc::from(reference);
+        if let Reference::Customer(customer) = &*reference {
+            let shard = self.shard_of(customer.id);
+            send(shard, Input::Reference(reference));
+            return;
+        }
+        for shard in 0..self.shards {
+            send(shard, Input::Reference(Arc::clone(&reference)));
+        }
+    }
+
+    fn event(
+        &mut self,
+        event: Box<Event>,
+        arrived: Option<Instant>,
+        send: &mut impl FnMut(usize, Input),
+    ) -> bool {
+        if self.recent.seen(&event) {
+            self.tally.duplicates += 1;
+            return false;
+        }
+        self.tally.events += 1;
+        let watermark = self.watermark;
+        self.newest = self.newest.max(event.time);
+        self.watermark = self.watermark.max(self.newest - self.lateness);
+        let mut sent = false;
+        if let (true, Some(rep)) = (self.reps, event.rep) {
+            let entity = EntityId { kind: EntityKind::Rep, id: rep };
+            let event = event.clone();
+            send(self.shard_of(rep), Input::Event { entity, event, watermark, arrived });
+            sent = true;
+        }
+        if self.products {
+            sent |= self.to_products(&event, (watermark, arrived), send);
+        }
+        match event.customer {
+            Some(id) => {
+                let entity = EntityId { kind: EntityKind::Customer, id };
+                send(self.shard_of(id), Input::Event { entity, event, watermark, arrived });
+            }
+            None if !sent => self.tally.unowned += 1,
+            None => {}
+        }
+        true
+    }
+
+    /// Each product sees the event with its own lines only.
+    fn to_products(
+        &self,
+        event: &Event,
+        (watermark, arrived): (Timestamp, Option<Instant>),
+        send: &mut impl FnMut(usize, Input),
+    ) -> bool {
+        let mut products: SmallVec<[Symbol; 8]> =
+            event.lines.iter().filter_map(|line| line.product).collect();
+        products.extend(event.detail.as_deref().and_then(|detail| detail.product));
+        products.sort_unstable();
+        products.dedup();
+        for &id in &products {
+            let mut own = event.clone();
+            own.lines.retain(|line| line.product == Some(id));
+            let entity = EntityId { kind: EntityKind::Product, id };
+            let event = Box::new(own);
+            send(self.shard_of(id), Input::Event { entity, event, watermark, arrived });
+        }
+        !products.is_empty()
+    }
+
+    /// A tick of the clock: event time has come so far even if nothing happened.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.newest = self.newest.max(now);
+        self.watermark = self.watermark.max(now - self.lateness);
+    }
+
+    /// The shard of an entity.
+    pub fn shard_of(&self, id: Symbol) -> usize {
+        // Symbols are numbered in the order of first sight: neighbours go to different shards.
+        id.number() as usize % self.shards
+    }
+}

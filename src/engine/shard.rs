@@ -1,0 +1,464 @@
+//! The pure core: `step(state, input) -> outputs` for the entities of one shard.
+//!
+//! ```text
+//! event ─► deadlines that passed before it ─► history, windows ─► rules it sets off ─► life cycle
+//! watermark ─► deadlines of entities that nothing more happened to ─► the same
+//! ```
+//!
+//! One thread writes a shard. Its entities live in a `DashMap`, so that the API can read a live
+//! customer beside it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use dashmap::DashMap;
+use rapidhash::fast::RandomState;
+use smallvec::SmallVec;
+
+use crate::alert::life_cycle;
+use crate::alert::life_cycle::Observation;
+use crate::alert::life_cycle::Phase;
+use crate::alert::life_cycle::Step;
+use crate::engine::ActionInput;
+use crate::engine::Input;
+use crate::engine::Output;
+use crate::engine::firing;
+use crate::engine::live::Live;
+use crate::event::EntityId;
+use crate::event::Event;
+use crate::event::Reference;
+use crate::event::Symbols;
+use crate::rule::set::RuleSet;
+use crate::rule::set::Trigger;
+use crate::state::Applied;
+use crate::state::catalog::Catalog;
+use crate::state::program::FUEL;
+use crate::state::program::Items;
+use crate::state::program::Scope;
+use crate::state::program::evaluate;
+use crate::state::timer::Due;
+use crate::state::timer::Wheel;
+use crate::state::value::Fault;
+use crate::state::value::Value;
+use crate::state::window::Upkeep;
+use crate::time::Span;
+use crate::time::Timestamp;
+
+/// The entities of a shard, readable while it runs. Never hold a guard for long.
+pub type Entities = DashMap<EntityId, Box<Live>, RandomState>;
+
+/// Entities and everything that is needed to take an input.
+pub struct Shard {
+    rules: Arc<RuleSet>,
+    symbols: Symbols,
+    catalog: Catalog,
+    entities: Arc<Entities>,
+    wheel: Wheel,
+    due: Vec<Due>,
+    /// What was done so far.
+    pub tally: Tally,
+}
+
+/// What a shard did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Events that changed an entity.
+    pub applied: u64,
+    /// Of those, how many were put among older ones.
+    pub late: u64,
+    /// Of those, how many lay before every window.
+    pub too_late: u64,
+    /// Events that an entity had already.
+    pub duplicates: u64,
+    /// Timers that fired.
+    pub timers: u64,
+    /// Evaluations by rule.
+    pub evaluations: Vec<u64>,
+    /// Failed evaluations by rule.
+    pub failures: Vec<u64>,
+}
+
+impl Tally {
+    /// Adds what another shard did.
+    pub fn add(&mut self, other: &Self) {
+        self.applied += other.applied;
+        self.late += other.late;
+        self.too_late += other.too_late;
+        self.duplicates += other.duplicates;
+        self.timers += other.timers;
+        for (mine, theirs) in
+            [(&mut self.evaluations, &other.evaluations), (&mut self.failures, &other.failures)]
+        {
+            mine.resize(theirs.len().max(mine.len()), 0);
+            for (sum, part) in mine.iter_mut().zip(theirs) {
+                *sum += part;
+            }
+        }
+    }
+}
+
+/// What an evaluation reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) rules: &'a RuleSet,
+    pub(crate) symbols: &'a Symbols,
+    pub(crate) catalog: &'a Catalog,
+}
+
+/// What sets an evaluation off.
+#[derive(Clone, Copy)]
+pub(crate) struct Cause<'a> {
+    pub(crate) event: Option<&'a Event>,
+    pub(crate) arrived: Option<Instant>,
+}
+
+/// Values of a rule's parts for one evaluation.
+type Parts = SmallVec<[Option<Result<Value, Fault>>; 8]>;
+
+impl Shard {
+    /// An empty shard.
+    pub fn new(rules: Arc<RuleSet>, symbols: Symbols) -> Self {
+        let tally = Tally {
+            evaluations: vec![0; rules.rules.len()],
+            failures: vec![0; rules.rules.len()],
+            ..Tally::default()
+        };
+        // Many small tables: one of them grows at a time, so that no event waits for a large one.
+        let entities = DashMap::with_hasher_and_shard_amount(RandomState::new(), 256);
+        Self {
+            rules,
+            symbols,
+            catalog: Catalog::default(),
+            entities: Arc::new(entities),
+            wheel: Wheel::default(),
+            due: Vec::new(),
+            tally,
+        }
+    }
+
+    /// The entities, to be read beside the shard.
+    pub fn entities(&self) -> Arc<Entities> {
+        Arc::clone(&self.entities)
+    }
+
+    /// Takes one input.
+    pub fn step(&mut self, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Event { entity, event, watermark, arrived } => {
+                self.event(entity, event, (watermark, arrived), out);
+            }
+            Input::Reference(reference) => self.reference(&reference),
+            Input::Action(action) => self.act(&action, out),
+            Input::Watermark(to) => self.pass(to, out),
+        }
+    }
+
+    fn event(
+        &mut self,
+        id: EntityId,
+        mut event: Box<Event>,
+        (watermark, arrived): (Timestamp, Option<Instant>),
+        out: &mut Vec<Output>,
+    ) {
+        self.catalog.complete(&mut event);
+        let Self { rules, symbols, catalog, entities, wheel, tally, .. } = self;
+        let context = Context { rules, symbols, catalog };
+        let mut guard = entities.entry(id).or_insert_with(|| Box::new(Live::new(rules, id.kind)));
+        let live = &mut **guard;
+        let cause = Cause { event: Some(&event), arrived };
+        let mut entity = Running { context, id, live, tally };
+        // What was due before this event happened, was due; so was what the watermark has passed.
+        if entity.live.timer < event.time || entity.live.timer <= watermark {
+            let before = (event.time - Span::from_millis(1)).max(watermark);
+            let late_proof = Cause { event: None, arrived };
+            entity.pass(before, late_proof, out);
+        }
+        match entity.live.entity.apply(context.upkeep(id), &event) {
+            Applied::Duplicate => {
+                tally.duplicates += 1;
+                return;
+            }
+            Applied::InTime => {}
+            Applied::Late => entity.tally.late += 1,
+            Applied::TooLate => entity.tally.too_late += 1,
+        }
+        entity.tally.applied += 1;
+        for &rule in rules.triggered(id.kind, event.kind) {
+            match rules.rules[usize::from(rule)].trigger {
+                Trigger::Events(_) => entity.look(rule, None, cause, out),
+                Trigger::Silence { .. } => entity.arm_silence(rule, &event, out),
+                Trigger::Every { .. } => {}
+            }
+        }
+        entity.arm_schedules();
+        entity.set_timer(wheel);
+    }
+
+    fn reference(&mut self, reference: &Reference) {
+        self.catalog.apply(reference);
+        if let Reference::Customer(customer) = reference {
+            let kind = crate::event::EntityKind::Customer;
+            let id = EntityId { kind, id: customer.id };
+            let rules = &self.rules;
+            let entry = self.entities.entry(id);
+            let mut live = entry.or_insert_with(|| Box::new(Live::new(rules, kind)));
+            live.entity.profile = Some(Box::new(customer.clone()));
+        }
+    }
+
+    fn act(&mut self, action: &ActionInput, out: &mut Vec<Output>) {
+        let Some(rule) = self.rules.place(&action.rule) else { return };
+        let Some(mut guard) = self.entities.get_mut(&action.entity) else { return };
+        let live = &mut **guard;
+        let mut phase = live.take(rule);
+        let by = (action.by.as_str(), action.at);
+        let state = life_cycle::act(&mut phase, action.alert, &action.action, by);
+        live.put(rule, phase);
+        if let Some(state) = state {
+            out.push(Output::Changed { id: action.alert, state, at: action.at });
+        }
+        let Self { rules, symbols, catalog, wheel, tally, .. } = self;
+        let context = Context { rules, symbols, catalog };
+        Running { context, id: action.entity, live, tally }.set_timer(wheel);
+    }
+
+    /// Event time has come so far: fires what is due, in the order of deadlines.
+    fn pass(&mut self, to: Timestamp, out: &mut Vec<Output>) {
+        let mut due = std::mem::take(&mut self.due);
+        self.wheel.pass(to, &mut due);
+        for Due { at, entity: id } in due.drain(..) {
+            let Self { rules, symbols, catalog, entities, wheel, tally, .. } = self;
+            let Some(mut guard) = entities.get_mut(&id) else { continue };
+            let live = &mut **guard;
+            // A timer that was replaced by an earlier one finds another deadline here.
+            if live.timer != at {
+                continue;
+            }
+            live.timer = Timestamp::MAX;
+            let context = Context { rules, symbols, catalog };
+            let mut entity = Running { context, id, live, tally };
+            entity.pass(to, Cause { event: None, arrived: None }, out);
+            entity.set_timer(wheel);
+        }
+        self.due = due;
+    }
+
+    /// Timers that are set.
+    pub fn timers(&self) -> usize {
+        self.wheel.len()
+    }
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn upkeep(self, id: EntityId) -> Upkeep<'a> {
+        Upkeep {
+            plan: self.rules.plan(id.kind),
+            program: &self.rules.program,
+            symbols: self.symbols,
+            catalog: self.catalog,
+        }
+    }
+}
+
+/// An entity while an input is at work on it.
+struct Running<'a> {
+    context: Context<'a>,
+    id: EntityId,
+    live: &'a mut Live,
+    tally: &'a mut Tally,
+}
+
+impl Running<'_> {
+    /// Fires what is due up to `limit`, the earliest first.
+    fn pass(&mut self, limit: Timestamp, cause: Cause<'_>, out: &mut Vec<Output>) {
+        let rules = self.context.rules;
+        while let Some(at) = self.live.deadline(rules, self.id.kind).filter(|at| *at <= limit) {
+            self.tally.timers += 1;
+            self.live.entity.advance(self.context.upkeep(self.id), at);
+            for &rule in rules.timed(self.id.kind) {
+                if self.live.armed(rules, rule) == Some(at) {
+                    let next = match rules.rules[usize::from(rule)].trigger {
+                        Trigger::Every { every, .. } => Some(at + every),
+                        _ => None,
+                    };
+                    self.live.arm(rules, rule, next);
+                    self.look(rule, Some(at), cause, out);
+                }
+            }
+            let waiting: SmallVec<[u16; 8]> = self
+                .live
+                .phases()
+                .filter(|(rule, phase)| {
+                    let timing = rules.rules[usize::from(*rule)].timing;
+                    life_cycle::deadline(phase, timing).is_some_and(|due| due <= at)
+                })
+                .map(|(rule, _)| rule)
+                .collect();
+            for rule in waiting {
+                self.wake(rule, at, cause, out);
+            }
+        }
+    }
+
+    /// The passing of time matters to an open or pending alert.
+    fn wake(&mut self, rule: u16, at: Timestamp, cause: Cause<'_>, out: &mut Vec<Output>) {
+        let mut phase = self.live.take(rule);
+        let changed = life_cycle::pass(&mut phase, at);
+        let settled = changed.is_some();
+        if let Some((id, state)) = changed {
+            out.push(Output::Changed { id, state, at });
+        }
+        self.live.put(rule, phase);
+        if !settled {
+            self.look(rule, Some(at), cause, out);
+        }
+    }
+
+    /// Evaluates a rule and lets its alert follow. `deadline` is the timer's, if one fired.
+    fn look(
+        &mut self,
+        place: u16,
+        deadline: Option<Timestamp>,
+        cause: Cause<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let rules = self.context.rules;
+        let rule = &rules.rules[usize::from(place)];
+        let mut parts = Parts::from_elem(None, rule.parts.len());
+        let now = self.live.entity.clock;
+        self.tally.evaluations[usize::from(place)] += 1;
+        let live = &*self.live;
+        let mut scope = self.context.scope((self.id, live), place, (cause, now), &mut parts);
+        let holds = match evaluate(&mut scope, rule.when).and_then(Value::truth) {
+            Ok(holds) => holds,
+            Err(_) => {
+                self.tally.failures[usize::from(place)] += 1;
+                match (deadline, live.phase(place)) {
+                    // Without an event a condition over one cannot be asked again: what was
+                    // pending has held, what was false has stayed so.
+                    (Some(_), Some(Phase::Pending { .. })) => true,
+                    (Some(_), Some(Phase::Open(open))) if open.false_since.is_some() => false,
+                    _ => return,
+                }
+            }
+        };
+        if !holds && live.phase(place).is_none() {
+            return;
+        }
+        let at = match rule.at.map(|node| evaluate(&mut scope, node)) {
+            Some(Ok(Value::Time(at))) => at,
+            _ => now,
+        };
+        let episode = rule.episode.map(|node| evaluate(&mut scope, node));
+        let episode = match episode {
+            Some(Ok(value)) => firing::episode_hash(value),
+            Some(Err(_)) | None => 0,
+        };
+        let seen = Observation { holds, episode, at };
+        let mut phase = self.live.take(place);
+        let step = life_cycle::observe(&mut phase, rule.timing, seen);
+        let opens = match step {
+            Step::Nothing => false,
+            Step::Open => true,
+            Step::Close(id, state) => {
+                out.push(Output::Changed { id, state, at });
+                false
+            }
+            Step::Renew(id, state) => {
+                out.push(Output::Changed { id, state, at });
+                true
+            }
+        };
+        if opens {
+            let live = &*self.live;
+            let mut scope = self.context.scope((self.id, live), place, (cause, now), &mut parts);
+            let alert = firing::alert(self.context, rule, &mut scope, at);
+            phase = Some(life_cycle::opened(alert.id, rule.timing, seen));
+            out.push(Output::Opened { alert: Box::new(alert), arrived: cause.arrived });
+        }
+        self.live.put(place, phase);
+    }
+
+    /// An event ends a silence, and sets the next deadline.
+    fn arm_silence(&mut self, place: u16, event: &Event, out: &mut Vec<Output>) {
+        let rules = self.context.rules;
+        let Trigger::Silence { kinds, after, .. } = rules.rules[usize::from(place)].trigger else {
+            return;
+        };
+        let mut phase = self.live.take(place);
+        let over = life_cycle::resolve(&mut phase, event.time);
+        self.live.put(place, phase);
+        if let Some((id, state)) = over {
+            out.push(Output::Changed { id, state, at: event.time });
+        }
+        let entity = &self.live.entity;
+        let newest = entity.history.back_from(entity.history.end());
+        let last = newest.into_iter().find(|entry| kinds.holds(entry.kind()));
+        let Some(last) = last.map(|entry| entry.time()) else { return };
+        let mut parts = Parts::from_elem(None, rules.rules[usize::from(place)].parts.len());
+        let cause = Cause { event: None, arrived: None };
+        let live = &*self.live;
+        let now = live.entity.clock;
+        let mut scope = self.context.scope((self.id, live), place, (cause, now), &mut parts);
+        let deadline = match evaluate(&mut scope, after) {
+            Ok(Value::Span(span)) if span > Span::ZERO => Some(last + span),
+            _ => None,
+        };
+        self.live.arm(rules, place, deadline);
+    }
+
+    /// A schedule starts with the first event of the entity.
+    fn arm_schedules(&mut self) {
+        let rules = self.context.rules;
+        for &place in rules.timed(self.id.kind) {
+            let Trigger::Every { every, at, .. } = rules.rules[usize::from(place)].trigger else {
+                continue;
+            };
+            if self.live.armed(rules, place).is_some() || every <= Span::ZERO {
+                continue;
+            }
+            let clock = self.live.entity.clock.millis();
+            let periods = (clock - at.millis()).div_euclid(every.millis()) + 1;
+            let next = Timestamp::saturating(at.millis() + periods * every.millis());
+            self.live.arm(rules, place, Some(next));
+        }
+    }
+
+    /// Sets a timer for the entity's next deadline, unless an earlier one is set already.
+    fn set_timer(&mut self, wheel: &mut Wheel) {
+        if let Some(at) = self.live.deadline(self.context.rules, self.id.kind)
+            && at < self.live.timer
+        {
+            self.live.timer = at;
+            wheel.set(Due { at, entity: self.id });
+        }
+    }
+}
+
+impl<'a> Context<'a> {
+    fn scope<'s>(
+        self,
+        (id, live): (EntityId, &'s Live),
+        rule: u16,
+        (cause, now): (Cause<'s>, Timestamp),
+        parts: &'s mut Parts,
+    ) -> Scope<'s>
+    where
+        'a: 's,
+    {
+        Scope {
+            program: &self.rules.program,
+            plan: self.rules.plan(id.kind),
+            entity: Some(&live.entity),
+            id: Some(id.id),
+            event: cause.event,
+            now,
+            catalog: self.catalog,
+            symbols: self.symbols,
+            lets: parts,
+            let_nodes: &self.rules.rules[usize::from(rule)].part_nodes,
+            fuel: FUEL,
+            items: Items::default(),
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Metrics: what does an operator see of the running program?
+//!
+//! ```text
+//! events ─► rules ─► alerts ─► inbox ─► pages          every arrow has a counter,
+//!   │         │        │         │        │            every queue a gauge,
+//!   └─────────┴────────┴────┬────┴────────┘            and the way from arrival to alert a summary
+//!                           ▼
+//!                    GET /metrics (Prometheus text)
+//! ```
+//!
+//! Every metric is a field here. No label ever names a customer or a rep. What runs for every event
+//! keeps the handle of its label (`with_label_values`) instead of looking it up again.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use parking_lot::Mutex;
+use prometheus::Encoder;
+use prometheus::Gauge;
+use prometheus::IntCounter;
+use prometheus::IntCounterVec;
+use prometheus::IntGauge;
+use prometheus::IntGaugeVec;
+use prometheus::Opts;
+use prometheus::Registry;
+use prometheus::TextEncoder;
+use prometheus::core::Collector;
+use prometheus::core::Desc;
+use prometheus::proto;
+
+/// Every metric of the program.
+pub struct Metrics {
+    registry: Registry,
+    /// Events applied, by kind (`order`, `call.started` …).
+    pub events_total: IntCounterVec,
+    /// Records refused, by the code of the reason.
+    pub events_refused_total: IntCounterVec,
+    /// Repeats of an event that was known already.
+    pub events_duplicate_total: IntCounter,
+    /// Events older than the watermark.
+    pub events_late_total: IntCounter,
+    /// Evaluations, by rule.
+    pub rule_evaluations_total: IntCounterVec,
+    /// Evaluations that failed, by rule.
+    pub rule_evaluation_failures_total: IntCounterVec,
+    /// Alerts that began to fire, by rule and family.
+    pub alerts_opened_total: IntCounterVec,
+    /// Alerts that wait for somebody or that somebody is on.
+    pub alerts_open: IntGauge,
+    /// Batches of outputs that the inbox failed to keep.
+    pub inbox_failures_total: IntCounter,
+    /// Records that wait for the engine.
+    pub queue_depth: IntGauge,
+    /// Event time up to which everything has arrived.
+    pub watermark_timestamp_seconds: Gauge,
+    /// Entities with a history, by kind.
+    pub entities: IntGaugeVec,
+    /// Answers, by route and status.
+    pub http_requests_total: IntCounterVec,
+    /// Open live streams.
+    pub sse_clients: IntGauge,
+    /// When the engine last went round, by the wall clock.
+    pub heartbeat_timestamp_seconds: Gauge,
+    /// Whether the last reload of rules and configuration worked.
+    pub config_last_reload_successful: IntGauge,
+    /// When it last worked.
+    pub config_last_reload_success_timestamp_seconds: Gauge,
+    /// From the arrival of an event to its alert in the inbox.
+    pub event_to_alert_latency: Latency,
+}
+
+/// Why the metrics could not be set up or written out.
+#[derive(Debug, thiserror::Error)]
+pub enum MetricsError {
+    /// A name or a label breaks Prometheus's rules, or is taken.
+    #[error("a metric cannot be registered: {0}: give it a name that no other metric has")]
+    Prometheus(#[from] prometheus::Error),
+    /// The histogram's bounds contradict each other.
+    #[error("the latency histogram cannot be made: {0}: widen its bounds")]
+    Histogram(#[from] hdrhistogram::CreationError),
+}
+
+impl Metrics {
+    /// All metrics at zero, in a registry of their own.
+    pub fn new() -> Result<Self, MetricsError> {
+        let registry = Registry::new();
+        let r = &registry;
+        let metrics = Self {
+            events_total: counters(r, "events_total", "Events applied.", &["kind"])?,
+            events_refused_total: counters(
+                r,
+                "events_refused_total",
+                "Records refused, by reason.",
+                &["code"],
+            )?,
+            events_duplicate_total: counter(r, "events_duplicate_total", "Repeated events.")?,
+            events_late_total: counter(
+                r,
+                "events_late_total",
+                "Events that came after the watermark had passed them.",
+            )?,
+            rule_evaluations_total: counters(
+                r,
+                "rule_evaluations_total",
+                "Evaluations of a rule.",
+                &["rule"],
+            )?,
+            rule_evaluation_failures_total: counters(
+                r,
+                "rule_evaluation_failures_total",
+                "Evaluations that failed.",
+                &["rule"],
+            )?,
+            alerts_opened_total: counters(
+                r,
+                "alerts_opened_total",
+                "Alerts that began to fire.",
+                &["rule", "family"],
+            )?,
+            alerts_open: gauge(r, "alerts_open", "Alerts firing or acknowledged.")?,
+            inbox_failures_total: counter(
+                r,
+                "inbox_failures_total",
+                "Batches of outputs that the inbox failed to keep.",
+            )?,
+            queue_depth: gauge(r, "queue_depth", "Records that wait for the engine.")?,
+            watermark_timestamp_seconds: instant(
+                r,
+                "watermark_timestamp_seconds",
+                "Event time up to which everything has arrived.",
+            )?,
+            entities: gauges(r, "entities", "Entities with a history.", &["kind"])?,
+            http_requests_total: counters(
+                r,
+                "http_requests_total",
+                "Answers to HTTP requests.",
+                &["route", "status"],
+            )?,
+            sse_clients: gauge(r, "sse_clients", "Open live streams.")?,
+            heartbeat_timestamp_seconds: instant(
+                r,
+                "heartbeat_timestamp_seconds",
+                "When the engine last went round.",
+            )?,
+            config_last_reload_successful: gauge(
+                r,
+                "config_last_reload_successful",
+                "1 if the last reload worked, else 0.",
+            )?,
+            config_last_reload_success_timestamp_seconds: instant(
+                r,
+                "config_last_reload_success_timestamp_seconds",
+                "When a reload last worked.",
+            )?,
+            event_to_alert_latency: Latency::new(
+                "siaga_event_to_alert_latency_seconds",
+                "From the arrival of an event to its alert in the inbox.",
+            )?,
+            registry: registry.clone(),
+        };
+        let build = gauges(r, "build_info", "The running program.", &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registry.register(Box::new(metrics.event_to_alert_latency.clone()))?;
+        Ok(metrics)
+    }
+
+    /// Everything in Prometheus's text format.
+    pub fn text(&self) -> Result<String, MetricsError> {
+        let mut out = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut out)?;
+        Ok(String::from_utf8_lossy(&out).into_owned())
+    }
+}
+
+fn options(name: &str, help: &str) -> Opts {
+    Opts::new(name, help).namespace("siaga")
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, MetricsError> {
+    let metric = IntCounter::with_opts(options(name, help))?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, MetricsError> {
+    let metric = IntCounterVec::new(options(name, help), labels)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, MetricsError> {
+    let metric = IntGauge::with_opts(options(name, help))?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn gauges(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntGaugeVec, MetricsError> {
+    let metric = IntGaugeVec::new(options(name, help), labels)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn instant(registry: &Registry, name: &str, help: &str) -> Result<Gauge, MetricsError> {
+    let metric = Gauge::with_opts(options(name, help))?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+/// How long something took: exact to three digits from a nanosecond to an hour, since the start.
+///
+/// Prometheus's own histogram needs buckets chosen beforehand; this one knows its quantiles. It is
+/// exported as a summary, with the longest as a gauge of its own.
+#[derive(Clone)]
+pub struct Latency {
+    summary: Desc,
+    longest: Desc,
+    recorded: std::sync::Arc<Mutex<Recorded>>,
+}
+
+struct Recorded {
+    nanos: Histogram<u64>,
+    sum: Duration,
+}
+
+impl Latency {
+    const LONGEST: Duration = Duration::from_hours(1);
+    const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
+
+    /// Nothing recorded yet; `name` ends in `_seconds`.
+    fn new(name: &str, help: &str) -> Result<Self, MetricsError> {
+        let describe = |name: String, help: String| {
+            Desc::new(name, help, Vec::new(), std::collections::HashMap::new())
+        };
+        let nanos_max = u64::try_from(Self::LONGEST.as_nanos()).unwrap_or(u64::MAX);
+        let nanos = Histogram::new_with_bounds(1, nanos_max, 3)?;
+        Ok(Self {
+            summary: describe(name.to_owned(), help.to_owned())?,
+            longest: describe(format!("{name}_max"), format!("{help} The longest so far."))?,
+            recorded: std::sync::Arc::new(Mutex::new(Recorded { nanos, sum: Duration::ZERO })),
+        })
+    }
+
+    /// Counts one; what took longer than an hour counts as an hour.
+    pub fn record(&self, took: Duration) {
+        let mut recorded = self.recorded.lock();
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        recorded.nanos.saturating_record(nanos);
+        recorded.sum += took;
+    }
+
+    /// The duration that this share of all recorded ones does not exceed; `None` before the first.
+    pub fn quantile(&self, share: f64) -> Option<Duration> {
+        let recorded = self.recorded.lock();
+        (!recorded.nanos.is_empty())
+            .then(|| Duration::from_nanos(recorded.nanos.value_at_quantile(share)))
+    }
+}
+
+impl Collector for Latency {
+    fn desc(&self) -> Vec<&Desc> {
+        vec![&self.summary, &self.longest]
+    }
+
+    fn collect(&self) -> Vec<proto::MetricFamily> {
+        let recorded = self.recorded.lock();
+        let seconds = |nanos: u64| Duration::from_nanos(nanos).as_secs_f64();
+        let quantiles = Self::QUANTILES.into_iter().map(|share| {
+            let mut quantile = proto::Quantile::default();
+            quantile.set_quantile(share);
+            quantile.set_value(match recorded.nanos.is_empty() {
+                true => f64::NAN,
+                false => seconds(recorded.nanos.value_at_quantile(share)),
+            });
+            quantile
+        });
+        let mut summary = proto::Summary::default();
+        summary.set_quantile(quantiles.collect());
+        summary.set_sample_count(recorded.nanos.len());
+        summary.set_sample_sum(recorded.sum.as_secs_f64());
+        let mut summary_metric = proto::Metric::default();
+        summary_metric.set_summary(summary);
+        let mut longest = proto::Gauge::default();
+        longest.set_value(seconds(recorded.nanos.max()));
+        let mut longest_metric = proto::Metric::default();
+        longest_metric.set_gauge(longest);
+        vec![
+            family(&self.summary, proto::MetricType::SUMMARY, summary_metric),
+            family(&self.longest, proto::MetricType::GAUGE, longest_metric),
+        ]
+    }
+}
+
+fn family(desc: &Desc, kind: proto::MetricType, metric: proto::Metric) -> proto::MetricFamily {
+    let mut family = proto::MetricFamily::default();
+    family.set_name(desc.fq_name.clone());
+    family.set_help(desc.help.clone());
+    family.set_field_type(kind);
+    family.set_metric(vec![metric]);
+    family
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_in_the_text() {
+        let metrics = Metrics::new().unwrap();
+        metrics.events_total.with_label_values(&["order"]).inc();
+        metrics.http_requests_total.with_label_values(&["/v1/events", "202"]).inc();
+        for millis in 1..=1000 {
+            metrics.event_to_alert_latency.record(Duration::from_millis(millis));
+        }
+        let text = metrics.text().unwrap();
+        for line in [
+            "siaga_events_total{kind=\"order\"} 1",
+            "siaga_http_requests_total{route=\"/v1/events\",status=\"202\"} 1",
+            "siaga_config_last_reload_successful 0",
+            "# TYPE siaga_event_to_alert_latency_seconds summary",
+            "siaga_event_to_alert_latency_seconds{quantile=\"0.5\"} 0.50",
+            "siaga_event_to_alert_latency_seconds_count 1000",
+            "siaga_event_to_alert_latency_seconds_sum 500.5",
+            "siaga_event_to_alert_latency_seconds_max 1.0",
+            "siaga_build_info{version=\"",
+        ] {
+            assert!(text.contains(line), "no `{line}` in\n{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_recorded_has_no_quantile() {
+        let metrics = Metrics::new().unwrap();
+        assert_eq!(metrics.event_to_alert_latency.quantile(0.99), None);
+        assert!(metrics.text().unwrap().contains("latency_seconds{quantile=\"0.99\"} NaN"));
+    }
+}

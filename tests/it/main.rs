@@ -1,0 +1,9 @@
+//! The one integration crate: what only shows when the parts stand together, or apart.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod layers;
