@@ -32,7 +32,7 @@ use crate::scene::written;
 
 const LATENESS: i64 = 48 * HOUR;
 
-const RULES: &str = "
+pub(crate) const RULES: &str = "
 groups:
   - name: all
     rules:
