@@ -97,7 +97,7 @@ impl Decoder {
             let (envelope, data) = Envelope::from_form(&form)?;
             return self.decode_text(&envelope, data, symbols);
         }
-        self.build(form, symbols)
+        self.build(&mut form, symbols)
     }
 
     /// Decodes one CloudEvent in structured mode; any other object is refused.
@@ -133,7 +133,7 @@ impl Decoder {
         let mut form = Form::default();
         scan(data, &mut self.keys, &mut form, symbols)?;
         envelope.fill(&mut form);
-        self.build(form, symbols)
+        self.build(&mut form, symbols)
     }
 
     fn text<'a>(&self, line: &'a [u8]) -> Result<&'a str, Refusal> {
@@ -146,7 +146,7 @@ impl Decoder {
     /// Builds a record from captured fields, wherever they come from.
     pub(crate) fn build<'a>(
         &'a self,
-        mut form: Form<'a>,
+        form: &mut Form<'a>,
         symbols: &mut symbol::Writer<'_>,
     ) -> Result<Record, Refusal> {
         for (field, constant) in &self.mapping.constants {
@@ -154,13 +154,13 @@ impl Decoder {
                 form.push(Text::plain(field.name()), *field, Value::text(constant));
             }
         }
-        match self.subject(&form)? {
+        match self.subject(form)? {
             Subject::Event(activity) => {
-                let event = activity::event(&form, &activity, &self.mapping, self.source, symbols)?;
+                let event = activity::event(form, &activity, &self.mapping, self.source, symbols)?;
                 Ok(Record::Event(Box::new(event)))
             }
             Subject::Reference(kind) => {
-                let found = reference::reference(&form, kind, &self.mapping, symbols)?;
+                let found = reference::reference(form, kind, &self.mapping, symbols)?;
                 Ok(Record::Reference(Box::new(found)))
             }
         }
@@ -309,6 +309,7 @@ fn scan<'a>(
     cursor.end()
 }
 
+#[inline]
 fn find(keys: &mut Keys, behind: keys::Key, key: Text<'_>) -> keys::Key {
     if key.escaped { keys.find(behind, &key.read()) } else { keys.find(behind, key.raw) }
 }
@@ -317,6 +318,7 @@ fn duplicate(key: &str) -> Refusal {
     Refusal::DuplicateField { field: shown(key) }
 }
 
+#[inline]
 fn capture<'a>(
     fields: &[Field],
     key: Text<'a>,

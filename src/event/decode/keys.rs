@@ -64,6 +64,7 @@ impl Keys {
     }
 
     /// The number of a name that comes behind another.
+    #[inline]
     pub(crate) fn find(&mut self, behind: Key, name: &str) -> Key {
         let guess = self.follows[usize::from(behind)];
         if *self.entries[usize::from(guess)].name == *name && guess != Self::UNKNOWN {
@@ -75,6 +76,7 @@ impl Keys {
     }
 
     /// The fields that a name feeds.
+    #[inline]
     pub(crate) fn fields(&self, key: Key) -> &[Field] {
         &self.entries[usize::from(key)].fields
     }

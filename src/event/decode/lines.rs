@@ -59,9 +59,7 @@ impl LineDraft {
         name: Name<'_>,
         symbols: &mut symbol::Writer<'_>,
     ) -> Result<bool, Refusal> {
-        let mut intern = |id| -> Result<_, Refusal> {
-            Ok(value.name(name, id)?.map(|text| symbols.intern(&text)))
-        };
+        let mut intern = |id| -> Result<_, Refusal> { value.symbol(name, id, symbols) };
         match field {
             Field::ProductId => self.line.product = intern(true)?,
             Field::Category => self.line.category = intern(false)?,
