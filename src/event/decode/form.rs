@@ -17,6 +17,8 @@ use crate::event::decode::json::Text;
 use crate::event::decode::lines::LineDraft;
 use crate::event::decode::refusal::Refusal;
 use crate::event::decode::refusal::shown;
+use crate::event::decode::shape::Cut;
+use crate::event::decode::shape::Member;
 use crate::event::mapping::Field;
 use crate::event::mapping::Mapping;
 use crate::event::mapping::TimeForm;
@@ -97,6 +99,25 @@ impl<'a> Form<'a> {
         self.slots.iter().find(|slot| slot.field == field)
     }
 
+    /// The members as they were written, for a shape; one member may feed several fields.
+    pub(crate) fn members(&self) -> impl Iterator<Item = Member<'a>> {
+        let mut before = None;
+        self.slots.iter().filter_map(move |slot| {
+            let place = slot.key.raw.as_ptr();
+            if before.replace(place) == Some(place) {
+                return None;
+            }
+            let value = match slot.value {
+                Value::Json(Json::Number(text)) => Some(Cut { text, quoted: false }),
+                Value::Json(Json::Text(Text { raw, escaped: false })) => {
+                    Some(Cut { text: raw, quoted: true })
+                }
+                _ => None,
+            };
+            Some(Member { name: slot.key, value })
+        })
+    }
+
     /// The text of a field, when it is one.
     pub(crate) fn word(&self, field: Field) -> Option<Cow<'a, str>> {
         match self.find(field)?.value {
@@ -146,7 +167,10 @@ impl<'a> Value<'a> {
     #[inline]
     pub(crate) fn decimal(self, name: Name<'_>) -> Result<Option<Decimal>, Refusal> {
         let read = |text: &str| {
-            let number = Decimal::parse(text.trim());
+            // Tables pad their cells; JSON's numbers have nothing to trim.
+            let plain = text.as_bytes().first().is_some_and(|b| *b > b' ')
+                && text.as_bytes().last().is_some_and(|b| (0x21..0x7f).contains(b));
+            let number = Decimal::parse(if plain { text } else { text.trim() });
             number.map_err(|reason| Refusal::BadNumber { field: name.text(), reason })
         };
         match self {

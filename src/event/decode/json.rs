@@ -252,7 +252,7 @@ impl<'a> Cursor<'a> {
 
 /// How many bytes, eight at a time, neither end a string nor are special in it.
 #[inline]
-fn plain_bytes(bytes: &[u8]) -> usize {
+pub(crate) fn plain_bytes(bytes: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
     let mut plain = 0;

@@ -75,6 +75,12 @@ impl Keys {
         key
     }
 
+    /// The fields of a name, looked up without a guess.
+    pub(crate) fn fields_of(&self, name: &str) -> SmallVec<[Field; 2]> {
+        let key = self.index.get(name).copied().unwrap_or(Self::UNKNOWN);
+        self.entries[usize::from(key)].fields.clone()
+    }
+
     /// The fields that a name feeds.
     #[inline]
     pub(crate) fn fields(&self, key: Key) -> &[Field] {
