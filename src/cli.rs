@@ -1,6 +1,8 @@
 //! The command line: one verb, one file.
 
+pub mod demo;
 pub mod replay;
+pub mod serve;
 mod summary;
 
 use std::ffi::OsString;
@@ -12,6 +14,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Parser;
 use clap::Subcommand;
+use tracing_subscriber::EnvFilter;
 
 use crate::event::Symbols;
 use crate::rule::compile;
@@ -38,7 +41,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Demo(demo::Demo),
     Replay(replay::Replay),
+    Serve(serve::Serve),
 }
 
 /// Parses the arguments and does what they say.
@@ -50,13 +55,33 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
+    log();
     let result = match cli.verb {
+        Verb::Demo(args) => demo::run(&args),
         Verb::Replay(args) => replay::run(&args),
+        Verb::Serve(args) => serve::run(&args),
     };
     result.unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "siaga: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Tells the person at the terminal something.
+fn say(text: &str) {
+    // A closed terminal must not stop the program.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Log lines go to standard error; `SIAGA_LOG` says how many, `info` when it says nothing.
+fn log() {
+    let filter = EnvFilter::try_from_env("SIAGA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let plain = !std::io::stderr().is_terminal() || std::env::var_os("NO_COLOR").is_some();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(!plain)
+        .init();
 }
 
 /// The rules of these files and folders; the starter rules when none is named.
