@@ -41,8 +41,6 @@ pub struct Entity {
     pub(crate) owned: OwnedSets,
     /// Reference data of a customer.
     pub profile: Option<Box<Customer>>,
-    /// A bit for each running value that met an item it could not count.
-    pub(crate) irregular: u32,
     /// Currency of the first amount seen.
     pub currency: Option<Currency>,
     /// Rep of the latest event that named a rep or a territory.
@@ -53,9 +51,10 @@ pub struct Entity {
     served_at: Timestamp,
 }
 
-/// Sets of names, such as the categories ever bought. Most entities have a handful.
+/// Sets of names, such as the categories ever bought. Most entities have a handful. An item
+/// without the name is in its set as `None`.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct OwnedSets(Option<Box<Vec<(u16, Symbol)>>>);
+pub(crate) struct OwnedSets(Option<Box<Vec<(u16, Option<Symbol>)>>>);
 
 /// What an event did to an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +78,6 @@ impl Entity {
             slots: plan.new_slots(),
             owned: OwnedSets::default(),
             profile: None,
-            irregular: 0,
             currency: None,
             rep: None,
             territory: None,
@@ -126,15 +124,21 @@ impl Entity {
         }
     }
 
-    /// Whether a name was ever seen.
-    pub(crate) fn owns(&self, set: u16, name: Symbol) -> bool {
+    /// Whether an item with this name, or without one, was ever seen.
+    pub(crate) fn owns(&self, set: u16, name: Option<Symbol>) -> bool {
         let names = self.owned.0.as_ref();
         names.is_some_and(|names| names.binary_search(&(set, name)).is_ok())
     }
 
+    /// Whether no item of the set was ever seen.
+    pub(crate) fn owns_nothing(&self, set: u16) -> bool {
+        let names = self.owned.0.as_ref();
+        !names.is_some_and(|names| names.iter().any(|(known, _)| *known == set))
+    }
+
     /// Whether a running value met an item that it could not count.
     pub(crate) fn is_irregular(&self, aggregate: &Aggregate) -> bool {
-        self.irregular & aggregate.bit() != 0
+        self.slots[usize::from(aggregate.flags)] & aggregate.flag() != 0
     }
 
     /// Heap and inline bytes that it occupies.
@@ -147,7 +151,7 @@ impl Entity {
 }
 
 impl OwnedSets {
-    pub(crate) fn add(&mut self, set: usize, name: Symbol) {
+    pub(crate) fn add(&mut self, set: usize, name: Option<Symbol>) {
         let Ok(set) = u16::try_from(set) else { return };
         let names = self.0.get_or_insert_default();
         if let Err(place) = names.binary_search(&(set, name)) {

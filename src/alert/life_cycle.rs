@@ -79,8 +79,10 @@ pub struct Observation {
     pub holds: bool,
     /// Hash of the episode it belongs to.
     pub episode: u64,
-    /// The instant it speaks of.
+    /// The instant it speaks of, from which cooldowns and expiries count.
     pub at: Timestamp,
+    /// The entity's clock, by which it is seen how long something lasts.
+    pub now: Timestamp,
 }
 
 /// What has to be done about it.
@@ -101,7 +103,7 @@ pub fn observe(phase: &mut Option<Phase>, timing: Timing, seen: Observation) -> 
     match phase {
         None if !seen.holds => Step::Nothing,
         None if timing.hold > Span::ZERO => {
-            *phase = Some(Phase::Pending { since: seen.at });
+            *phase = Some(Phase::Pending { since: seen.now });
             Step::Nothing
         }
         None => Step::Open,
@@ -109,10 +111,12 @@ pub fn observe(phase: &mut Option<Phase>, timing: Timing, seen: Observation) -> 
             *phase = None;
             Step::Nothing
         }
-        Some(Phase::Pending { since }) if seen.at - *since >= timing.hold => Step::Open,
+        Some(Phase::Pending { since }) if *since + timing.hold <= seen.now => Step::Open,
         Some(Phase::Pending { .. }) => Step::Nothing,
         Some(Phase::Closed { at, episode, .. }) => {
-            let quiet = seen.at < *at + timing.cooldown;
+            // A moment closed at the instant it spoke of, anything else by the clock.
+            let moment = timing.expires == Some(Span::ZERO);
+            let quiet = if moment { seen.at } else { seen.now } < *at + timing.cooldown;
             let same = timing.episodic && *episode == seen.episode;
             // A condition that is false for a while does not make its episode a new one.
             if quiet || same || !seen.holds {
@@ -127,17 +131,17 @@ pub fn observe(phase: &mut Option<Phase>, timing: Timing, seen: Observation) -> 
                 if !timing.episodic || open.episode == seen.episode {
                     return Step::Nothing;
                 }
-                let (id, state) = close(phase, seen.at, CloseReason::Resolved);
+                let (id, state) = close(phase, seen.now, CloseReason::Resolved);
                 return match observe(phase, timing, seen) {
                     Step::Open => Step::Renew(id, state),
                     _ => Step::Close(id, state),
                 };
             }
-            let since = *open.false_since.get_or_insert(seen.at);
-            if seen.at - since < timing.keep_firing {
+            let since = *open.false_since.get_or_insert(seen.now);
+            if seen.now < since + timing.keep_firing {
                 return Step::Nothing;
             }
-            let (id, state) = close(phase, seen.at, CloseReason::Resolved);
+            let (id, state) = close(phase, seen.now, CloseReason::Resolved);
             Step::Close(id, state)
         }
     }
@@ -279,7 +283,7 @@ mod tests {
         let mut out = String::new();
         for &(hour, holds) in seen {
             let episode = u64::try_from(hour / 24).unwrap();
-            let seen = Observation { holds, episode, at: at(hour) };
+            let seen = Observation { holds, episode, at: at(hour), now: at(hour) };
             if pass(&mut phase, at(hour)).is_some() {
                 out.push('-');
             }
@@ -332,7 +336,7 @@ mod tests {
     #[test]
     fn a_rep_acts_and_undoes() {
         let id = AlertId::new("r", "customer", "c", "e");
-        let seen = Observation { holds: true, episode: 0, at: at(0) };
+        let seen = Observation { holds: true, episode: 0, at: at(0), now: at(0) };
         let mut phase = Some(opened(id, Timing::default(), seen));
         let mut act = |action| act(&mut phase, id, &action, ("ann", at(1)));
         let acknowledged = AlertState::Acknowledged { by: "ann".into(), at: at(1) };
@@ -347,7 +351,7 @@ mod tests {
     #[test]
     fn a_snooze_ends_by_itself() {
         let id = AlertId::new("r", "customer", "c", "e");
-        let seen = Observation { holds: true, episode: 0, at: at(0) };
+        let seen = Observation { holds: true, episode: 0, at: at(0), now: at(0) };
         let mut phase = Some(opened(id, Timing::default(), seen));
         act(&mut phase, id, &Action::Snooze { until: at(5) }, ("ann", at(1)));
         let due = phase.as_ref().and_then(|phase| deadline(phase, Timing::default()));

@@ -20,6 +20,7 @@ use crate::state::Entity;
 use crate::state::history::Entry;
 use crate::state::item::Body;
 use crate::state::item::Item;
+use crate::state::program;
 use crate::state::program::Items;
 use crate::state::program::Scope;
 use crate::state::program::Stage;
@@ -158,8 +159,10 @@ fn evidence(rule: &Rule, scope: &mut Scope<'_>) -> (Vec<Evidence>, u64) {
             let event = scope.event;
             let shown = event.and_then(|event| {
                 let newest = entity.history.back_from(end);
-                let same =
-                    |entry: &Entry<'_>| entry.time() == event.time && entry.id_text() == event.id;
+                let same = |entry: &Entry<'_>| {
+                    (entry.time(), entry.kind()) == (event.time, event.kind)
+                        && entry.id_text() == event.id
+                };
                 newest.take_while(|entry| entry.time() >= event.time).find(same)
             });
             let shown: Vec<Evidence> =
@@ -168,10 +171,7 @@ fn evidence(rule: &Rule, scope: &mut Scope<'_>) -> (Vec<Evidence>, u64) {
             return (shown, total);
         }
         set::Evidence::Newest(list, count) => {
-            let holds = |entry: &Entry<'_>| list.holds(entry.kind());
-            let newest = entity.history.back_from(end).filter(holds);
-            let from = newest.take(*count as usize).last().map_or(end, |entry| entry.offset);
-            (*list, from, end, &[])
+            (*list, program::newest(entity, *list, *count).0, end, &[])
         }
         set::Evidence::Window(list, span, stages) => {
             let (from, to) = entity.bounds(scope.plan, *span);

@@ -17,12 +17,15 @@ pub struct Live {
     phases: Option<Box<Vec<(u16, Phase)>>>,
     /// The earliest deadline for which a timer is set; [`Timestamp::MAX`] when none is.
     pub timer: Timestamp,
+    /// A later one that was set before it and stands in the wheel too.
+    pub later: Timestamp,
 }
 
 impl Live {
     /// One that nothing has happened to yet.
     pub fn new(rules: &RuleSet, kind: EntityKind) -> Self {
-        Self { entity: Entity::new(rules.plan(kind)), phases: None, timer: Timestamp::MAX }
+        let (entity, timer) = (Entity::new(rules.plan(kind)), Timestamp::MAX);
+        Self { entity, phases: None, timer, later: timer }
     }
 
     /// Where a rule stands.

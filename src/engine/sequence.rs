@@ -118,10 +118,11 @@ impl Recent {
 }
 
 impl Sequencer {
-    /// One for so many shards; timers wait until event time has passed them by `lateness`.
+    /// One for so many shards; timers wait until event time has passed them by `lateness`, and at
+    /// the least until the instant is over: another event of the same millisecond may follow.
     pub fn new(rules: &RuleSet, shards: usize, lateness: Span) -> Self {
         Self {
-            lateness,
+            lateness: lateness.max(Span::from_millis(1)),
             shards: shards.max(1),
             reps: rules.looks_at(EntityKind::Rep),
             products: rules.looks_at(EntityKind::Product),

@@ -244,7 +244,7 @@ impl Shard {
             if live.timer != at {
                 continue;
             }
-            live.timer = Timestamp::MAX;
+            live.timer = std::mem::replace(&mut live.later, Timestamp::MAX);
             let context = Context { rules, symbols, catalog };
             let mut entity = Running { context, id, live, tally };
             entity.pass(to, Cause { event: None, arrived: None }, out);
@@ -364,18 +364,18 @@ impl Running<'_> {
             Some(Ok(value)) => firing::episode_hash(value),
             Some(Err(_)) | None => 0,
         };
-        let seen = Observation { holds, episode, at };
+        let seen = Observation { holds, episode, at, now };
         let mut phase = self.live.take(place);
         let step = life_cycle::observe(&mut phase, rule.timing, seen);
         let opens = match step {
             Step::Nothing => false,
             Step::Open => true,
             Step::Close(id, state) => {
-                out.push(Output::Changed { id, state, at });
+                out.push(Output::Changed { id, state, at: now });
                 false
             }
             Step::Renew(id, state) => {
-                out.push(Output::Changed { id, state, at });
+                out.push(Output::Changed { id, state, at: now });
                 true
             }
         };
@@ -395,12 +395,6 @@ impl Running<'_> {
         let Trigger::Silence { kinds, after, .. } = rules.rules[usize::from(place)].trigger else {
             return;
         };
-        let mut phase = self.live.take(place);
-        let over = life_cycle::resolve(&mut phase, event.time);
-        self.live.put(place, phase);
-        if let Some((id, state)) = over {
-            out.push(Output::Changed { id, state, at: event.time });
-        }
         let entity = &self.live.entity;
         let newest = entity.history.back_from(entity.history.end());
         let last = newest.into_iter().find(|entry| kinds.holds(entry.kind()));
@@ -414,6 +408,18 @@ impl Running<'_> {
             Ok(Value::Span(span)) if span > Span::ZERO => Some(last + span),
             _ => None,
         };
+        // A late event before the last one may leave the silence as long as it was: what was said
+        // of it then still stands.
+        let silent = deadline.is_some_and(|deadline| deadline <= now) && event.time < last;
+        if silent && self.live.armed(rules, place).is_none() {
+            return;
+        }
+        let mut phase = self.live.take(place);
+        let over = life_cycle::resolve(&mut phase, now);
+        self.live.put(place, phase);
+        if let Some((id, state)) = over {
+            out.push(Output::Changed { id, state, at: now });
+        }
         self.live.arm(rules, place, deadline);
     }
 
@@ -439,6 +445,10 @@ impl Running<'_> {
         if let Some(at) = self.live.deadline(self.context.rules, self.id.kind)
             && at < self.live.timer
         {
+            // The wheel still holds the replaced timer: it is waited for again, not set again.
+            if self.live.later == Timestamp::MAX {
+                self.live.later = self.live.timer;
+            }
             self.live.timer = at;
             wheel.set(Due { at, entity: self.id });
         }

@@ -61,6 +61,8 @@ pub const SLOTS_MAX: u16 = 4_096;
 pub struct Planner {
     /// What was asked for so far.
     pub plan: Plan,
+    /// Where the latest 64 running values have their flags.
+    flags: u16,
 }
 
 /// The rules ask for more than can be kept.
@@ -119,8 +121,21 @@ impl Planner {
     fn keep(&mut self, asked: Asked, span: Option<u16>) -> Result<u16, PlanFull> {
         let slot = self.slot()?;
         let place = place(self.plan.aggregates.len())?;
+        if place.is_multiple_of(64) {
+            self.flags = self.slot()?;
+        }
+        let flags = self.flags;
         let Asked { list, filter, measure, kind, unit, fallback, .. } = asked;
-        self.plan.aggregates.push(Aggregate { list, filter, measure, kind, unit, slot, place });
+        self.plan.aggregates.push(Aggregate {
+            list,
+            filter,
+            measure,
+            kind,
+            unit,
+            slot,
+            flags,
+            place,
+        });
         self.plan.fallbacks.push(fallback);
         match span {
             None => self.plan.ever.push(place),

@@ -157,7 +157,7 @@ pub const CUSTOMER_FIELDS: [(&str, ProfileField, Type, &str); 7] = [
 pub const LIST_METHODS: [(&str, &str); 17] = [
     (
         "last",
-        "`.last('30d')` the items of the last 30 days; `.last(20)` the newest 20; `.last()` the newest",
+        "`.last('30d')` the items of the last 30 days; `.last(20)` the newest 20 of a year; `.last()` the newest",
     ),
     ("first", "`.first()` the oldest item"),
     ("between", "`.between('210d', '30d')` the items from 210 to 30 days ago"),

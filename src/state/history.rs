@@ -8,8 +8,8 @@
 //!          ▲ forwards                                                        ▲ backwards
 //! ```
 //!
-//! Order is (time, id): two events of one instant always stand in the same order, whichever came
-//! first. A record of one line takes about 30 bytes. Times are relative to the first event.
+//! Order is (time, id, kind): two events of one instant always stand in the same order, whichever
+//! came first; orders and calls may be numbered alike. A record of one line takes about 30 bytes. Times are relative to the first event.
 
 use compact_str::CompactString;
 
@@ -46,7 +46,7 @@ pub struct Inserted {
 /// Why an event did not enter the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unchanged {
-    /// An event of the same time and id is in it already.
+    /// An event of the same time, id and kind is in it already.
     Duplicate,
     /// The list has reached its bound of 4 GB.
     Full,
@@ -120,7 +120,7 @@ impl History {
         u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
     }
 
-    /// Inserts an event at its place; equal times stand in the order of their ids.
+    /// Inserts an event at its place; equal times stand in the order of their ids and kinds.
     pub fn insert(&mut self, event: &Event, foreign: bool) -> Result<Inserted, Unchanged> {
         if self.count == 0 {
             self.base = event.time.millis();
@@ -130,7 +130,8 @@ impl History {
             let order = before
                 .time
                 .cmp(&event.time)
-                .then_with(|| before.id_text().as_str().cmp(event.id.as_str()));
+                .then_with(|| before.id_text().as_str().cmp(event.id.as_str()))
+                .then(before.kind.cmp(&event.kind));
             match order {
                 std::cmp::Ordering::Less => break,
                 std::cmp::Ordering::Equal => return Err(Unchanged::Duplicate),

@@ -85,12 +85,27 @@ pub enum Node {
     Owns(u16, NodeId),
     /// A running value of the plan.
     Aggregate(u16),
+    /// What a running count of the plan decides.
+    Decides(Arc<Verdict>),
     /// What a scan makes of its items.
     Scan(Arc<Scan>),
     /// A function of one value.
     Function(Function, NodeId),
     /// A function of two values.
     Function2(Function2, NodeId, NodeId),
+}
+
+/// `exists` and `all` by a running count of the items that decide: those for which the condition
+/// holds, or does not hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Place of the count in the plan.
+    pub count: u16,
+    /// What one such item decides: true for `exists`, false for `all`.
+    pub decided: bool,
+    /// What the list gives where the count met an item that it could not judge. Without one, such
+    /// an item matters only as long as no other decides.
+    pub fallback: Option<Arc<Scan>>,
 }
 
 /// Functions of one value.
@@ -274,6 +289,9 @@ pub enum End {
 /// More different values than this are a fault.
 pub const DISTINCT_MAX: usize = 256;
 
+/// The newest so many items are looked for in so much history.
+pub const NEWEST_REACH: Span = Span::from_millis(365 * Span::DAY.millis());
+
 /// Items that one evaluation may look at.
 pub const FUEL: u32 = 2_000_000;
 
@@ -380,7 +398,9 @@ pub fn evaluate(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
     match program.node(id) {
         Node::Constant(value) => Ok(*value),
         Node::Field(outwards, field) => match scope.items.get(*outwards) {
-            Some(Bound::Item(item)) => Ok(field_of(item, *field, scope.symbols)),
+            Some(Bound::Item(item)) => {
+                at_home(field_of(item, *field, scope.symbols), item.head.foreign)
+            }
             _ => Err(Fault::Type),
         },
         Node::Variable(outwards) => match scope.items.get(*outwards) {
@@ -388,7 +408,9 @@ pub fn evaluate(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
             _ => Err(Fault::Type),
         },
         Node::Event(field) => match scope.event {
-            Some(event) => Ok(event_field(event, *field, scope.symbols)),
+            Some(event) => {
+                at_home(event_field(event, *field, scope.symbols), is_foreign(scope, event))
+            }
             None => Err(Fault::Missing),
         },
         Node::Profile(field) => Ok(profile_field(scope, *field)),
@@ -417,6 +439,8 @@ pub fn evaluate(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
         Node::Has(a) => match evaluate(scope, *a) {
             Ok(value) => Ok(Value::Bool(value != Value::Null)),
             Err(Fault::Missing) => Ok(Value::Bool(false)),
+            // The source did say, though in another currency.
+            Err(Fault::Currencies) => Ok(Value::Bool(true)),
             Err(fault) => Err(fault),
         },
         Node::In(a, values) => {
@@ -429,13 +453,18 @@ pub fn evaluate(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
             Ok(found.map_or(Value::Null, |(_, value)| *value))
         }
         Node::Owns(set, key) => {
-            let key = evaluate(scope, *key)?;
-            let (Some(entity), Value::Text(symbol)) = (scope.entity, key) else {
-                return Ok(Value::Bool(false));
-            };
-            Ok(Value::Bool(entity.owns(*set, symbol)))
+            let Some(entity) = scope.entity else { return Err(Fault::Type) };
+            match evaluate(scope, *key) {
+                Ok(Value::Text(symbol)) => Ok(Value::Bool(entity.owns(*set, Some(symbol)))),
+                Ok(Value::Null) => Ok(Value::Bool(entity.owns(*set, None))),
+                Ok(_) => Ok(Value::Bool(false)),
+                // Of nothing, nothing is asked.
+                Err(_) if entity.owns_nothing(*set) => Ok(Value::Bool(false)),
+                Err(fault) => Err(fault),
+            }
         }
         Node::Aggregate(place) => aggregate(scope, *place),
+        Node::Decides(verdict) => decides(scope, verdict),
         Node::Scan(scan) => walk(scope, scan),
         Node::Function(function, a) => {
             let value = evaluate(scope, *a)?;
@@ -489,6 +518,17 @@ fn aggregate(scope: &mut Scope<'_>, place: u16) -> Result<Value, Fault> {
     }
 }
 
+fn decides(scope: &mut Scope<'_>, verdict: &Verdict) -> Result<Value, Fault> {
+    let entity = scope.entity.ok_or(Fault::Type)?;
+    let count = scope.plan.aggregate(verdict.count);
+    let found = count.read(entity) != Value::Int(0);
+    match &verdict.fallback {
+        Some(scan) if entity.is_irregular(count) => walk(scope, scan),
+        None if entity.is_irregular(count) && !found => Err(Fault::Missing),
+        _ => Ok(Value::Bool(found == verdict.decided)),
+    }
+}
+
 fn walk(scope: &mut Scope<'_>, scan: &Scan) -> Result<Value, Fault> {
     let mut end = Ending::default();
     let entity = scope.entity;
@@ -496,7 +536,7 @@ fn walk(scope: &mut Scope<'_>, scan: &Scan) -> Result<Value, Fault> {
     match &scan.source {
         Source::EventLines => {
             let event = scope.event.ok_or(Fault::Missing)?;
-            let head = Head::of(event, false);
+            let head = Head::of(event, is_foreign(scope, event));
             for line in &event.lines {
                 let item = Item { head, body: Body::of(line) };
                 if feed(scope, scan, Bound::Item(item), &mut end)? {
@@ -527,10 +567,12 @@ fn walk(scope: &mut Scope<'_>, scan: &Scan) -> Result<Value, Fault> {
 }
 
 /// Where the newest `count` items begin: an offset, and how many of its items are too old.
-fn newest(entity: &Entity, list: List, count: u32) -> (u32, u32) {
+pub(crate) fn newest(entity: &Entity, list: List, count: u32) -> (u32, u32) {
     let (mut from, mut seen) = (entity.history.end(), 0_u32);
+    // What is older is kept or not as memory allows: it is never looked at.
+    let oldest = entity.clock - NEWEST_REACH;
     for entry in entity.history.back_from(from) {
-        if seen >= count {
+        if seen >= count || entry.time() <= oldest {
             break;
         }
         if list.holds(entry.kind()) {
@@ -574,8 +616,12 @@ struct Ending {
     skip: u32,
     count: i64,
     decided: Option<bool>,
+    /// Of an item that would matter if no other decided.
+    undecided: Option<Fault>,
     total: Total,
     best: Option<Value>,
+    /// Of the first item or the last.
+    chosen: Option<Result<Value, Fault>>,
     distinct: Vec<Value>,
     mean: f64,
     squares: f64,
@@ -621,14 +667,17 @@ fn stages(scope: &mut Scope<'_>, scan: &Scan, end: &mut Ending) -> Result<bool, 
         }
     }
     end.count += 1;
+    // A filter that fails on a later item fails for the whole list: only without one is the rest
+    // not looked at.
+    let settles = scan.stages.is_empty();
     match scan.end {
         End::Size => {}
         End::Sum(node) | End::Average(node) => {
-            let value = money_in_one_currency(scope, node)?;
+            let value = said(scope, node)?;
             end.total = end.total.plus(value)?;
         }
         End::Min(node) | End::Max(node) => {
-            let value = money_in_one_currency(scope, node)?;
+            let value = said(scope, node)?;
             let wanted = if matches!(scan.end, End::Min(_)) {
                 std::cmp::Ordering::Less
             } else {
@@ -640,7 +689,7 @@ fn stages(scope: &mut Scope<'_>, scan: &Scan, end: &mut Ending) -> Result<bool, 
             }
         }
         End::StandardDeviation(node) => {
-            let value = money_in_one_currency(scope, node)?.number()?;
+            let value = said(scope, node)?.number()?;
             // Welford's recurrence: no cancellation of large squares.
             #[expect(clippy::cast_precision_loss, reason = "a count of items in memory")]
             let count = end.count as f64;
@@ -648,26 +697,30 @@ fn stages(scope: &mut Scope<'_>, scan: &Scan, end: &mut Ending) -> Result<bool, 
             end.mean += delta / count;
             end.squares += delta * (value - end.mean);
         }
-        End::Exists(node) => {
-            if evaluate(scope, node)?.truth()? {
-                end.decided = Some(true);
-                return Ok(true);
-            }
-        }
-        End::All(node) => {
-            if !evaluate(scope, node)?.truth()? {
-                end.decided = Some(false);
-                return Ok(true);
+        // `exists` is a chain of `||`, `all` one of `&&`: an error on one item does not matter
+        // when another decides.
+        End::Exists(node) | End::All(node) => {
+            let deciding = matches!(scan.end, End::Exists(_));
+            match evaluate(scope, node).and_then(Value::truth) {
+                Ok(truth) if truth == deciding => {
+                    end.decided = Some(deciding);
+                    return Ok(settles);
+                }
+                Ok(_) => {}
+                Err(Fault::Fuel) => return Err(Fault::Fuel),
+                Err(fault) => end.undecided = end.undecided.or(Some(fault)),
             }
         }
         End::ExistsOne(node) => {
             end.count -= i64::from(!evaluate(scope, node)?.truth()?);
         }
+        // Only the chosen item is asked: what another one lacks does not matter.
+        End::First(_) if end.chosen.is_some() => {}
         End::First(node) => {
-            end.best = Some(evaluate(scope, node)?);
-            return Ok(true);
+            end.chosen = Some(evaluate(scope, node));
+            return Ok(settles);
         }
-        End::Last(node) => end.best = Some(evaluate(scope, node)?),
+        End::Last(node) => end.chosen = Some(evaluate(scope, node)),
         End::Distinct(node) => {
             let value = evaluate(scope, node)?;
             if !end.distinct.iter().any(|known| value::equal(*known, value)) {
@@ -681,14 +734,26 @@ fn stages(scope: &mut Scope<'_>, scan: &Scan, end: &mut Ending) -> Result<bool, 
     Ok(false)
 }
 
-/// The value of an item's expression; money of a second currency cannot be added to the first.
-fn money_in_one_currency(scope: &mut Scope<'_>, node: NodeId) -> Result<Value, Fault> {
-    let value = evaluate(scope, node)?;
-    match (value, scope.items.get(0)) {
-        (Value::Null, _) => Err(Fault::Missing),
-        (Value::Money(_), Some(Bound::Item(item))) if item.head.foreign => Err(Fault::Currencies),
-        _ => Ok(value),
+/// The value of an item's expression, which has to be there.
+fn said(scope: &mut Scope<'_>, node: NodeId) -> Result<Value, Fault> {
+    match evaluate(scope, node)? {
+        Value::Null => Err(Fault::Missing),
+        value => Ok(value),
     }
+}
+
+/// Money of a second currency can neither be added to the first nor compared with it.
+fn at_home(value: Value, foreign: bool) -> Result<Value, Fault> {
+    match value {
+        Value::Money(_) if foreign => Err(Fault::Currencies),
+        value => Ok(value),
+    }
+}
+
+/// Whether the event at hand is in another currency than the entity's first was.
+fn is_foreign(scope: &Scope<'_>, event: &Event) -> bool {
+    let home = scope.entity.and_then(|entity| entity.currency);
+    home.is_some() && event.currency.is_some() && home != event.currency
 }
 
 impl Total {
@@ -738,15 +803,17 @@ impl Ending {
                     Value::Double(self.count as f64),
                 )
             }
-            End::Min(_) | End::Max(_) | End::First(_) | End::Last(_) => {
-                Ok(self.best.unwrap_or(Value::Null))
-            }
+            End::Min(_) | End::Max(_) => Ok(self.best.unwrap_or(Value::Null)),
+            End::First(_) | End::Last(_) => self.chosen.unwrap_or(Ok(Value::Null)),
             End::StandardDeviation(_) if self.count < 2 => Ok(Value::Null),
             End::StandardDeviation(_) => {
                 Ok(Value::Double((self.squares / (self.count - 1) as f64).sqrt()))
             }
-            End::Exists(_) => Ok(Value::Bool(self.decided.unwrap_or(false))),
-            End::All(_) => Ok(Value::Bool(self.decided.unwrap_or(true))),
+            End::Exists(_) | End::All(_) => match (self.decided, self.undecided) {
+                (Some(decided), _) => Ok(Value::Bool(decided)),
+                (None, Some(fault)) => Err(fault),
+                (None, None) => Ok(Value::Bool(matches!(scan.end, End::All(_)))),
+            },
             End::ExistsOne(_) => Ok(Value::Bool(self.count == 1)),
             End::Distinct(_) => {
                 Ok(Value::Int(i64::try_from(self.distinct.len()).unwrap_or(i64::MAX)))

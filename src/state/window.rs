@@ -23,6 +23,7 @@ use crate::state::history::Entry;
 use crate::state::item::Body;
 use crate::state::item::Head;
 use crate::state::item::Item;
+use crate::state::program::FUEL;
 use crate::state::program::Field;
 use crate::state::program::Items;
 use crate::state::program::NodeId;
@@ -105,6 +106,8 @@ pub struct Aggregate {
     pub unit: Unit,
     /// Where it is kept.
     pub slot: u16,
+    /// Where a bit tells that it met an item which it could not count.
+    pub flags: u16,
     /// Its place in the plan.
     pub place: u16,
 }
@@ -318,7 +321,8 @@ impl Upkeep<'_> {
             symbols: self.symbols,
             lets: &mut [],
             let_nodes: &[],
-            fuel: 0,
+            // For lists of constants within the expression; it cannot reach a history.
+            fuel: FUEL,
             items: Items::of(*item),
         };
         evaluate(&mut scope, node)
@@ -378,9 +382,10 @@ impl Entity {
                     upkeep.evaluate(&item, node).and_then(Value::truth) == Ok(true)
                 }
             };
-            let name = crate::state::program::field_of(&item, owned.field, upkeep.symbols);
-            if let (true, Value::Text(symbol)) = (counts, name) {
-                self.owned.add(set, symbol);
+            if counts {
+                let name = crate::state::program::field_of(&item, owned.field, upkeep.symbols);
+                let name = if let Value::Text(symbol) = name { Some(symbol) } else { None };
+                self.owned.add(set, name);
             }
         }
     }
@@ -499,7 +504,7 @@ impl Entity {
         match aggregate.amount(item, upkeep) {
             Ok(None) => {}
             Ok(Some(amount)) => self.put(aggregate, amount, way),
-            Err(_) => self.irregular |= aggregate.bit(),
+            Err(_) => self.slots[usize::from(aggregate.flags)] |= aggregate.flag(),
         }
     }
 
@@ -516,7 +521,7 @@ impl Entity {
                 };
                 match sum {
                     Some(sum) => *slot = sum,
-                    None => self.irregular |= aggregate.bit(),
+                    None => self.slots[usize::from(aggregate.flags)] |= aggregate.flag(),
                 }
             }
         }
@@ -560,8 +565,8 @@ impl Aggregate {
         !matches!(self.filter, Filter::Holds(_)) && !matches!(self.measure, Measure::Value(_))
     }
 
-    pub(crate) fn bit(&self) -> u32 {
-        1 << (self.place % 32)
+    pub(crate) fn flag(&self) -> i64 {
+        1 << (self.place % 64)
     }
 }
 

@@ -6,4 +6,12 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod hostile;
+mod history;
 mod layers;
+mod life_cycle;
+mod permutation;
+mod salert4;
+mod scene;
+mod silence;
+mod windows;

@@ -31,11 +31,13 @@ use crate::rule::types::Type;
 use crate::state::program::End;
 use crate::state::program::Field;
 use crate::state::program::Function;
+use crate::state::program::NEWEST_REACH;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
 use crate::state::program::Scan;
 use crate::state::program::Source;
 use crate::state::program::Stage;
+use crate::state::program::Verdict;
 use crate::state::value::Arithmetic;
 use crate::state::value::Comparison;
 use crate::state::value::Value;
@@ -46,9 +48,6 @@ use crate::state::window::Measure;
 use crate::state::window::Owned;
 use crate::state::window::Unit;
 use crate::time::Span;
-
-/// `.last(20)` looks for its items in at least so much history.
-const NEWEST_REACH: Span = Span::from_millis(365 * Span::DAY.millis());
 
 /// Most items of `.last(n)`.
 const NEWEST_MAX: i64 = 1_000;
@@ -364,34 +363,63 @@ impl Checker<'_> {
         {
             return self.value_of(node, Type::Bool);
         }
-        let end = End::Exists(condition.node);
-        let mut filtered = list.clone();
-        filtered.stages.push(Stage::Filter(condition.node));
-        filtered.depends |= condition.depends;
-        let count = (Measure::One, AggregateKind::Count, Unit::Int);
-        match self.running(expr, &filtered, count, End::Size) {
-            Some(count) => self.against_zero(Comparison::Greater, count),
-            None => self.scan(expr, list, end, (Type::Bool, condition.depends)),
-        }
+        self.fold(expr, list, (condition, condition.node), End::Exists(condition.node))
     }
 
     fn all(&mut self, expr: &Expr, list: &ListExpr, condition: Typed) -> Checked {
-        let end = End::All(condition.node);
-        let mut against = list.clone();
         let not = self.program.add(Node::Not(condition.node));
-        against.stages.push(Stage::Filter(not));
-        against.depends |= condition.depends;
-        let count = (Measure::One, AggregateKind::Count, Unit::Int);
-        match self.running(expr, &against, count, End::Size) {
-            Some(count) => self.against_zero(Comparison::Equal, count),
-            None => self.scan(expr, list, end, (Type::Bool, condition.depends)),
-        }
+        self.fold(expr, list, (condition, not), End::All(condition.node))
     }
 
-    fn against_zero(&mut self, op: Comparison, count: NodeId) -> Checked {
-        let none = self.program.add(Node::Constant(Value::Int(0)));
-        let node = self.program.add(Node::Compare(op, count, none));
+    /// `exists` or `all`: a running count of the items for which `decisive` holds.
+    fn fold(
+        &mut self,
+        expr: &Expr,
+        list: &ListExpr,
+        (condition, decisive): (Typed, NodeId),
+        end: End,
+    ) -> Checked {
+        let mut deciding = list.clone();
+        deciding.stages.push(Stage::Filter(decisive));
+        deciding.depends |= condition.depends;
+        let asked = (Measure::One, AggregateKind::Count, Unit::Int);
+        let running = self.running(expr, &deciding, asked, End::Size);
+        let count = running.and_then(|node| match self.program.node(node) {
+            Node::Aggregate(count) => Some(*count),
+            _ => None,
+        });
+        let Some(count) = count else {
+            return self.scan(expr, list, end, (Type::Bool, condition.depends));
+        };
+        let fallback = match list.source {
+            ListSource::History(history, Window::Time { from, to }) => {
+                let span = self.planner.span(from, to);
+                span.ok().map(|span| {
+                    let source = Source::Window(history, span);
+                    let zero = Value::Bool(false);
+                    Arc::new(Scan { source, stages: list.stages.clone(), end, zero })
+                })
+            }
+            _ => None,
+        };
+        let exact = fallback.is_some();
+        let decided = matches!(end, End::Exists(_));
+        let node = self.program.add(Node::Decides(Arc::new(Verdict { count, decided, fallback })));
+        let node = if exact { node } else { self.whole(expr, list, node) };
         self.value_of(node, Type::Bool)
+    }
+
+    /// The value of `node` unless a filter of the list, over everything ever seen, has failed on
+    /// an item: then the list has no value, and nothing made of it.
+    fn whole(&mut self, expr: &Expr, list: &ListExpr, node: NodeId) -> NodeId {
+        if list.stages.is_empty() {
+            return node;
+        }
+        let size = self.size_of(expr, list).node;
+        let none = self.program.add(Node::Constant(Value::Int(0)));
+        let sound = self.program.add(Node::Compare(Comparison::GreaterOrEqual, size, none));
+        let never = self.program.add(Node::Constant(Value::Bool(false)));
+        self.program.add(Node::Conditional(sound, node, never))
     }
 
     /// `lines.exists(x, x.category == key)` over everything ever seen, for a key that is not a
@@ -426,19 +454,26 @@ impl Checker<'_> {
         }
         let filter = self.one_filter(&list.stages)?;
         match self.planner.owned(Owned { list: history, filter, field }) {
-            Ok(set) => Some(self.program.add(Node::Owns(set, key.node))),
+            Ok(set) => {
+                let owns = self.program.add(Node::Owns(set, key.node));
+                Some(self.whole(expr, list, owns))
+            }
             Err(full) => Some(self.kept(expr, Err(full))),
         }
     }
 
-    /// All filters of a list as one; none when a stage is not a filter.
+    /// All filters of a list as one, each asked only where the ones before it hold; none when a
+    /// stage is not a filter.
     fn one_filter(&mut self, stages: &[Stage]) -> Option<Filter> {
         let mut all: Option<NodeId> = None;
         for stage in stages {
             let Stage::Filter(node) = stage else { return None };
             all = Some(match all {
                 None => *node,
-                Some(before) => self.program.add(Node::And(before, *node)),
+                Some(before) => {
+                    let never = self.program.add(Node::Constant(Value::Bool(false)));
+                    self.program.add(Node::Conditional(before, *node, never))
+                }
             });
         }
         let Some(node) = all else { return Some(Filter::All) };

@@ -1,0 +1,495 @@
+//! What does an expression give, by the book? Lists are built, and the tree is walked over them.
+//!
+//! ```text
+//! Vec<Event> ─► list of items ─► filter, map ─► sum, exists …      as CEL says, item by item
+//! ```
+//!
+//! Slow and plain on purpose: it shares nothing with the compiled program but the parsed tree.
+
+use siaga::event::Event;
+use siaga::event::Kind;
+use siaga::event::Line;
+use siaga::event::Symbol;
+use siaga::event::Symbols;
+use siaga::money::Currency;
+use siaga::rule::expression::BinaryOp;
+use siaga::rule::expression::Expr;
+use siaga::rule::expression::Node;
+use siaga::rule::expression::UnaryOp;
+use siaga::time::Span;
+use siaga::time::Timestamp;
+
+use crate::scene::DAY;
+use crate::scene::HOUR;
+use crate::windows::worth::Broken;
+use crate::windows::worth::Worth;
+use crate::windows::worth::arithmetic;
+use crate::windows::worth::less;
+use crate::windows::worth::same;
+
+/// All that an expression can see.
+pub(crate) struct World<'a> {
+    /// What happened to the customer, in the order of (time, id).
+    pub(crate) events: &'a [Event],
+    pub(crate) clock: i64,
+    pub(crate) event: &'a Event,
+    pub(crate) home: Option<Currency>,
+    pub(crate) symbols: &'a Symbols,
+}
+
+/// An item of a list.
+#[derive(Clone)]
+enum Item<'a> {
+    Event(&'a Event),
+    Line(&'a Event, &'a Line),
+    Plain(Worth),
+}
+
+/// What a sub-expression stands for.
+enum Thing<'a> {
+    Plain(Worth),
+    List(Vec<Item<'a>>),
+    One(Option<Item<'a>>),
+    TheEvent,
+}
+
+/// Item variables, the innermost last.
+type Names<'n, 'a> = Vec<(&'n str, Item<'a>)>;
+
+impl<'a> World<'a> {
+    pub(crate) fn value(&self, expr: &Expr) -> Result<Worth, Broken> {
+        self.plain(expr, &mut Vec::new())
+    }
+
+    fn plain<'n>(&self, expr: &'n Expr, names: &mut Names<'n, 'a>) -> Result<Worth, Broken> {
+        match self.thing(expr, names)? {
+            Thing::Plain(worth) | Thing::One(Some(Item::Plain(worth))) => Ok(worth),
+            Thing::One(None) => Ok(Worth::Null),
+            _ => Err(Broken),
+        }
+    }
+
+    fn truth<'n>(&self, expr: &'n Expr, names: &mut Names<'n, 'a>) -> Result<bool, Broken> {
+        match self.plain(expr, names)? {
+            Worth::Bool(truth) => Ok(truth),
+            _ => Err(Broken),
+        }
+    }
+
+    fn thing<'n>(&self, expr: &'n Expr, names: &mut Names<'n, 'a>) -> Result<Thing<'a>, Broken> {
+        Ok(Thing::Plain(match &expr.node {
+            Node::Null => Worth::Null,
+            Node::Bool(truth) => Worth::Bool(*truth),
+            Node::Int(int) => Worth::Int(*int),
+            Node::Double(double) => Worth::Double(*double),
+            Node::Text(text) => Worth::Text(text.clone()),
+            Node::Ident(name) => return self.name(name, names),
+            Node::Select(target, field) => match self.thing(target, names)? {
+                Thing::TheEvent => self.field(&Item::Event(self.event), field)?,
+                Thing::One(Some(item)) => self.field(&item, field)?,
+                Thing::One(None) => Worth::Null,
+                _ => return Err(Broken),
+            },
+            Node::Has(target, field) => {
+                let item = match self.thing(target, names)? {
+                    Thing::TheEvent => Item::Event(self.event),
+                    Thing::One(Some(item)) => item,
+                    _ => return Err(Broken),
+                };
+                Worth::Bool(!matches!(self.field(&item, field), Ok(Worth::Null)))
+            }
+            Node::List(items) => {
+                let items: Result<Vec<Item<'a>>, Broken> =
+                    items.iter().map(|item| self.plain(item, names).map(Item::Plain)).collect();
+                return items.map(Thing::List);
+            }
+            Node::Unary(UnaryOp::Not, a) => Worth::Bool(!self.truth(a, names)?),
+            Node::Unary(UnaryOp::Negate, a) => {
+                arithmetic(BinaryOp::Multiply, &self.plain(a, names)?, &Worth::Int(-1))?
+            }
+            Node::Conditional(a, b, c) => {
+                self.plain(if self.truth(a, names)? { b } else { c }, names)?
+            }
+            Node::Binary(op, a, b) => self.binary(*op, a, b, names)?,
+            Node::Call { name, target: Some(target), args } => {
+                return match self.thing(target, names)? {
+                    Thing::List(list) => self.of_list(name, list, args, names),
+                    Thing::Plain(Worth::Text(text)) if name == "startsWith" => {
+                        match self.plain(&args[0], names)? {
+                            Worth::Text(part) => Ok(yes(text.starts_with(&part))),
+                            _ => Err(Broken),
+                        }
+                    }
+                    _ => Err(Broken),
+                };
+            }
+            Node::Call { name, target: None, args } => self.function(name, args, names)?,
+            other => unreachable!("{other:?} is not generated"),
+        }))
+    }
+
+    fn name<'n>(&self, name: &str, names: &Names<'n, 'a>) -> Result<Thing<'a>, Broken> {
+        if let Some((_, item)) = names.iter().rev().find(|(known, _)| *known == name) {
+            return Ok(Thing::One(Some(item.clone())));
+        }
+        Ok(match name {
+            "event" => Thing::TheEvent,
+            "now" => Thing::Plain(Worth::Time(self.clock)),
+            "lines" => {
+                let orders = self.events.iter().filter(|event| event.kind == Kind::Order);
+                let lines = orders
+                    .flat_map(|event| event.lines.iter().map(move |line| Item::Line(event, line)));
+                Thing::List(lines.collect())
+            }
+            list => {
+                let held = self.events.iter().filter(|event| holds(list, event.kind));
+                Thing::List(held.map(Item::Event).collect())
+            }
+        })
+    }
+
+    fn binary<'n>(
+        &self,
+        op: BinaryOp,
+        a: &'n Expr,
+        b: &'n Expr,
+        names: &mut Names<'n, 'a>,
+    ) -> Result<Worth, Broken> {
+        if let BinaryOp::And | BinaryOp::Or = op {
+            let (a, b) = (self.truth(a, names), self.truth(b, names));
+            return folded([a, b], op == BinaryOp::Or).map(Worth::Bool);
+        }
+        let a = self.plain(a, names)?;
+        if op == BinaryOp::In {
+            let Thing::List(list) = self.thing(b, names)? else { return Err(Broken) };
+            let held = |item: &Item<'a>| matches!(item, Item::Plain(worth) if same(worth, &a));
+            return Ok(Worth::Bool(list.iter().any(held)));
+        }
+        let b = self.plain(b, names)?;
+        Ok(Worth::Bool(match op {
+            BinaryOp::Equal => same(&a, &b),
+            BinaryOp::NotEqual => !same(&a, &b),
+            BinaryOp::Less => less(&a, &b)?,
+            BinaryOp::LessEqual => !less(&b, &a)?,
+            BinaryOp::Greater => less(&b, &a)?,
+            BinaryOp::GreaterEqual => !less(&a, &b)?,
+            _ => return arithmetic(op, &a, &b),
+        }))
+    }
+
+    fn function<'n>(
+        &self,
+        name: &str,
+        args: &'n [Expr],
+        names: &mut Names<'n, 'a>,
+    ) -> Result<Worth, Broken> {
+        let millis = |length: &str| Span::parse(length).unwrap().millis();
+        if let (Node::Text(text), "duration" | "timestamp") = (&args[0].node, name) {
+            return Ok(match name {
+                "duration" => Worth::Span(millis(text)),
+                _ => Worth::Time(Timestamp::parse(text).unwrap().millis()),
+            });
+        }
+        if name == "hour" {
+            let Worth::Time(at) = self.plain(&args[0], names)? else { return Err(Broken) };
+            return Ok(Worth::Int(at.rem_euclid(DAY) / HOUR));
+        }
+        let Thing::List(list) = self.thing(&args[0], names)? else { return Err(Broken) };
+        match name {
+            "size" => Ok(Worth::Int(i64::try_from(list.len()).unwrap())),
+            "margin_rate" => {
+                let sum = |field: &str| -> Result<Worth, Broken> {
+                    total(list.iter().map(|item| self.field(item, field)), Worth::Money(0))
+                };
+                let (net, cost) = (sum("net")?, sum("cost")?);
+                let profit = arithmetic(BinaryOp::Subtract, &net, &cost)?;
+                arithmetic(BinaryOp::Divide, &profit, &net)
+            }
+            "mean_gap" => {
+                let ends = (list.first().ok_or(Broken)?, list.last().ok_or(Broken)?);
+                let (first, last) = (self.field(ends.0, "time")?, self.field(ends.1, "time")?);
+                let span = arithmetic(BinaryOp::Subtract, &last, &first)?;
+                let gaps = Worth::Int(i64::try_from(list.len()).unwrap() - 1);
+                arithmetic(BinaryOp::Divide, &span, &gaps)
+            }
+            other => unreachable!("{other} is not generated"),
+        }
+    }
+
+    fn of_list<'n>(
+        &self,
+        method: &str,
+        list: Vec<Item<'a>>,
+        args: &'n [Expr],
+        names: &mut Names<'n, 'a>,
+    ) -> Result<Thing<'a>, Broken> {
+        let time = |item: &Item<'a>| match item {
+            Item::Event(event) | Item::Line(event, _) => event.time.millis(),
+            Item::Plain(_) => unreachable!("a window is of a history"),
+        };
+        let length = |arg: &Expr| match &arg.node {
+            Node::Text(text) => Span::parse(text).unwrap().millis(),
+            _ => unreachable!("a length is written out"),
+        };
+        let within = |list: Vec<Item<'a>>, from: i64, to: i64| {
+            let (after, upto) = (self.clock - from, self.clock - to);
+            list.into_iter().filter(|item| after < time(item) && time(item) <= upto).collect()
+        };
+        Ok(match (method, args) {
+            ("last", []) => Thing::One(list.last().cloned()),
+            ("first", []) => Thing::One(list.first().cloned()),
+            ("last", [Expr { node: Node::Int(count), .. }]) => {
+                let older = list.len().saturating_sub(usize::try_from(*count).unwrap());
+                Thing::List(list[older..].to_vec())
+            }
+            ("last", [from]) => Thing::List(within(list, length(from), 0)),
+            ("between", [from, to]) => Thing::List(within(list, length(from), length(to))),
+            ("size", []) => Thing::Plain(Worth::Int(i64::try_from(list.len()).unwrap())),
+            ("contains", [value]) => {
+                let value = self.plain(value, names)?;
+                let held = |item: &Item<'a>| matches!(item, Item::Plain(w) if same(w, &value));
+                yes(list.iter().any(held))
+            }
+            ("filter" | "count", [name, condition]) => {
+                let mut kept = Vec::new();
+                for item in list {
+                    if let Worth::Bool(true) = self.of_item(name, condition, &item, names, true)? {
+                        kept.push(item);
+                    }
+                }
+                let count = Worth::Int(i64::try_from(kept.len()).unwrap());
+                if method == "count" { Thing::Plain(count) } else { Thing::List(kept) }
+            }
+            ("map", [name, value]) => {
+                let mapped: Result<Vec<Item<'a>>, Broken> = list
+                    .iter()
+                    .map(|item| self.of_item(name, value, item, names, false).map(Item::Plain))
+                    .collect();
+                Thing::List(mapped?)
+            }
+            _ => {
+                let mut worths = Vec::new();
+                for item in &list {
+                    worths.push(match (args, item) {
+                        ([name, value], item) => self.of_item(name, value, item, names, false),
+                        (_, Item::Plain(worth)) => Ok(worth.clone()),
+                        _ => Err(Broken),
+                    });
+                }
+                Thing::Plain(reduced(method, worths, &args[args.len().saturating_sub(1)..])?)
+            }
+        })
+    }
+
+    /// The value of an expression for one item.
+    fn of_item<'n>(
+        &self,
+        name: &'n Expr,
+        value: &'n Expr,
+        item: &Item<'a>,
+        names: &mut Names<'n, 'a>,
+        truth: bool,
+    ) -> Result<Worth, Broken> {
+        let Node::Ident(name) = &name.node else { return Err(Broken) };
+        names.push((name, item.clone()));
+        let found = self.plain(value, names);
+        names.pop();
+        match found? {
+            Worth::Bool(held) => Ok(Worth::Bool(held)),
+            _ if truth => Err(Broken),
+            worth => Ok(worth),
+        }
+    }
+
+    /// A field of an event or a line; null when the source did not say, and an error when it is an
+    /// amount in another currency.
+    fn field(&self, item: &Item<'a>, field: &str) -> Result<Worth, Broken> {
+        let event = match item {
+            Item::Event(event) | Item::Line(event, _) => *event,
+            Item::Plain(_) => return Err(Broken),
+        };
+        let lines: &[Line] = match item {
+            Item::Line(_, line) => std::slice::from_ref(*line),
+            _ => &event.lines,
+        };
+        let name = |symbol: Option<Symbol>| {
+            symbol.map_or(Worth::Null, |symbol| Worth::Text(self.symbols.text(symbol)))
+        };
+        let agreed = |of: fn(&Line) -> Option<Symbol>| {
+            let first = lines.first().and_then(of);
+            first.filter(|_| lines.iter().all(|line| of(line) == first))
+        };
+        let summed = |of: &dyn Fn(&Line) -> Option<i64>| -> Option<i128> {
+            let all: Option<Vec<i64>> = lines.iter().map(of).collect();
+            all.filter(|all| !all.is_empty()).map(|all| all.iter().copied().map(i128::from).sum())
+        };
+        let net = |line: &Line| line.net.map(|net| net.micros());
+        let cost = |line: &Line| line.cost.map(|cost| cost.micros());
+        let off = |line: &Line| line.discount.map(|off| off.micros());
+        let detail = event.detail.as_deref();
+        let money = match field {
+            "net" => summed(&net),
+            "cost" => summed(&cost),
+            "gross_profit" => summed(&net).and_then(|net| Some(net - summed(&cost)?)),
+            "discount" => {
+                let told: Vec<i64> = lines.iter().filter_map(off).collect();
+                (!told.is_empty()).then(|| told.iter().copied().map(i128::from).sum())
+            }
+            "amount" => detail.and_then(|d| d.amount).map(|amount| amount.micros().into()),
+            _ => {
+                let exact = |number: Option<siaga::money::Decimal>| {
+                    number.map_or(Worth::Null, |n| Worth::Exact(n.micros().into()))
+                };
+                return Ok(match field {
+                    "time" => Worth::Time(event.time.millis()),
+                    "kind" => Worth::Text(event.kind.name().to_owned()),
+                    "channel" => name(event.channel),
+                    "category" => name(agreed(|l| l.category).or(detail.and_then(|d| d.category))),
+                    "brand" => name(agreed(|line| line.brand)),
+                    "topic" => name(detail.and_then(|d| d.topic)),
+                    "sentiment" => exact(detail.and_then(|d| d.sentiment)),
+                    "duration" => exact(detail.and_then(|d| d.duration_s)),
+                    "quantity" => summed(&|line| Some(line.quantity.micros()))
+                        .map_or(Worth::Null, Worth::Exact),
+                    "non_product" => {
+                        Worth::Bool(!lines.is_empty() && lines.iter().all(|line| line.non_product))
+                    }
+                    other => unreachable!("{other} is not generated"),
+                });
+            }
+        };
+        let foreign = event.currency.is_some() && event.currency != self.home;
+        match money {
+            Some(_) if foreign => Err(Broken),
+            money => Ok(money.map_or(Worth::Null, Worth::Money)),
+        }
+    }
+}
+
+fn yes<'a>(truth: bool) -> Thing<'a> {
+    Thing::Plain(Worth::Bool(truth))
+}
+
+fn holds(list: &str, kind: Kind) -> bool {
+    match list {
+        "orders" => kind == Kind::Order,
+        "returns" => matches!(kind, Kind::Return | Kind::CreditMemo),
+        "quotes" => kind == Kind::Quote,
+        "calls" => matches!(kind, Kind::Call | Kind::CallStarted),
+        "interactions" => {
+            !matches!(kind, Kind::Order | Kind::Return | Kind::Adjustment | Kind::CreditMemo)
+        }
+        "complaints" => kind == Kind::Complaint,
+        other => unreachable!("{other} is not generated"),
+    }
+}
+
+/// `a || b || …` (absorbing true) or `a && b && …`: what decides, decides; else an error is one.
+fn folded(all: impl IntoIterator<Item = Result<bool, Broken>>, or: bool) -> Result<bool, Broken> {
+    let mut broken = false;
+    let mut decided = false;
+    for one in all {
+        decided |= one == Ok(or);
+        broken |= one.is_err();
+    }
+    if decided {
+        Ok(or)
+    } else if broken {
+        Err(Broken)
+    } else {
+        Ok(!or)
+    }
+}
+
+fn total(
+    worths: impl IntoIterator<Item = Result<Worth, Broken>>,
+    nothing: Worth,
+) -> Result<Worth, Broken> {
+    let mut sum = None;
+    for worth in worths {
+        let worth = worth?;
+        sum = Some(match sum {
+            None if worth == Worth::Null => return Err(Broken),
+            None => worth,
+            Some(sum) => arithmetic(BinaryOp::Add, &sum, &worth)?,
+        });
+    }
+    Ok(sum.unwrap_or(nothing))
+}
+
+/// What is made of a value for each item; `measure` tells the type of the sum of nothing.
+fn reduced(
+    method: &str,
+    worths: Vec<Result<Worth, Broken>>,
+    measure: &[Expr],
+) -> Result<Worth, Broken> {
+    let truth = |worth: Result<Worth, Broken>| match worth? {
+        Worth::Bool(truth) => Ok(truth),
+        _ => Err(Broken),
+    };
+    let count = worths.len();
+    if let "exists" | "all" = method {
+        let truths = worths.into_iter().map(truth);
+        return folded(truths, method == "exists").map(Worth::Bool);
+    }
+    if method == "exists_one" {
+        let truths: Result<Vec<bool>, Broken> = worths.into_iter().map(truth).collect();
+        return Ok(Worth::Bool(truths?.iter().filter(|truth| **truth).count() == 1));
+    }
+    let worths: Vec<Worth> = worths.into_iter().collect::<Result<_, _>>()?;
+    if method == "distinct" {
+        let mut seen: Vec<&Worth> = Vec::new();
+        for worth in &worths {
+            if !seen.iter().any(|known| same(known, worth)) {
+                seen.push(worth);
+            }
+        }
+        return Ok(Worth::Int(i64::try_from(seen.len()).unwrap()));
+    }
+    if worths.contains(&Worth::Null) {
+        return Err(Broken);
+    }
+    match method {
+        "sum" => total(worths.into_iter().map(Ok), crate::windows::worth::zero(measure)),
+        "avg" if count == 0 => Ok(Worth::Null),
+        "avg" => {
+            let sum = total(worths.into_iter().map(Ok), Worth::Null)?;
+            #[expect(clippy::cast_precision_loss, reason = "a count of items")]
+            let count = Worth::Double(count as f64);
+            arithmetic(BinaryOp::Divide, &sum, &count)
+        }
+        "min" | "max" => {
+            let mut best: Option<Worth> = None;
+            for worth in worths {
+                best = Some(match best {
+                    None => worth,
+                    Some(b) if method == "min" => {
+                        if less(&worth, &b)? {
+                            worth
+                        } else {
+                            b
+                        }
+                    }
+                    Some(b) => {
+                        if less(&b, &worth)? {
+                            worth
+                        } else {
+                            b
+                        }
+                    }
+                });
+            }
+            Ok(best.unwrap_or(Worth::Null))
+        }
+        "stddev" if count < 2 => Ok(Worth::Null),
+        "stddev" => {
+            let numbers: Vec<f64> = worths.iter().map(Worth::number).collect::<Result<_, _>>()?;
+            #[expect(clippy::cast_precision_loss, reason = "a count of items")]
+            let count = count as f64;
+            let mean = numbers.iter().sum::<f64>() / count;
+            let squares: f64 = numbers.iter().map(|n| (n - mean) * (n - mean)).sum();
+            Ok(Worth::Double((squares / (count - 1.0)).sqrt()))
+        }
+        other => unreachable!("{other} is not generated"),
+    }
+}
