@@ -11,6 +11,7 @@
 pub mod wire;
 pub mod inbox;
 pub mod ndjson;
+pub mod line;
 
 use std::io::Write;
 use std::sync::Arc;

@@ -16,6 +16,8 @@ pub mod sequence;
 pub mod runtime;
 pub mod config;
 pub mod port;
+pub mod view;
+pub mod service;
 
 use std::sync::Arc;
 use std::time::Instant;

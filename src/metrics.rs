@@ -277,9 +277,10 @@ impl Collector for Latency {
         let quantiles = Self::QUANTILES.into_iter().map(|share| {
             let mut quantile = proto::Quantile::default();
             quantile.set_quantile(share);
-            quantile.set_value(match recorded.nanos.is_empty() {
-                true => f64::NAN,
-                false => seconds(recorded.nanos.value_at_quantile(share)),
+            quantile.set_value(if recorded.nanos.is_empty() {
+                f64::NAN
+            } else {
+                seconds(recorded.nanos.value_at_quantile(share))
             });
             quantile
         });

@@ -86,6 +86,11 @@ impl Decimal {
 
     /// `self × other`, rounded half away from zero; `None` when it leaves the range.
     pub fn checked_mul(self, other: Self) -> Option<Self> {
+        // Whole quantities, which nearly all are, need no rounding and no wide division.
+        if other.0 % Self::SCALE == 0 {
+            let product = self.0.checked_mul(other.0 / Self::SCALE)?;
+            return (product.abs() <= Self::MAX).then_some(Self(product));
+        }
         let product = i128::from(self.0) * i128::from(other.0);
         let half = i128::from(Self::SCALE / 2) * product.signum();
         let rounded = (product + half) / i128::from(Self::SCALE);

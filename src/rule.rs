@@ -24,3 +24,4 @@ pub mod text;
 pub mod set;
 pub mod check;
 pub mod compile;
+pub mod starter;

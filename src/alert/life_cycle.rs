@@ -118,10 +118,8 @@ pub fn observe(phase: &mut Option<Phase>, timing: Timing, seen: Observation) -> 
             let moment = timing.expires == Some(Span::ZERO);
             let quiet = if moment { seen.at } else { seen.now } < *at + timing.cooldown;
             let same = timing.episodic && *episode == seen.episode;
-            if seen.holds && same {
-                return Step::Nothing;
-            }
-            if quiet {
+            // A condition that is false for a while does not make its episode a new one.
+            if quiet || same || !seen.holds {
                 return Step::Nothing;
             }
             *phase = None;
@@ -324,6 +322,12 @@ mod tests {
             ("expires, then cools", short, &[(0, true), (1, true), (3, true), (6, true)], "+.-.+"),
             ("one a day", daily, &[(0, true), (1, true), (25, true), (26, true)], "+.-+."),
             ("again next day", daily, &[(0, true), (1, false), (2, true), (25, true)], "+-.+"),
+            (
+                "false twice, same day",
+                daily,
+                &[(0, true), (1, false), (2, false), (3, true)],
+                "+-..",
+            ),
         ] {
             assert_eq!(run(timing, seen), want, "{what}");
         }

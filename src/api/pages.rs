@@ -161,29 +161,28 @@ fn list(services: &Services, parameters: &Parameters) -> Result<(List, query::Co
 
 fn detail(services: &Services, id: AlertId) -> Result<Detail, Problem> {
     let kept = alerts::find(services, id)?;
-    let mut detail = Detail::new(&kept.alert, services.clock());
-    if let crate::alert::Owner::Rep(rep) = &kept.alert.owner
-        && let Some(name) = services.engine.entity(EntityKind::Rep, rep).and_then(|rep| rep.name)
-    {
-        detail.owner = name;
-    }
-    Ok(detail)
+    Ok(Detail::new(&kept.alert, services.clock(), |key| owner_name(services, key)))
+}
+
+/// A rep's name where the engine knows it, else the key in words.
+fn owner_name(services: &Services, key: &str) -> String {
+    let rep = key.strip_prefix("rep:").and_then(|id| services.engine.entity(EntityKind::Rep, id));
+    rep.and_then(|rep| rep.name).unwrap_or_else(|| words::owner(key))
 }
 
 /// The owners to choose from, with the names that the engine knows.
 fn owners(services: &Services, counts: &query::Counts, chosen: Option<&str>) -> Vec<Choice> {
-    let named = |key: &str| match key.split_once(':') {
-        Some(("rep", id)) => services.engine.entity(EntityKind::Rep, id).and_then(|rep| rep.name),
-        _ => None,
-    };
     let mut choices: Vec<Choice> = counts
         .owners
         .iter()
         .enumerate()
         .map(|(index, (key, tally))| {
-            let name = if index < OWNERS_NAMED_MAX { named(key) } else { None };
+            let name = match index {
+                ..OWNERS_NAMED_MAX => owner_name(services, key),
+                _ => words::owner(key),
+            };
             Choice {
-                label: format!("{} ({})", name.unwrap_or_else(|| words::owner(key)), tally.alerts),
+                label: format!("{name} ({})", tally.alerts),
                 chosen: chosen == Some(key),
                 key: key.clone(),
             }
@@ -193,7 +192,7 @@ fn owners(services: &Services, counts: &query::Counts, chosen: Option<&str>) -> 
     if let Some(key) = chosen.filter(|key| !key.is_empty())
         && choices.iter().all(|choice| choice.key != key)
     {
-        let label = format!("{} (0)", named(key).unwrap_or_else(|| words::owner(key)));
+        let label = format!("{} (0)", owner_name(services, key));
         choices.insert(0, Choice { key: key.to_owned(), label, chosen: true });
     }
     choices

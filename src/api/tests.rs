@@ -1,1 +1,340 @@
-//! stub
+//! What the edge promises, asked over a real socket.
+
+mod double;
+
+use std::io::BufRead;
+use std::io::BufReader;
+
+use self::double::Answer;
+use self::double::Server;
+use super::*;
+use crate::alert::Alert;
+use crate::alert::AlertState;
+use crate::alert::CloseReason;
+use crate::delivery::inbox::sample;
+use crate::engine::Output;
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+fn opened(alert: Alert) -> Output {
+    Output::Opened { alert: Box::new(alert), arrived: None }
+}
+
+#[track_caller]
+fn check(answer: &Answer, status: u16, want: &str) {
+    assert_eq!(answer.status, status, "{answer:?}");
+    assert!(answer.body.contains(want), "no `{want}` in {answer:?}");
+    if status >= 400 {
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{answer:?}");
+        assert!(answer.body.contains(&format!("\"status\":{status}")), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_body_is_accepted_or_refused_with_a_problem() {
+    let server = Server::start(HttpConfig { body_bytes_max: 1_000, ..HttpConfig::default() });
+    let big = "x".repeat(1_001);
+    for (body, status, want) in [
+        ("two", 202, r#""accepted":2,"duplicates":0,"refused_total":0"#),
+        ("repeat", 202, r#""accepted":0,"duplicates":1"#),
+        ("some", 202, r#""refused":[{"position":2,"code":"time_format","#),
+        ("none", 400, r#""errors":[{"position":1,"#),
+        ("", 400, "holds no event"),
+        ("overloaded", 429, "send again in 7 s"),
+        ("unsupported", 415, "cannot be read"),
+        ("stopped", 503, "stopping"),
+        (&big, 413, "1000 bytes"),
+    ] {
+        let answer = server.ask("POST", "/v1/events?source=crm", &[JSON], body);
+        check(&answer, status, want);
+    }
+    let answer = server.ask("POST", "/v1/events", &[JSON], "overloaded");
+    assert_eq!(answer.header("retry-after"), Some("7"));
+    check(&server.ask("POST", "/v1/events?sauce=x", &[JSON], "two"), 400, "sauce");
+    let headers = [JSON, ("ce-id", "e7")];
+    check(&server.ask("POST", "/v1/events", &headers, "binary"), 202, "\"accepted\":1");
+}
+
+#[test]
+fn what_is_not_there_is_a_problem() {
+    let server = Server::start(HttpConfig::default());
+    let id = "0".repeat(32);
+    for (method, path, status) in [
+        ("GET", "/nowhere".to_owned(), 404),
+        ("GET", "/assets/../secret".to_owned(), 404),
+        ("DELETE", "/v1/alerts".to_owned(), 405),
+        ("GET", "/v1/events".to_owned(), 405),
+        ("GET", format!("/v1/alerts/{id}"), 404),
+        ("GET", "/v1/alerts/xyz".to_owned(), 404),
+        ("GET", "/v1/alerts?state=odd".to_owned(), 400),
+        ("GET", "/v1/alerts?family=odd".to_owned(), 400),
+        ("GET", "/v1/alerts?entity=c1".to_owned(), 400),
+        ("GET", "/v1/alerts?cursor=odd".to_owned(), 400),
+        ("GET", "/v1/alerts?colour=red".to_owned(), 400),
+        ("GET", "/v1/customers/unknown".to_owned(), 404),
+        ("GET", "/fragments/alert/xyz".to_owned(), 404),
+    ] {
+        check(&server.ask(method, &path, &[], ""), status, "\"detail\":\"");
+    }
+    let page = server.ask("GET", "/customers/unknown", &[], "");
+    assert_eq!((page.status, page.header("content-type")), (404, Some("text/html; charset=utf-8")));
+}
+
+#[test]
+fn the_list_is_paged_and_exact() {
+    let server = Server::start(HttpConfig::default());
+    for i in 0..5 {
+        server.tell(&[opened(sample::alert(&format!("c{i}"), Some(&format!("{i}.000001"))))]);
+    }
+    let first = server.ask("GET", "/v1/alerts?limit=2&owner=rep:r1&family=drift", &[], "");
+    check(&first, 200, r#""value":{"amount":4.000001,"currency":"USD"}"#);
+    let first: serde_json::Value = serde_json::from_str(&first.body).unwrap();
+    assert_eq!(first["alerts"][1]["entity"]["id"], "c3");
+    let next = first["next"].as_str().unwrap();
+    let second = server.ask("GET", &format!("/v1/alerts?limit=9&cursor={next}"), &[], "");
+    let second: serde_json::Value = serde_json::from_str(&second.body).unwrap();
+    assert_eq!(second["alerts"].as_array().map(Vec::len), Some(3));
+    assert_eq!(second.get("next"), None);
+}
+
+#[test]
+fn an_action_is_answered_with_its_effect() {
+    let server = Server::start(HttpConfig::default());
+    let alert = sample::alert("c1", Some("10"));
+    server.tell(&[opened(alert.clone())]);
+    let path = format!("/v1/alerts/{}/actions", alert.id);
+    for (body, status, want) in [
+        (r#"{"action":"dance"}"#, 400, "none of"),
+        (r#"{"action":"close"}"#, 400, "`won`"),
+        (r#"{"action":"close","reason":"dismissed","note":" "}"#, 400, "says why"),
+        (r#"{"action":"close","reason":"resolved"}"#, 400, "`won`"),
+        (r#"{"action":"snooze"}"#, 400, "`until`"),
+        (r#"{"action":"snooze","for":"9y"}"#, 400, "within a year"),
+        (r#"{"action":"snooze","until":"2001-01-01"}"#, 400, "within a year"),
+        (r#"{"action":"acknowledge","now":true}"#, 400, "unknown field"),
+        (r#"{"action":"reopen"}"#, 409, "open already"),
+        (r#"{"action":"acknowledge","by":"Maya"}"#, 200, r#""name":"acknowledged","by":"Maya""#),
+        (r#"{"action":"snooze","for":"1h"}"#, 200, r#""until":"2025-03-04T10:30:00Z""#),
+        (r#"{"action":"close","reason":"dismissed","note":"no"}"#, 200, r#""note":"no""#),
+        (r#"{"action":"acknowledge"}"#, 409, "reopen it first"),
+        (r#"{"action":"reopen"}"#, 200, r#""state":{"name":"firing"}"#),
+        (r#"{"action":"close","reason":"won"}"#, 200, r#""reason":"won""#),
+    ] {
+        check(&server.ask("POST", &path, &[JSON], body), status, want);
+    }
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    check(&server.ask("POST", &path, &[form], "action=reopen"), 415, "application/json");
+}
+
+#[test]
+fn an_alert_that_the_engine_forgot_can_still_be_closed() {
+    let server = Server::start(HttpConfig::default());
+    let alert = sample::alert("forgotten", None);
+    server.tell(&[opened(alert.clone())]);
+    let path = format!("/v1/alerts/{}/actions", alert.id);
+    let body = r#"{"action":"close","reason":"lost"}"#;
+    check(&server.ask("POST", &path, &[JSON], body), 200, r#""reason":"lost""#);
+}
+
+#[test]
+fn only_our_own_pages_may_act_and_only_under_our_own_name() {
+    let server = Server::start(HttpConfig::default());
+    let own = format!("http://{}", server.host);
+    for (header, status) in [
+        (("origin", own.as_str()), 202),
+        (("origin", "http://evil.example"), 403),
+        (("origin", "null"), 403),
+        (("sec-fetch-site", "cross-site"), 403),
+        (("sec-fetch-site", "same-origin"), 202),
+        (("host", "evil.example"), 403),
+    ] {
+        let answer = server.ask("POST", "/v1/events", &[JSON, header], "two");
+        assert_eq!(answer.status, status, "{header:?} {answer:?}");
+    }
+    let page = server.ask("GET", "/", &[("host", "evil.example")], "");
+    assert_eq!(page.status, 403);
+}
+
+#[test]
+fn every_answer_tells_browsers_to_be_strict() {
+    let server = Server::start(HttpConfig::default());
+    for path in ["/", "/v1/alerts", "/assets/siaga.js", "/nowhere", "/metrics"] {
+        let answer = server.ask("GET", path, &[], "");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("x-frame-options"), Some("DENY"), "{path}");
+    }
+}
+
+#[test]
+fn hostile_text_is_shown_and_not_run() {
+    let server = Server::start(HttpConfig { demo: true, ..HttpConfig::default() });
+    let evil = "\"><script>alert(1)</script><img src=x onerror='alert(2)'>";
+    let mut alert = sample::alert("c1", Some("10"));
+    alert.entity_name = Some(evil.to_owned());
+    evil.clone_into(&mut alert.entity_id);
+    evil.clone_into(&mut alert.summary);
+    evil.clone_into(&mut alert.description);
+    evil.clone_into(&mut alert.rule);
+    alert.owner = crate::alert::Owner::Territory(evil.to_owned());
+    alert.labels =
+        [("play".to_owned(), evil.to_owned()), (evil.to_owned(), evil.to_owned())].into();
+    for reason in &mut alert.reasons {
+        evil.clone_into(&mut reason.name);
+        evil.clone_into(&mut reason.value);
+        evil.clone_into(&mut reason.expression);
+    }
+    let event = alert.evidence[0].clone();
+    alert.evidence.push(crate::alert::Evidence {
+        kind: evil.to_owned(),
+        text: evil.to_owned(),
+        ..event
+    });
+    let id = alert.id;
+    let dismissed = CloseReason::Dismissed(evil.to_owned());
+    let state = AlertState::Closed { at: sample::at("2025-03-02"), reason: dismissed };
+    let at = sample::at("2025-03-02");
+    server.tell(&[opened(alert), Output::Changed { id, state, at }]);
+    let customer = "/customers/%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E%3Cimg%20src%3Dx%20onerror\
+                    %3D'alert(2)'%3E";
+    for path in [
+        "/?state=closed&owner=%22%3E%3Cscript%3Ealert(1)&q=%3Cscript%3Ealert",
+        "/?state=closed",
+        &format!("/?alert={id}"),
+        &format!("/alerts/{id}"),
+        &format!("/fragments/alert/{id}"),
+        "/fragments/list?state=closed",
+        customer,
+    ] {
+        let answer = server.ask("GET", path, &[], "");
+        assert_eq!(answer.status, 200, "{path} {answer:?}");
+        assert!(!answer.body.contains("<script>alert"), "{path}: {}", answer.body);
+        assert!(!answer.body.contains("<img src=x"), "{path}: {}", answer.body);
+        assert!(answer.body.contains("script&#62;alert"), "{path}: {}", answer.body);
+    }
+}
+
+#[test]
+fn a_page_holds_what_a_rep_needs() {
+    let server = Server::start(HttpConfig { demo: true, ..HttpConfig::default() });
+    let alert = sample::alert("c1", Some("1234.5"));
+    server.tell(&[opened(alert.clone())]);
+    let list = server.ask("GET", "/?owner=rep:r1", &[], "");
+    for want in [
+        "Synthetic demo data",
+        "Customer c1",
+        "$1,235",
+        "c1 has gone quiet",
+        "Drift",
+        "datetime=\"2025-03-01T09:00:00Z\"",
+        "3 d</time>",
+        "aria-live=\"polite\"",
+        "value=\"rep:r1\" selected>Maya (1)",
+    ] {
+        assert!(list.body.contains(want), "no `{want}` in {}", list.body);
+    }
+    let detail = server.ask("GET", &format!("/fragments/alert/{}", alert.id), &[], "");
+    for want in [
+        "Call and ask.",
+        "days_since(order)",
+        "31 d",
+        "3 × drill",
+        "$299.97",
+        "31 %",
+        "Maya",
+        "href=\"/customers/c1\"",
+        "\"action\":\"acknowledge\"",
+    ] {
+        assert!(detail.body.contains(want), "no `{want}` in {}", detail.body);
+    }
+    let customer = server.ask("GET", "/customers/c1", &[], "");
+    for want in ["<h1>Customer c1", "Revenue, 30 days", "$8,000", "c1 has gone quiet", "3 × drill"]
+    {
+        assert!(customer.body.contains(want), "no `{want}` in {}", customer.body);
+    }
+    let closed = server.ask("GET", "/?state=closed", &[], "");
+    assert!(closed.body.contains("Nothing has been closed yet"), "{}", closed.body);
+    let empty = server.ask("GET", "/?owner=rep:r9", &[], "");
+    assert!(empty.body.contains("No alert matches"), "{}", empty.body);
+}
+
+/// Reads events until there are `count`, as `name:id`.
+fn events(server: &Server, path: &str, headers: &[(&str, &str)], count: usize) -> Vec<String> {
+    let mut lines = BufReader::new(server.send("GET", path, headers, "")).lines();
+    let (mut seen, mut id, mut name) = (Vec::new(), String::new(), String::new());
+    while seen.len() < count {
+        let line = lines.next().unwrap().unwrap();
+        if let Some(value) = line.strip_prefix("id: ") {
+            value.clone_into(&mut id);
+        } else if let Some(value) = line.strip_prefix("event: ") {
+            value.clone_into(&mut name);
+        }
+        if !id.is_empty() && !name.is_empty() {
+            seen.push(format!("{}:{}", std::mem::take(&mut name), std::mem::take(&mut id)));
+        }
+    }
+    seen
+}
+
+#[test]
+fn a_stream_goes_on_behind_the_last_event_and_then_live() {
+    let server = Server::start(HttpConfig::default());
+    for i in 0..4 {
+        server.tell(&[opened(sample::alert(&format!("c{i}"), None))]);
+    }
+    let later = server.clone();
+    let writer = std::thread::spawn(move || {
+        for i in 4..400 {
+            let mut alert = sample::alert(&format!("c{i}"), None);
+            if i % 2 == 0 {
+                alert.owner = crate::alert::Owner::Queue;
+            }
+            later.tell(&[opened(alert)]);
+        }
+    });
+    let resumed = events(&server, "/v1/stream", &[("last-event-id", "2")], 300);
+    let want: Vec<String> = (3..303).map(|seq| format!("opened:{seq}")).collect();
+    assert_eq!(resumed, want);
+    let mine = events(&server, "/v1/stream?after=4&owner=queue", &[], 150);
+    let want: Vec<String> = (0..150).map(|i| format!("opened:{}", 5 + 2 * i)).collect();
+    assert_eq!(mine, want);
+    writer.join().unwrap();
+    let away = events(&server, "/v1/stream", &[("last-event-id", "9999")], 1);
+    assert_eq!(away, ["resync:400"]);
+    check(&server.ask("GET", "/v1/stream", &[("last-event-id", "x")], ""), 400, "not a number");
+}
+
+#[test]
+fn streams_are_limited_and_end_with_the_server() {
+    let server = Server::start(HttpConfig { streams_max: 1, ..HttpConfig::default() });
+    let open = server.send("GET", "/v1/stream", &[], "");
+    let mut lines = BufReader::new(open).lines();
+    assert!(lines.next().unwrap().unwrap().contains("200"));
+    check(&server.ask("GET", "/v1/stream", &[], ""), 503, "Too many");
+    check(&server.ask("GET", "/metrics", &[], ""), 200, "siaga_sse_clients 1");
+    server.stop();
+    assert!(lines.all(|line| line.is_ok()), "the stream ends, it does not break");
+}
+
+#[test]
+fn health_and_metrics_answer() {
+    let server = Server::start(HttpConfig::default());
+    check(&server.ask("GET", "/-/healthy", &[], ""), 200, "healthy");
+    check(&server.ask("GET", "/-/ready", &[], ""), 200, "ready");
+    server.set_ready(false);
+    check(&server.ask("GET", "/-/ready", &[], ""), 503, "catching up");
+    let metrics = server.ask("GET", "/metrics", &[], "");
+    check(&metrics, 200, r#"http_requests_total{route="/-/ready",status="503"} 1"#);
+    check(&server.ask("GET", "/v1/customers/c1", &[], ""), 200, r#""net_30d":{"amount":8000,"#);
+    check(&server.ask("GET", "/v1/reps/r1", &[], ""), 200, r#""name":"Maya""#);
+}
+
+#[tokio::test]
+async fn other_machines_are_kept_out_until_told_otherwise() {
+    let open = HttpConfig { listen: "0.0.0.0:0".parse().unwrap(), ..HttpConfig::default() };
+    let error = bind(&open).await.unwrap_err().to_string();
+    assert!(error.contains("allow_remote_without_sign_in"), "{error}");
+    let allowed = HttpConfig { allow_remote_without_sign_in: true, ..open };
+    assert!(bind(&allowed).await.is_ok());
+}

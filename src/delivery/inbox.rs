@@ -7,7 +7,7 @@
 //!
 //! An alert is known by its id: an output that comes twice, from a replay or a restart, changes
 //! nothing, and never takes back what a rep did. Readers have connections of their own, so that a
-//! long list does not hold up a new alert (SQLite, write-ahead log).
+//! long list does not hold up a new alert (`SQLite`, write-ahead log).
 
 pub mod query;
 mod schema;

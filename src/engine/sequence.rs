@@ -14,7 +14,8 @@ use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rapidhash::quality::RandomState;
+use rapidhash::v3::RapidSecrets;
+use rapidhash::v3::rapidhash_v3_seeded;
 use smallvec::SmallVec;
 
 use crate::engine::Input;
@@ -63,7 +64,8 @@ pub struct Tally {
 /// The hash has to be a good one: two ids of one fingerprint are taken for a repeat, and the fast
 /// variant gives `5` and `55` the same.
 struct Recent {
-    hasher: RandomState,
+    /// Secret per process: hostile ids cannot be chosen to collide.
+    secrets: RapidSecrets,
     young: HashSet<u64, Plain>,
     old: HashSet<u64, Plain>,
 }
@@ -98,15 +100,15 @@ impl Hasher for PlainHasher {
 
 impl Recent {
     fn new() -> Self {
-        Self { hasher: RandomState::new(), young: HashSet::default(), old: HashSet::default() }
+        Self { secrets: RapidSecrets::random(), young: HashSet::default(), old: HashSet::default() }
     }
 
     /// Notes an event; tells whether it was noted before.
     fn seen(&mut self, event: &Event) -> bool {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write_u32(event.source.number());
-        hasher.write(event.id.as_bytes());
-        let fingerprint = hasher.finish();
+        // Two ids of one source collide once in 2^64; the source turns the hash by its number.
+        let source = u64::from(event.source.number()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let id = rapidhash_v3_seeded(event.id.as_bytes(), &self.secrets);
+        let fingerprint = id.wrapping_add(source);
         if self.old.contains(&fingerprint) || !self.young.insert(fingerprint) {
             return true;
         }

@@ -117,6 +117,16 @@ pub(crate) struct Cause<'a> {
 /// Values of a rule's parts for one evaluation.
 type Parts = SmallVec<[Option<Result<Value, Fault>>; 8]>;
 
+/// None of a rule's parts is known yet.
+#[inline]
+fn no_parts(count: usize) -> Parts {
+    let mut parts = Parts::from_buf([None; 8]);
+    if count > parts.len() {
+        parts.resize(count, None);
+    }
+    parts
+}
+
 impl Shard {
     /// An empty shard.
     pub fn new(rules: Arc<RuleSet>, symbols: Symbols) -> Self {
@@ -332,7 +342,7 @@ impl Running<'_> {
     ) {
         let rules = self.context.rules;
         let rule = &rules.rules[usize::from(place)];
-        let mut parts = Parts::from_elem(None, rule.parts.len());
+        let mut parts = no_parts(rule.parts.len());
         let now = self.live.entity.clock;
         self.tally.evaluations[usize::from(place)] += 1;
         let live = &*self.live;
@@ -397,7 +407,7 @@ impl Running<'_> {
         let newest = entity.history.back_from(entity.history.end());
         let last = newest.into_iter().find(|entry| kinds.holds(entry.kind()));
         let Some(last) = last.map(|entry| entry.time()) else { return };
-        let mut parts = Parts::from_elem(None, rules.rules[usize::from(place)].parts.len());
+        let mut parts = no_parts(rules.rules[usize::from(place)].parts.len());
         let cause = Cause { event: None, arrived: None };
         let live = &*self.live;
         let now = live.entity.clock;

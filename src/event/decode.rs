@@ -15,6 +15,8 @@ pub(crate) mod refusal;
 pub(crate) mod keys;
 pub(crate) mod form;
 pub(crate) mod lines;
+pub(crate) mod shape;
+mod sale;
 pub(crate) mod activity;
 pub(crate) mod reference;
 pub(crate) mod envelope;
@@ -25,6 +27,7 @@ use smallvec::SmallVec;
 
 pub use self::envelope::Envelope;
 pub use self::refusal::Refusal;
+use crate::event::Event;
 use crate::event::Kind;
 use crate::event::Record;
 use crate::event::Symbol;
@@ -40,6 +43,10 @@ use crate::event::decode::lines::FLAT;
 use crate::event::decode::lines::LINES_MAX;
 use crate::event::decode::lines::LineDraft;
 use crate::event::decode::refusal::shown;
+use crate::event::decode::sale::Names;
+use crate::event::decode::shape::Cuts;
+use crate::event::decode::shape::Member;
+use crate::event::decode::shape::Shape;
 use crate::event::mapping::Field;
 use crate::event::mapping::Mapping;
 use crate::event::mapping::RecordKind;
@@ -57,6 +64,11 @@ pub struct Decoder {
     source: Symbol,
     /// What a record is that does not say, e.g. by the name of its file.
     hint: Option<RecordKind>,
+    /// How the lines have been written so far.
+    shape: Shape,
+    /// Whether lines of the shape are plain orders.
+    sales: bool,
+    names: Names,
 }
 
 /// What a record turned out to be.
@@ -69,7 +81,8 @@ impl Decoder {
     /// A decoder for records of `source`, interned beforehand, in the form of `mapping`.
     pub fn new(mapping: Arc<Mapping>, source: Symbol) -> Self {
         let (keys, hint) = (Keys::new(&mapping), mapping.record);
-        Self { mapping, keys, source, hint }
+        let (shape, names) = (Shape::default(), Names::default());
+        Self { mapping, keys, source, hint, shape, sales: false, names }
     }
 
     /// Takes records for this, when neither they nor the mapping say what they are.
@@ -91,13 +104,21 @@ impl Decoder {
         symbols: &mut symbol::Writer<'_>,
     ) -> Result<Record, Refusal> {
         let text = self.text(line)?;
+        if self.sales
+            && let Some(event) = self.sale(text, symbols)
+        {
+            return Ok(Record::Event(Box::new(event)));
+        }
         let mut form = Form::default();
         scan(text, &mut self.keys, &mut form, symbols)?;
+        if self.shape.is_curious() && form.lines.is_none() {
+            self.learn(text, &form);
+        }
         if form.has(Field::SpecVersion) {
             let (envelope, data) = Envelope::from_form(&form)?;
             return self.decode_text(&envelope, data, symbols);
         }
-        self.build(form, symbols)
+        self.build(&mut form, symbols)
     }
 
     /// Decodes one CloudEvent in structured mode; any other object is refused.
@@ -133,7 +154,26 @@ impl Decoder {
         let mut form = Form::default();
         scan(data, &mut self.keys, &mut form, symbols)?;
         envelope.fill(&mut form);
-        self.build(form, symbols)
+        self.build(&mut form, symbols)
+    }
+
+    /// The order of one line that a text of the usual shape is.
+    #[inline]
+    fn sale(&mut self, text: &str, symbols: &mut symbol::Writer<'_>) -> Option<Event> {
+        let mut cuts = Cuts::new();
+        if !self.shape.read(text, &mut cuts) {
+            return None;
+        }
+        let Self { mapping, source, shape, names, .. } = self;
+        sale::order((shape, &cuts), mapping, *source, names, symbols)
+    }
+
+    /// Remembers how a sound line is written.
+    fn learn(&mut self, text: &str, form: &Form<'_>) {
+        let members: Vec<Member<'_>> = form.members().collect();
+        self.shape.learn(text, &members, |name| self.keys.fields_of(name));
+        let orders = matches!(self.hint, None | Some(RecordKind::Order));
+        self.sales = orders && sale::fits(&self.shape, &self.mapping);
     }
 
     fn text<'a>(&self, line: &'a [u8]) -> Result<&'a str, Refusal> {
@@ -146,7 +186,7 @@ impl Decoder {
     /// Builds a record from captured fields, wherever they come from.
     pub(crate) fn build<'a>(
         &'a self,
-        mut form: Form<'a>,
+        form: &mut Form<'a>,
         symbols: &mut symbol::Writer<'_>,
     ) -> Result<Record, Refusal> {
         for (field, constant) in &self.mapping.constants {
@@ -154,13 +194,13 @@ impl Decoder {
                 form.push(Text::plain(field.name()), *field, Value::text(constant));
             }
         }
-        match self.subject(&form)? {
+        match self.subject(form)? {
             Subject::Event(activity) => {
-                let event = activity::event(&form, &activity, &self.mapping, self.source, symbols)?;
+                let event = activity::event(form, &activity, &self.mapping, self.source, symbols)?;
                 Ok(Record::Event(Box::new(event)))
             }
             Subject::Reference(kind) => {
-                let found = reference::reference(&form, kind, &self.mapping, symbols)?;
+                let found = reference::reference(form, kind, &self.mapping, symbols)?;
                 Ok(Record::Reference(Box::new(found)))
             }
         }
@@ -309,6 +349,7 @@ fn scan<'a>(
     cursor.end()
 }
 
+#[inline]
 fn find(keys: &mut Keys, behind: keys::Key, key: Text<'_>) -> keys::Key {
     if key.escaped { keys.find(behind, &key.read()) } else { keys.find(behind, key.raw) }
 }
@@ -317,6 +358,7 @@ fn duplicate(key: &str) -> Refusal {
     Refusal::DuplicateField { field: shown(key) }
 }
 
+#[inline]
 fn capture<'a>(
     fields: &[Field],
     key: Text<'a>,

@@ -138,14 +138,23 @@ impl Table {
         &self.bytes[start..self.ends[index] as usize]
     }
 
+    /// As [`Table::text`], for comparisons: bytes have no boundaries to check.
+    #[inline]
+    fn bytes_of(&self, symbol: Symbol) -> &[u8] {
+        let index = symbol.index();
+        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
+        &self.bytes.as_bytes()[start..self.ends[index] as usize]
+    }
+
     fn find(&self, name: &str) -> Option<Symbol> {
         let hash = self.hasher.hash_one(name);
-        self.index.find(hash, |symbol| self.text(*symbol) == name).copied()
+        self.index.find(hash, |symbol| self.bytes_of(*symbol) == name.as_bytes()).copied()
     }
 
     fn intern(&mut self, name: &str) -> Symbol {
         let hash = self.hasher.hash_one(name);
-        if let Some(found) = self.index.find(hash, |symbol| self.text(*symbol) == name) {
+        let same = |symbol: &Symbol| self.bytes_of(*symbol) == name.as_bytes();
+        if let Some(found) = self.index.find(hash, same) {
             return *found;
         }
         self.bytes.push_str(name);

@@ -104,7 +104,7 @@ impl Columns {
         if !self.identified {
             form.push(Text::plain("event_id"), Field::EventId, Value::text(&id));
         }
-        decoder.build(form, symbols)
+        decoder.build(&mut form, symbols)
     }
 }
 

@@ -365,16 +365,22 @@ fn append_line(out: &mut Vec<u8>, body: &Body) {
 
 /// A text; one that is a plain number takes the bytes of the number.
 fn append_text(out: &mut Vec<u8>, text: &str) {
-    let plain = text.len() <= 18
-        && text.bytes().all(|b| b.is_ascii_digit())
-        && (text == "0" || !text.starts_with('0'));
-    match text.parse::<u64>() {
-        Ok(number) if plain => varint::put(out, number << 1),
-        _ => {
-            varint::put(out, ((text.len() as u64) << 1) | 1);
-            out.extend_from_slice(text.as_bytes());
-        }
+    if let Some(number) = plain_number(text.as_bytes()) {
+        varint::put(out, number << 1);
+    } else {
+        varint::put(out, ((text.len() as u64) << 1) | 1);
+        out.extend_from_slice(text.as_bytes());
     }
+}
+
+/// The number that these digits are, if writing it gives the same digits again.
+fn plain_number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 18 || (digits[0] == b'0' && digits.len() > 1) {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, digit| {
+        digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0'))
+    })
 }
 
 fn read_text(reader: &mut Reader<'_>) -> CompactString {

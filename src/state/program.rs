@@ -10,6 +10,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::event::Event;
 use crate::event::Symbol;
 use crate::event::Symbols;
@@ -322,10 +324,11 @@ pub struct Scope<'a> {
 }
 
 /// Item variables of nested lists.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Items {
-    stack: [Option<Bound>; 4],
-    depth: usize,
+    stack: SmallVec<[Bound; 1]>,
+    /// Variables below this are out of sight: a `let` does not see where it is used.
+    hidden: usize,
 }
 
 /// What an item variable stands for.
@@ -343,23 +346,21 @@ impl Items {
 
     /// With one variable bound.
     pub fn of(item: Item) -> Self {
-        Self { stack: [Some(Bound::Item(item)), None, None, None], depth: 1 }
+        Self { stack: SmallVec::from_buf([Bound::Item(item)]), hidden: 0 }
     }
 
     fn get(&self, outwards: u8) -> Option<&Bound> {
-        self.stack.get(self.depth.checked_sub(1 + usize::from(outwards))?)?.as_ref()
+        let place = self.stack.len().checked_sub(1 + usize::from(outwards))?;
+        self.stack.get(place).filter(|_| place >= self.hidden)
     }
 
     fn push(&mut self, bound: Bound) {
-        debug_assert!(self.depth < Self::DEPTH_MAX, "the checker refuses deeper nesting");
-        if let Some(place) = self.stack.get_mut(self.depth) {
-            *place = Some(bound);
-        }
-        self.depth += 1;
+        debug_assert!(self.stack.len() < 2 * Self::DEPTH_MAX, "the checker limits nesting");
+        self.stack.push(bound);
     }
 
     fn pop(&mut self) {
-        self.depth = self.depth.saturating_sub(1);
+        self.stack.pop();
     }
 }
 
@@ -495,10 +496,9 @@ fn named(scope: &mut Scope<'_>, place: u16) -> Result<Value, Fault> {
         return *known;
     }
     let node = *scope.let_nodes.get(place).ok_or(Fault::Type)?;
-    // A `let` does not see the item variables of where it is used.
-    let items = std::mem::take(&mut scope.items);
+    let hidden = std::mem::replace(&mut scope.items.hidden, scope.items.stack.len());
     let result = evaluate(scope, node);
-    scope.items = items;
+    scope.items.hidden = hidden;
     if let Some(slot) = scope.lets.get_mut(place) {
         *slot = Some(result);
     }
@@ -869,13 +869,16 @@ pub fn field_of(item: &Item, field: Field, symbols: &Symbols) -> Value {
     }
 }
 
-/// A field of the event at hand, without making an item of all of it.
+/// A field of the event at hand, without making an item of all of it where one line will do.
 fn event_field(event: &Event, field: Field, symbols: &Symbols) -> Value {
-    match field {
-        Field::Time => Value::Time(event.time),
-        Field::Channel => named_text(event.channel),
-        Field::Rep => named_text(event.rep),
-        Field::Customer => named_text(event.customer),
+    match (field, event.lines.as_slice()) {
+        (Field::Time, _) => Value::Time(event.time),
+        (Field::Channel, _) => named_text(event.channel),
+        (Field::Rep, _) => named_text(event.rep),
+        (Field::Customer, _) => named_text(event.customer),
+        (Field::Category, [line]) => named_text(line.category),
+        (Field::Product, [line]) => named_text(line.product),
+        (Field::Net, [line]) => line.net.map_or(Value::Null, Value::Money),
         _ => field_of(&crate::state::item::whole(event, false), field, symbols),
     }
 }

@@ -80,6 +80,7 @@ function merge(fresh) {
 
 // Keyed by alert: a row that stays is left alone, so that focus and selection stay too.
 function mergeRows(rows, fresh) {
+  for (const link of rows.querySelectorAll("[aria-current]")) link.removeAttribute("aria-current");
   const old = new Map([...rows.children].map((row) => [row.dataset.id, row]));
   const wasEmpty = old.size === 0;
   let place = rows.firstElementChild;
@@ -95,6 +96,7 @@ function mergeRows(rows, fresh) {
     } else if (row.innerHTML !== next.innerHTML || row.dataset.state !== next.dataset.state) {
       const focused = row.contains(document.activeElement);
       row.className = next.className;
+      row.dataset.state = next.dataset.state;
       row.replaceChildren(...next.childNodes);
       if (focused) row.querySelector("a").focus();
     }

@@ -48,6 +48,8 @@ pub(super) struct List {
     pub(super) rows: Vec<RowView>,
     pub(super) next: Option<String>,
     pub(super) is_filtered: bool,
+    /// What an empty list says.
+    pub(super) empty: &'static str,
     pub(super) status: String,
     pub(super) clock: Timestamp,
 }
@@ -153,6 +155,11 @@ impl List {
             rows: page.alerts.iter().map(|kept| RowView::new(&kept.alert, clock)).collect(),
             next: page.next.as_ref().map(|next| link.with_cursor(&Cursor::encode(next))),
             is_filtered: query.family.is_some() || query.text.is_some() || query.owner.is_some(),
+            empty: match query.standing {
+                Standing::Snoozed => "Nothing is put aside.",
+                Standing::Closed => "Nothing has been closed yet.",
+                _ => "Nothing to do. New alerts appear here by themselves.",
+            },
             status: String::new(),
             clock,
         }
@@ -198,7 +205,12 @@ impl RowView {
 }
 
 impl Detail {
-    pub(super) fn new(alert: &Alert, clock: Timestamp) -> Self {
+    /// `owner_name` says how an owner's key is shown.
+    pub(super) fn new(
+        alert: &Alert,
+        clock: Timestamp,
+        owner_name: impl Fn(&str) -> String,
+    ) -> Self {
         let labels = alert.labels.iter().filter(|(name, _)| *name != "play");
         let kept = alert.evidence.len() as u64;
         let more = alert.evidence_total.saturating_sub(kept);
@@ -217,10 +229,10 @@ impl Detail {
             entity_id: alert.entity_id.clone(),
             entity_href: (alert.entity_kind == EntityKind::Customer)
                 .then(|| format!("/customers/{}", encoded(&alert.entity_id))),
-            owner: words::owner(&alert.owner.key()),
+            owner: owner_name(&alert.owner.key()),
             rule: alert.rule.clone(),
             expires: alert.expires_at.map(|at| (at, words::time(at))),
-            state_sentence: sentence(&alert.state),
+            state_sentence: sentence(&alert.state, owner_name),
             can_reopen: match &alert.state {
                 AlertState::Pending | AlertState::Firing => false,
                 AlertState::Closed { reason, .. } => {
@@ -249,8 +261,8 @@ impl From<&Evidence> for EvidenceView {
 }
 
 /// Where an alert stands, as a sentence.
-fn sentence(state: &AlertState) -> String {
-    let who = |by: &str| if by.contains(':') { words::owner(by) } else { by.to_owned() };
+fn sentence(state: &AlertState, owner_name: impl Fn(&str) -> String) -> String {
+    let who = |by: &str| if by.contains(':') { owner_name(by) } else { by.to_owned() };
     match state {
         AlertState::Pending => "The condition holds, but not yet for long enough.".to_owned(),
         AlertState::Firing => String::new(),

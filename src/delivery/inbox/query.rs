@@ -279,23 +279,14 @@ impl Inbox {
         })?;
         let named = Family::ALL.iter().zip(families).filter(|(_, tally)| tally.alerts > 0);
         counts.families = named.map(|((family, _), tally)| (*family, tally)).collect();
-        self.tally(
-            "owner",
-            "shelf = 0",
-            Vec::new(),
-            |owner, currency, alerts, money| match counts
-                .owners
-                .last_mut()
-                .filter(|(last, _)| last == owner)
-            {
-                Some((_, tally)) => tally.add(currency, alerts, money),
-                None => {
-                    let mut tally = Tally::default();
-                    tally.add(currency, alerts, money);
-                    counts.owners.push((owner.to_owned(), tally));
-                }
-            },
-        )?;
+        self.tally("owner", "shelf = 0", Vec::new(), |owner, currency, alerts, money| {
+            if counts.owners.last().is_none_or(|(last, _)| last != owner) {
+                counts.owners.push((owner.to_owned(), Tally::default()));
+            }
+            if let Some((_, tally)) = counts.owners.last_mut() {
+                tally.add(currency, alerts, money);
+            }
+        })?;
         counts.owners.sort_by(|(a, x), (b, y)| y.alerts.cmp(&x.alerts).then_with(|| a.cmp(b)));
         counts.owners.truncate(Query::OWNERS_MAX);
         Ok(counts)

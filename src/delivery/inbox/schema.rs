@@ -34,6 +34,7 @@ const MIGRATIONS: [&str; 1] = ["
     ) STRICT;
     CREATE INDEX alerts_by_rank   ON alerts (shelf, rank, opened_at, id);
     CREATE INDEX alerts_by_owner  ON alerts (shelf, owner, rank, opened_at, id);
+    CREATE INDEX alerts_by_tally  ON alerts (shelf, owner, family, currency, rank);
     CREATE INDEX alerts_by_entity ON alerts (entity_kind, entity_id);
     CREATE INDEX alerts_by_seq    ON alerts (shelf, seq);
     CREATE TABLE changes (
@@ -50,6 +51,7 @@ const MIGRATIONS: [&str; 1] = ["
 /// Brings the tables of an open file up to date; a file of a newer program is refused.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), InboxError> {
     let known = MIGRATIONS.len();
+    let version = i64::try_from(known).unwrap_or(i64::MAX);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let seen: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let seen = usize::try_from(seen).unwrap_or(usize::MAX);
@@ -59,7 +61,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), InboxError> {
     for migration in &MIGRATIONS[seen..] {
         transaction.execute_batch(migration)?;
     }
-    transaction.pragma_update(None, "user_version", known as i64)?;
+    transaction.pragma_update(None, "user_version", version)?;
     Ok(transaction.commit()?)
 }
 

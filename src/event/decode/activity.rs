@@ -81,9 +81,8 @@ pub(crate) fn event(
     let mut timed = false;
     for slot in &form.slots {
         let (value, name) = (slot.value, slot.name());
-        let mut intern = |id| -> Result<Option<Symbol>, Refusal> {
-            Ok(value.name(name, id)?.map(|text| symbols.intern(&text)))
-        };
+        let mut intern =
+            |id| -> Result<Option<Symbol>, Refusal> { value.symbol(name, id, symbols) };
         match slot.field {
             Field::EventId => {
                 if let Some(text) = value.name(name, true)? {
@@ -180,9 +179,7 @@ fn set_detail(
     symbols: &mut symbol::Writer<'_>,
 ) -> Result<(), Refusal> {
     let (value, name) = (slot.value, slot.name());
-    let mut intern = |id| -> Result<Option<Symbol>, Refusal> {
-        Ok(value.name(name, id)?.map(|text| symbols.intern(&text)))
-    };
+    let mut intern = |id| -> Result<Option<Symbol>, Refusal> { value.symbol(name, id, symbols) };
     match slot.field {
         Field::Topic => detail.topic = intern(false)?,
         Field::Subject => detail.topic = detail.topic.or(intern(false)?),

@@ -11,14 +11,18 @@ use std::borrow::Cow;
 use jiff::fmt::strtime::BrokenDownTime;
 use smallvec::SmallVec;
 
+use crate::event::Symbol;
 use crate::event::decode::json::Json;
 use crate::event::decode::json::Text;
 use crate::event::decode::lines::LineDraft;
 use crate::event::decode::refusal::Refusal;
 use crate::event::decode::refusal::shown;
+use crate::event::decode::shape::Cut;
+use crate::event::decode::shape::Member;
 use crate::event::mapping::Field;
 use crate::event::mapping::Mapping;
 use crate::event::mapping::TimeForm;
+use crate::event::symbol;
 use crate::money::Currency;
 use crate::money::Decimal;
 use crate::time::Timestamp;
@@ -69,26 +73,49 @@ pub(crate) struct Name<'a> {
 }
 
 impl<'a> Slot<'a> {
+    #[inline]
     pub(crate) fn name(&self) -> Name<'a> {
         Name::top(self.key.raw)
     }
 }
 
 impl<'a> Form<'a> {
+    #[inline]
     pub(crate) fn push(&mut self, key: Text<'a>, field: Field, value: Value<'a>) {
         self.seen |= field.bit();
         self.slots.push(Slot { key, field, value });
     }
 
+    #[inline]
     pub(crate) fn has(&self, field: Field) -> bool {
         self.seen & field.bit() != 0
     }
 
+    #[inline]
     pub(crate) fn find(&self, field: Field) -> Option<&Slot<'a>> {
         if !self.has(field) {
             return None;
         }
         self.slots.iter().find(|slot| slot.field == field)
+    }
+
+    /// The members as they were written, for a shape; one member may feed several fields.
+    pub(crate) fn members(&self) -> impl Iterator<Item = Member<'a>> {
+        let mut before = None;
+        self.slots.iter().filter_map(move |slot| {
+            let place = slot.key.raw.as_ptr();
+            if before.replace(place) == Some(place) {
+                return None;
+            }
+            let value = match slot.value {
+                Value::Json(Json::Number(text)) => Some(Cut { text, quoted: false }),
+                Value::Json(Json::Text(Text { raw, escaped: false })) => {
+                    Some(Cut { text: raw, quoted: true })
+                }
+                _ => None,
+            };
+            Some(Member { name: slot.key, value })
+        })
     }
 
     /// The text of a field, when it is one.
@@ -137,9 +164,13 @@ impl<'a> Value<'a> {
     }
 
     /// A number; absent for null and the empty text.
+    #[inline]
     pub(crate) fn decimal(self, name: Name<'_>) -> Result<Option<Decimal>, Refusal> {
         let read = |text: &str| {
-            let number = Decimal::parse(text.trim());
+            // Tables pad their cells; JSON's numbers have nothing to trim.
+            let plain = text.as_bytes().first().is_some_and(|b| *b > b' ')
+                && text.as_bytes().last().is_some_and(|b| (0x21..0x7f).contains(b));
+            let number = Decimal::parse(if plain { text } else { text.trim() });
             number.map_err(|reason| Refusal::BadNumber { field: name.text(), reason })
         };
         match self {
@@ -158,7 +189,33 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// A name that can be taken as it stands, which nearly all can.
+    #[inline]
+    fn plain_name(self) -> Option<&'a str> {
+        let text = match self {
+            Self::Json(Json::Text(Text { raw, escaped: false })) => raw,
+            Self::Json(Json::Number(raw)) if raw.bytes().all(|b| b.is_ascii_digit()) => raw,
+            _ => return None,
+        };
+        (1..=NAME_BYTES_MAX).contains(&text.len()).then_some(text)
+    }
+
+    /// A name, interned.
+    #[inline]
+    pub(crate) fn symbol(
+        self,
+        name: Name<'_>,
+        id: bool,
+        symbols: &mut symbol::Writer<'_>,
+    ) -> Result<Option<Symbol>, Refusal> {
+        if let Some(text) = self.plain_name() {
+            return Ok(Some(symbols.intern(text)));
+        }
+        Ok(self.name(name, id)?.map(|text| symbols.intern(&text)))
+    }
+
     /// A name: a text or a whole number; absent for null and, unless it is an id, the empty text.
+    #[inline]
     pub(crate) fn name(self, name: Name<'_>, id: bool) -> Result<Option<Cow<'a, str>>, Refusal> {
         let text = match self {
             Self::Json(Json::Text(text)) => text.read(),

@@ -9,6 +9,11 @@
 //! The grammar is RFC 8259, no more and no less; nesting is limited, so no input can exhaust the
 //! stack. A value stays a slice of the line until something asks for its meaning.
 
+#![allow(
+    clippy::inline_always,
+    reason = "a value handed over by memory costs as much as reading it did"
+)]
+
 use std::borrow::Cow;
 
 use crate::event::decode::refusal::Refusal;
@@ -60,6 +65,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next byte that is not white space, not consumed; 0 at the end.
+    #[inline(always)]
     pub(crate) fn peek(&mut self) -> u8 {
         let bytes = self.text.as_bytes();
         while let Some(byte) = bytes.get(self.at) {
@@ -71,12 +77,14 @@ impl<'a> Cursor<'a> {
         0
     }
 
+    #[cold]
     fn bad(&self, what: &'static str) -> Refusal {
         let ended = self.at >= self.text.len();
         Refusal::BadJson { at: self.at, what: if ended { "it ends too early" } else { what } }
     }
 
     /// Goes past this byte, which must come next.
+    #[inline(always)]
     pub(crate) fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Refusal> {
         if self.peek() != byte {
             return Err(self.bad(what));
@@ -96,6 +104,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// After an opening bracket or a member: whether another member follows.
+    #[inline(always)]
     pub(crate) fn more(&mut self, first: bool, close: u8) -> Result<bool, Refusal> {
         match self.peek() {
             byte if byte == close => {
@@ -112,6 +121,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A member's name, and the colon behind it.
+    #[inline(always)]
     pub(crate) fn key(&mut self) -> Result<Text<'a>, Refusal> {
         self.expect(b'"', "a name in double quotes is missing")?;
         let key = self.string()?;
@@ -120,6 +130,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The value that comes next; `depth` counts the levels around it.
+    #[inline(always)]
     pub(crate) fn value(&mut self, depth: usize) -> Result<Json<'a>, Refusal> {
         match self.peek() {
             b'"' => {
@@ -145,6 +156,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// An object or a list, checked and handed out whole.
+    #[inline(never)]
     fn nested(&mut self, depth: usize, close: u8) -> Result<&'a str, Refusal> {
         if depth >= DEPTH_MAX {
             return Err(Refusal::TooDeep { limit: DEPTH_MAX });
@@ -163,11 +175,13 @@ impl<'a> Cursor<'a> {
     }
 
     /// The rest of a string whose opening quote is behind.
+    #[inline(always)]
     fn string(&mut self) -> Result<Text<'a>, Refusal> {
         let bytes = self.text.as_bytes();
         let start = self.at;
         let mut escaped = false;
         loop {
+            self.at += plain_bytes(&bytes[self.at..]);
             match bytes.get(self.at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -202,6 +216,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    #[inline(always)]
     fn number(&mut self) -> Result<&'a str, Refusal> {
         let bytes = self.text.as_bytes();
         let start = self.at;
@@ -233,6 +248,30 @@ impl<'a> Cursor<'a> {
         }
         Ok(&self.text[start..self.at])
     }
+}
+
+/// How many bytes, eight at a time, neither end a string nor are special in it.
+#[inline]
+pub(crate) fn plain_bytes(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let mut plain = 0;
+    let (words, _) = bytes.as_chunks::<8>();
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        // Bit tricks of Mycroft, 1987: a byte's high bit is set when it is zero, or below a bound.
+        // Bytes above the first hit may be wrong, the first one is right.
+        let zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes & HIGHS;
+        let quote = zero(word ^ (ONES * 0x22));
+        let backslash = zero(word ^ (ONES * 0x5c));
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+        let special = quote | backslash | control;
+        if special != 0 {
+            return plain + special.trailing_zeros() as usize / 8;
+        }
+        plain += 8;
+    }
+    plain
 }
 
 /// The members of an object that [`Cursor`] has passed as sound.

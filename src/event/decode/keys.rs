@@ -64,6 +64,7 @@ impl Keys {
     }
 
     /// The number of a name that comes behind another.
+    #[inline]
     pub(crate) fn find(&mut self, behind: Key, name: &str) -> Key {
         let guess = self.follows[usize::from(behind)];
         if *self.entries[usize::from(guess)].name == *name && guess != Self::UNKNOWN {
@@ -74,7 +75,14 @@ impl Keys {
         key
     }
 
+    /// The fields of a name, looked up without a guess.
+    pub(crate) fn fields_of(&self, name: &str) -> SmallVec<[Field; 2]> {
+        let key = self.index.get(name).copied().unwrap_or(Self::UNKNOWN);
+        self.entries[usize::from(key)].fields.clone()
+    }
+
     /// The fields that a name feeds.
+    #[inline]
     pub(crate) fn fields(&self, key: Key) -> &[Field] {
         &self.entries[usize::from(key)].fields
     }

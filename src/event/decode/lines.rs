@@ -8,6 +8,7 @@
 
 use crate::event::Kind;
 use crate::event::Line;
+use crate::event::Symbol;
 use crate::event::decode::form::Name;
 use crate::event::decode::form::Value;
 use crate::event::decode::refusal::Refusal;
@@ -59,9 +60,7 @@ impl LineDraft {
         name: Name<'_>,
         symbols: &mut symbol::Writer<'_>,
     ) -> Result<bool, Refusal> {
-        let mut intern = |id| -> Result<_, Refusal> {
-            Ok(value.name(name, id)?.map(|text| symbols.intern(&text)))
-        };
+        let mut intern = |id| -> Result<_, Refusal> { value.symbol(name, id, symbols) };
         match field {
             Field::ProductId => self.line.product = intern(true)?,
             Field::Category => self.line.category = intern(false)?,
@@ -78,6 +77,34 @@ impl LineDraft {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Takes the product.
+    pub(crate) fn set_product(&mut self, product: Symbol) {
+        self.line.product = Some(product);
+    }
+
+    /// Takes the category.
+    pub(crate) fn set_category(&mut self, category: Symbol) {
+        self.line.category = Some(category);
+    }
+
+    /// Takes the brand.
+    pub(crate) fn set_brand(&mut self, brand: Symbol) {
+        self.line.brand = Some(brand);
+    }
+
+    /// Takes a number of a line; other fields have none.
+    #[inline]
+    pub(crate) fn set_number(&mut self, field: Field, number: Decimal) {
+        match field {
+            Field::Quantity => self.quantity = Some(number),
+            Field::UnitPrice => self.unit_price = Some(number),
+            Field::UnitCost => self.unit_cost = Some(number),
+            Field::NetAmount => self.line.net = Some(number),
+            Field::Discount => self.line.discount = Some(number),
+            _ => debug_assert!(false, "no number of a line"),
+        }
     }
 
     /// Takes the amount of a credit memo that has no lines.

@@ -1,0 +1,217 @@
+//! A stand-in for the engine, and a server round it on a real socket.
+
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::alert::Action;
+use crate::alert::AlertState;
+use crate::api::HttpConfig;
+use crate::api::Services;
+use crate::api::serve;
+use crate::delivery::Feed;
+use crate::delivery::inbox::Inbox;
+use crate::delivery::inbox::InboxConfig;
+use crate::delivery::inbox::sample;
+use crate::engine::ActionInput;
+use crate::engine::Output;
+use crate::engine::port::EngineStatus;
+use crate::engine::port::EntityView;
+use crate::engine::port::IngestError;
+use crate::engine::port::IngestReport;
+use crate::engine::port::Port;
+use crate::engine::port::RefusedRecord;
+use crate::event::EntityKind;
+use crate::event::Symbols;
+use crate::metrics::Metrics;
+
+/// Does what the body says.
+struct Double {
+    inbox: Arc<Inbox>,
+    feed: Feed,
+    symbols: Symbols,
+    ready: AtomicBool,
+}
+
+impl Port for Double {
+    fn ingest(
+        &self,
+        content_type: &str,
+        headers: &[(String, String)],
+        body: &[u8],
+        _source: &str,
+    ) -> Result<IngestReport, IngestError> {
+        let refused = |position| RefusedRecord {
+            position,
+            code: "time_format".to_owned(),
+            reason: "`soon` is not a time".to_owned(),
+        };
+        let report = IngestReport::default();
+        match body {
+            b"two" => Ok(IngestReport { accepted: 2, ..report }),
+            b"repeat" => Ok(IngestReport { duplicates: 1, ..report }),
+            b"some" => Ok(IngestReport { accepted: 1, refused: vec![refused(2)], ..report }),
+            b"none" => Ok(IngestReport { refused: vec![refused(1)], ..report }),
+            b"overloaded" => Err(IngestError::Overloaded { retry_after_s: 7 }),
+            b"unsupported" => Err(IngestError::Unsupported(content_type.to_owned())),
+            b"stopped" => Err(IngestError::Stopped),
+            b"binary" => {
+                let id = headers.iter().any(|(name, value)| name == "ce-id" && value == "e7");
+                Ok(IngestReport { accepted: u64::from(id), ..report })
+            }
+            _ => Ok(report),
+        }
+    }
+
+    fn act(&self, input: ActionInput) -> Result<(), IngestError> {
+        if self.symbols.text(input.entity.id) == "forgotten" {
+            return Err(IngestError::Unknown("this alert".to_owned()));
+        }
+        let (by, at) = (input.by, input.at);
+        let state = match input.action {
+            Action::Acknowledge => AlertState::Acknowledged { by, at },
+            Action::Snooze { until } => AlertState::Snoozed { by, until },
+            Action::Reopen => AlertState::Firing,
+            Action::Close { reason } => AlertState::Closed { at, reason },
+        };
+        let output = Output::Changed { id: input.alert, state, at };
+        self.feed.tell(self.inbox.apply(&[output]).unwrap());
+        Ok(())
+    }
+
+    fn entity(&self, kind: EntityKind, id: &str) -> Option<EntityView> {
+        let named = |name: &str| EntityView {
+            id: id.to_owned(),
+            name: Some(name.to_owned()),
+            net_30d: Some(sample::usd("8000")),
+            recent: sample::alert("c1", None).evidence,
+            ..EntityView::default()
+        };
+        match (kind, id) {
+            (EntityKind::Rep, "r1") => Some(named("Maya")),
+            (EntityKind::Customer, "c1") => Some(named("Customer c1")),
+            _ => None,
+        }
+    }
+
+    fn status(&self) -> EngineStatus {
+        EngineStatus {
+            clock: Some(sample::at("2025-03-04T09:30:00Z")),
+            ready: self.ready.load(Ordering::Relaxed),
+            ..EngineStatus::default()
+        }
+    }
+}
+
+/// A running server; clones share it, and the last one stops it.
+#[derive(Clone)]
+pub(super) struct Server {
+    pub(super) host: String,
+    pub(super) services: Arc<Services>,
+    double: Arc<Double>,
+    stop: Arc<parking_lot::Mutex<Option<oneshot::Sender<()>>>>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) head: String,
+    pub(super) body: String,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+}
+
+impl Server {
+    pub(super) fn start(http: HttpConfig) -> Self {
+        let inbox = Arc::new(Inbox::in_memory(InboxConfig::default()).unwrap());
+        // A short feed, so that busy streams fall behind and have to catch up.
+        let (feed, symbols) = (Feed::new(4), Symbols::default());
+        let double = Arc::new(Double {
+            inbox: Arc::clone(&inbox),
+            feed: feed.clone(),
+            symbols: symbols.clone(),
+            ready: AtomicBool::new(true),
+        });
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let engine: Arc<dyn Port> = double.clone();
+        let services = Arc::new(Services::new(engine, symbols, (inbox, feed), metrics, http));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (address, bound) = std::sync::mpsc::channel();
+        let served = Arc::clone(&services);
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                address.send(listener.local_addr().unwrap()).unwrap();
+                let stopped = async { drop(stopped.await) };
+                serve(listener, served, stopped).await.unwrap();
+            });
+        });
+        let host = bound.recv().unwrap().to_string();
+        let stop = Arc::new(parking_lot::Mutex::new(Some(stop)));
+        Self { host, services, double, stop }
+    }
+
+    pub(super) fn tell(&self, outputs: &[Output]) {
+        self.services.feed.tell(self.services.inbox.apply(outputs).unwrap());
+    }
+
+    pub(super) fn set_ready(&self, ready: bool) {
+        self.double.ready.store(ready, Ordering::Relaxed);
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop.lock().take();
+    }
+
+    /// Sends a request; what comes back is to be read from the socket.
+    pub(super) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> TcpStream {
+        let mut socket = TcpStream::connect(&self.host).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut head = format!("{method} {path} HTTP/1.1\r\n");
+        if headers.iter().all(|(name, _)| *name != "host") {
+            head.push_str(&format!("host: {}\r\n", self.host));
+        }
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str(&format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len()));
+        socket.write_all(head.as_bytes()).unwrap();
+        socket.write_all(body.as_bytes()).unwrap();
+        socket
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub(super) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let mut text = Vec::new();
+        self.send(method, path, headers, body).read_to_end(&mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head: head.to_owned(), body: body.to_owned() }
+    }
+}

@@ -1,0 +1,111 @@
+//! The command line: one verb, one file.
+
+pub mod demo;
+pub mod replay;
+pub mod serve;
+mod summary;
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Parser;
+use clap::Subcommand;
+use tracing_subscriber::EnvFilter;
+
+use crate::event::Symbols;
+use crate::rule::compile;
+use crate::rule::diagnostic;
+use crate::rule::diagnostic::Diagnostic;
+use crate::rule::file;
+use crate::rule::set::RuleSet;
+
+/// Sales-intelligence alerts from live transactions and interactions
+#[derive(Debug, Parser)]
+#[command(name = "siaga", version, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  siaga demo                                 a made-up company, live, in your browser
+  siaga replay orders.csv --mapping my.toml  what would the rules have found?
+  siaga serve --config siaga.toml            take events over HTTP, show alerts as they fire
+  siaga rules check rules/                   are my rules sound?
+
+Exit codes: 0 good, 1 failed, 2 wrong usage.")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Demo(demo::Demo),
+    Replay(replay::Replay),
+    Serve(serve::Serve),
+}
+
+/// Parses the arguments and does what they say.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    log();
+    let result = match cli.verb {
+        Verb::Demo(args) => demo::run(&args),
+        Verb::Replay(args) => replay::run(&args),
+        Verb::Serve(args) => serve::run(&args),
+    };
+    result.unwrap_or_else(|error| {
+        let _ = writeln!(std::io::stderr(), "siaga: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Tells the person at the terminal something.
+fn say(text: &str) {
+    // A closed terminal must not stop the program.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Log lines go to standard error; `SIAGA_LOG` says how many, `info` when it says nothing.
+fn log() {
+    let filter = EnvFilter::try_from_env("SIAGA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let plain = !std::io::stderr().is_terminal() || std::env::var_os("NO_COLOR").is_some();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(!plain)
+        .init();
+}
+
+/// The rules of these files and folders; the starter rules when none is named.
+fn rule_set(paths: &[PathBuf], symbols: &Symbols) -> anyhow::Result<RuleSet> {
+    let (files, sources, mut problems) = if paths.is_empty() {
+        let files = crate::rule::starter::files();
+        let (sources, problems) = file::read(&files);
+        (files, sources, problems)
+    } else {
+        file::load(paths)
+    };
+    let (set, more) = compile::compile(&sources, symbols);
+    problems.extend(more);
+    diagnostic::sort(&mut problems);
+    if !problems.is_empty() {
+        let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let text = diagnostic::render(&problems, &files, colour);
+        std::io::stderr().write_all(text.as_bytes())?;
+    }
+    if problems.iter().any(Diagnostic::is_error) {
+        bail!("the rules have mistakes: mend them, then start again");
+    }
+    if set.rules.is_empty() {
+        bail!("there are no rules: name a file or folder with `--rules`");
+    }
+    Ok(set)
+}

@@ -1,0 +1,128 @@
+//! `siaga demo`: a made-up distributor, a year of it at once and then live in the browser.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::api::HttpConfig;
+use crate::cli::replay::threads;
+use crate::cli::rule_set;
+use crate::cli::serve::House;
+use crate::delivery::inbox::Inbox;
+use crate::delivery::inbox::InboxConfig;
+use crate::demo;
+use crate::engine::runtime::Settings;
+use crate::engine::service::Limits;
+use crate::engine::service::Service;
+use crate::event::Record;
+use crate::event::Symbols;
+use crate::event::decode::Decoder;
+use crate::event::mapping::Mapping;
+use crate::source::dead_letter::DeadLetters;
+use crate::time;
+use crate::time::Span;
+
+/// Events taken in one go while the history is played.
+const HISTORY_BATCH: usize = 512;
+
+/// A made-up company, a year of it at once and then live in your browser
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  siaga demo
+  siaga demo --speed 600 --listen 127.0.0.1:9000
+  siaga demo --rules my-rules/
+
+All customers, reps and amounts are made up by a generator with a seed.")]
+pub struct Demo {
+    /// Which made-up company: another seed, another one
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Its customers
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    customers: u32,
+    /// How much faster than the clock its days pass
+    #[arg(long, default_value_t = 3600.0)]
+    speed: f64,
+    /// Address and port of the page
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Rule files or folders; the built-in starter rules when left out
+    #[arg(long)]
+    rules: Vec<PathBuf>,
+}
+
+/// Runs it until it is told to stop.
+pub fn run(args: &Demo) -> anyhow::Result<ExitCode> {
+    let symbols = Symbols::default();
+    let rules = Arc::new(rule_set(&args.rules, &symbols)?);
+    let settings = demo::Settings {
+        seed: args.seed,
+        customers: args.customers,
+        ..demo::Settings::live_on(time::now())
+    };
+    let limits = Limits { waiting_max: 65_536, ahead_max: None };
+    let mapping = Arc::new(Mapping::identity());
+    let house = House::open(
+        Inbox::in_memory(InboxConfig::default())?,
+        rules,
+        symbols.clone(),
+        Settings { shards: threads(0), lateness: Span::ZERO },
+        (Arc::clone(&mapping), DeadLetters::counting(), limits),
+    )?;
+    let http = HttpConfig { listen: free(args.listen), demo: true, ..HttpConfig::default() };
+    let service = Arc::clone(&house.service);
+    let source = symbols.intern("demo");
+    let decoder = Decoder::new(mapping, source);
+    let pace = demo::Pace { speed: args.speed.max(1.0), ..demo::Pace::default() };
+    house.run(&http, move || play(&service, &symbols, decoder, &settings, pace))
+}
+
+/// The address asked for; if somebody has it already, another port of the same machine.
+fn free(asked: SocketAddr) -> SocketAddr {
+    match std::net::TcpListener::bind(asked) {
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            SocketAddr::new(asked.ip(), 0)
+        }
+        _ => asked,
+    }
+}
+
+/// Plays the history at once, and what follows at the pace of the demo.
+fn play(
+    service: &Service,
+    symbols: &Symbols,
+    mut decoder: Decoder,
+    settings: &demo::Settings,
+    pace: demo::Pace,
+) -> anyhow::Result<()> {
+    let mut decode = |line: &str| -> anyhow::Result<Record> {
+        Ok(decoder.decode(line.as_bytes(), &mut symbols.write())?)
+    };
+    let reference: Result<Vec<Record>, _> =
+        demo::reference(settings).iter().map(|line| decode(line)).collect();
+    service.take(reference?, None)?;
+    let mut stream = demo::stream(settings).peekable();
+    let mut batch = Vec::with_capacity(HISTORY_BATCH);
+    while let Some((_, line)) = stream.next_if(|(at, _)| *at < settings.live_from()) {
+        batch.push(decode(&line)?);
+        if batch.len() == HISTORY_BATCH {
+            service.take(batch.drain(..), None)?;
+        }
+    }
+    service.take(batch, None)?;
+    let mut now = settings.live_from();
+    service.tick(now)?;
+    service.set_ready();
+    for (at, line) in stream {
+        std::thread::sleep(pace.wait(at - now));
+        now = at;
+        let arrived = time::steady();
+        service.take([decode(&line)?], Some(arrived))?;
+    }
+    crate::cli::say("siaga: the demo is over; the page stays open");
+    Ok(())
+}

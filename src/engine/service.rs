@@ -1,0 +1,381 @@
+//! The running engine behind HTTP and the demo: bodies in, live entities and figures out.
+//!
+//! ```text
+//! body ─► decode ─┬─► too far in the future? ─► engine (one lock: the one order)
+//!                 └─► refused ─► dead letters, and an answer that says why
+//! ```
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::alert::life_cycle::Phase;
+use crate::engine::ActionInput;
+use crate::engine::port::EngineStatus;
+use crate::engine::port::EntityView;
+use crate::engine::port::IngestError;
+use crate::engine::port::IngestReport;
+use crate::engine::port::Port;
+use crate::engine::port::RefusedRecord;
+use crate::engine::runtime;
+use crate::engine::runtime::Engine;
+use crate::engine::runtime::Gauge;
+use crate::engine::runtime::Totals;
+use crate::engine::shard::Entities;
+use crate::engine::view;
+use crate::event::EntityId;
+use crate::event::EntityKind;
+use crate::event::Record;
+use crate::event::Symbol;
+use crate::event::Symbols;
+use crate::event::decode::Decoder;
+use crate::event::mapping::Mapping;
+use crate::metrics::Metrics;
+use crate::rule::set::RuleSet;
+use crate::source::Batch;
+use crate::source::body;
+use crate::source::body::BodyError;
+use crate::source::cloud_events;
+use crate::source::dead_letter::DeadLetters;
+use crate::time;
+use crate::time::Span;
+use crate::time::Timestamp;
+
+/// Decoders that are kept for the next body of their source.
+const DECODERS_KEPT: usize = 64;
+
+/// The running engine.
+pub struct Service {
+    engine: Mutex<Option<Engine>>,
+    rules: Arc<RuleSet>,
+    symbols: Symbols,
+    mapping: Arc<Mapping>,
+    decoders: Mutex<HashMap<Symbol, Decoder>>,
+    entities: Vec<Arc<Entities>>,
+    gauges: Vec<Arc<Gauge>>,
+    dead: Mutex<DeadLetters>,
+    metrics: Arc<Metrics>,
+    limits: Limits,
+    newest: AtomicI64,
+    watermark: AtomicI64,
+    events: AtomicU64,
+    duplicates: AtomicU64,
+    refused: AtomicU64,
+    ready: std::sync::atomic::AtomicBool,
+    counted: Mutex<Totals>,
+}
+
+/// What the service does not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Records that may wait before more are turned away.
+    pub waiting_max: u64,
+    /// How far an event's time may lie ahead of the wall clock; none where time is played.
+    pub ahead_max: Option<Span>,
+}
+
+/// What a service is made of.
+pub struct Parts {
+    /// The engine.
+    pub engine: Engine,
+    /// Its rules.
+    pub rules: Arc<RuleSet>,
+    /// Its names.
+    pub symbols: Symbols,
+    /// How the fields of bodies map to ours.
+    pub mapping: Arc<Mapping>,
+    /// Where refused records go.
+    pub dead: DeadLetters,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What is not taken.
+    pub limits: Limits,
+}
+
+impl Service {
+    /// A service that is not ready yet: call [`Service::set_ready`] once it has caught up.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { engine, rules, symbols, mapping, dead, metrics, limits } = parts;
+        let (entities, gauges) = (engine.entities().to_vec(), engine.gauges().to_vec());
+        let start = Timestamp::MIN.millis();
+        Self {
+            engine: Mutex::new(Some(engine)),
+            rules,
+            symbols,
+            mapping,
+            decoders: Mutex::default(),
+            entities,
+            gauges,
+            dead: Mutex::new(dead),
+            metrics,
+            limits,
+            newest: AtomicI64::new(start),
+            watermark: AtomicI64::new(start),
+            events: AtomicU64::new(0),
+            duplicates: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            ready: std::sync::atomic::AtomicBool::new(false),
+            counted: Mutex::default(),
+        }
+    }
+
+    /// Says that the history is in and records are welcome.
+    pub fn set_ready(&self) {
+        self.ready.store(true, Ordering::Release);
+    }
+
+    /// The engine's names.
+    pub fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
+    /// Takes records that were decoded elsewhere; how many were new, and how many repeats.
+    pub fn take(
+        &self,
+        records: impl IntoIterator<Item = Record>,
+        arrived: Option<Instant>,
+    ) -> Result<(u64, u64), IngestError> {
+        let mut guard = self.engine.lock();
+        let engine = guard.as_mut().ok_or(IngestError::Stopped)?;
+        let (new, repeats) = engine.take(records, arrived).map_err(|_| IngestError::Stopped)?;
+        self.follow(engine);
+        drop(guard);
+        self.events.fetch_add(new, Ordering::Relaxed);
+        self.duplicates.fetch_add(repeats, Ordering::Relaxed);
+        Ok((new, repeats))
+    }
+
+    /// Event time has come so far even if nothing happened.
+    pub fn tick(&self, now: Timestamp) -> Result<(), IngestError> {
+        let mut guard = self.engine.lock();
+        let engine = guard.as_mut().ok_or(IngestError::Stopped)?;
+        engine.tick(now).map_err(|_| IngestError::Stopped)?;
+        self.follow(engine);
+        Ok(())
+    }
+
+    fn follow(&self, engine: &Engine) {
+        self.newest.store(engine.newest().millis(), Ordering::Relaxed);
+        self.watermark.store(engine.watermark().millis(), Ordering::Relaxed);
+    }
+
+    /// Waits until everything taken is done; nothing is taken any more.
+    pub fn stop(&self) -> Option<Totals> {
+        let engine = self.engine.lock().take()?;
+        engine.finish().ok()
+    }
+
+    /// Brings the figures up to date; to be called about once a second.
+    pub fn measure(&self) {
+        let sequence = self.engine.lock().as_ref().map(Engine::sequence).unwrap_or_default();
+        let now = runtime::totals(sequence, &self.gauges, &self.entities);
+        let mut before = self.counted.lock();
+        let metrics = &self.metrics;
+        let since = |now: u64, before: u64| now.saturating_sub(before);
+        let old = &before.sequence;
+        metrics.events_duplicate_total.inc_by(
+            since(now.sequence.duplicates, old.duplicates)
+                + since(now.shards.duplicates, before.shards.duplicates),
+        );
+        let late = |totals: &Totals| totals.shards.late + totals.shards.too_late;
+        metrics.events_late_total.inc_by(since(late(&now), late(&before)));
+        for (place, rule) in self.rules.rules.iter().enumerate() {
+            let of = |counts: &[u64]| counts.get(place).copied().unwrap_or(0);
+            let (looks, fails) = (&now.shards.evaluations, &now.shards.failures);
+            let labels = [&*rule.name];
+            let looked = since(of(looks), of(&before.shards.evaluations));
+            metrics.rule_evaluations_total.with_label_values(&labels).inc_by(looked);
+            let failed = since(of(fails), of(&before.shards.failures));
+            metrics.rule_evaluation_failures_total.with_label_values(&labels).inc_by(failed);
+        }
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        metrics.queue_depth.set(gauge(now.waiting));
+        metrics.entities.with_label_values(&["all"]).set(gauge(now.entities));
+        #[expect(clippy::cast_precision_loss, reason = "seconds for a gauge")]
+        let seconds = |at: Timestamp| at.millis() as f64 / 1e3;
+        let watermark = Timestamp::saturating(self.watermark.load(Ordering::Relaxed));
+        if watermark > Timestamp::MIN {
+            metrics.watermark_timestamp_seconds.set(seconds(watermark));
+        }
+        metrics.heartbeat_timestamp_seconds.set(seconds(time::now()));
+        *before = now;
+    }
+
+    fn decoder(&self, source: Symbol) -> Decoder {
+        let kept = self.decoders.lock().remove(&source);
+        kept.unwrap_or_else(|| Decoder::new(Arc::clone(&self.mapping), source))
+    }
+
+    fn keep(&self, source: Symbol, decoder: Decoder) {
+        let mut decoders = self.decoders.lock();
+        if decoders.len() < DECODERS_KEPT {
+            decoders.insert(source, decoder);
+        }
+    }
+
+    fn decode(
+        &self,
+        content_type: &str,
+        headers: &[(String, String)],
+        body: &[u8],
+        source: &str,
+    ) -> Result<Batch, IngestError> {
+        let symbol = self.symbols.intern(source);
+        let mut decoder = self.decoder(symbol);
+        let mut batch = Batch::default();
+        let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let name: Arc<str> = Arc::from(source);
+        let result = match cloud_events::from_headers(pairs) {
+            Some(envelope) => {
+                let record = envelope.and_then(|envelope| {
+                    decoder.decode_enveloped(&envelope, body, &mut self.symbols.write())
+                });
+                match record {
+                    Ok(record) => batch.records.push(record),
+                    Err(reason) => batch.refused.push(crate::source::Refused {
+                        source: name,
+                        position: 1,
+                        offset: 0,
+                        reason,
+                        excerpt: crate::source::excerpt(body),
+                    }),
+                }
+                Ok(())
+            }
+            None => body::decode_body(
+                content_type,
+                body,
+                &name,
+                &mut decoder,
+                &self.symbols,
+                &mut batch,
+            ),
+        };
+        self.keep(symbol, decoder);
+        match result {
+            Ok(()) => Ok(batch),
+            Err(BodyError::MediaType(media)) => Err(IngestError::Unsupported(media)),
+        }
+    }
+
+    /// Takes out what lies too far ahead of the wall clock: one such event would let every
+    /// deadline of every customer pass at once.
+    fn ahead(&self, batch: &mut Batch, refused: &mut Vec<RefusedRecord>) {
+        let Some(ahead) = self.limits.ahead_max else { return };
+        let latest = time::now() + ahead;
+        let mut place = 0_u64;
+        batch.records.retain(|record| {
+            place += 1;
+            let Record::Event(event) = record else { return true };
+            if event.time <= latest {
+                return true;
+            }
+            let reason = format!(
+                "event `{}` happens at {}, more than {ahead} after now: check the sender's clock",
+                event.id, event.time
+            );
+            let code = "future_time".to_owned();
+            refused.push(RefusedRecord { position: place, code, reason });
+            false
+        });
+    }
+}
+
+impl Port for Service {
+    fn ingest(
+        &self,
+        content_type: &str,
+        headers: &[(String, String)],
+        body: &[u8],
+        source: &str,
+    ) -> Result<IngestReport, IngestError> {
+        let arrived = time::steady();
+        let waiting: u64 =
+            self.gauges.iter().map(|gauge| gauge.waiting.load(Ordering::Relaxed)).sum();
+        if waiting > self.limits.waiting_max {
+            return Err(IngestError::Overloaded { retry_after_s: 1 });
+        }
+        let mut batch = self.decode(content_type, headers, body, source)?;
+        let mut refused = Vec::new();
+        self.ahead(&mut batch, &mut refused);
+        {
+            let mut dead = self.dead.lock();
+            for found in &batch.refused {
+                if let Err(error) = dead.add(found) {
+                    tracing::error!(%error, "a refused record could not be kept");
+                }
+                let (code, reason) = (found.reason.code().to_owned(), found.reason.to_string());
+                refused.push(RefusedRecord { position: found.position, code, reason });
+            }
+            if !batch.refused.is_empty()
+                && let Err(error) = dead.flush()
+            {
+                tracing::error!(%error, "refused records could not be kept");
+            }
+        }
+        for found in &refused {
+            self.metrics.events_refused_total.with_label_values(&[found.code.as_str()]).inc();
+        }
+        self.refused.fetch_add(refused.len() as u64, Ordering::Relaxed);
+        for record in &batch.records {
+            if let Record::Event(event) = record {
+                let kind = event.kind.name();
+                self.metrics.events_total.with_label_values(&[kind]).inc();
+            }
+        }
+        let (accepted, duplicates) = self.take(batch.records, Some(arrived))?;
+        Ok(IngestReport { accepted, duplicates, refused })
+    }
+
+    fn act(&self, input: ActionInput) -> Result<(), IngestError> {
+        let unknown = || IngestError::Unknown(format!("the alert {}", input.alert));
+        let rule = self.rules.place(&input.rule).ok_or_else(unknown)?;
+        let known = self.entities.iter().any(|shard| {
+            shard.get(&input.entity).is_some_and(|live| match live.phase(rule) {
+                Some(Phase::Open(open)) => open.id == input.alert,
+                Some(Phase::Closed { id, .. }) => *id == input.alert,
+                _ => false,
+            })
+        });
+        if !known {
+            return Err(unknown());
+        }
+        let mut guard = self.engine.lock();
+        let engine = guard.as_mut().ok_or(IngestError::Stopped)?;
+        engine.act(input).map_err(|_| IngestError::Stopped)
+    }
+
+    fn entity(&self, kind: EntityKind, id: &str) -> Option<EntityView> {
+        let id = self.symbols.read().find(id)?;
+        let entity = EntityId { kind, id };
+        let found = self.entities.iter().find_map(|shard| {
+            let live = shard.get(&entity)?;
+            Some(view::entity(entity, &live, &self.rules, &self.symbols))
+        });
+        found
+    }
+
+    fn status(&self) -> EngineStatus {
+        let at = |cell: &AtomicI64| {
+            let at = Timestamp::saturating(cell.load(Ordering::Relaxed));
+            (at > Timestamp::MIN).then_some(at)
+        };
+        let totals = runtime::totals(Default::default(), &self.gauges, &self.entities);
+        EngineStatus {
+            events: self.events.load(Ordering::Relaxed),
+            duplicates: self.duplicates.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+            late: totals.shards.late + totals.shards.too_late,
+            watermark: at(&self.watermark),
+            clock: at(&self.newest),
+            entities: totals.entities,
+            queue_depth: totals.waiting,
+            ready: self.ready.load(Ordering::Acquire),
+        }
+    }
+}

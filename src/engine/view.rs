@@ -1,0 +1,117 @@
+//! One entity as a page or a program sees it, read beside the running shard.
+
+use crate::engine::firing;
+use crate::engine::live::Live;
+use crate::engine::port::EntityView;
+use crate::event::EntityId;
+use crate::event::Symbol;
+use crate::event::Symbols;
+use crate::money::Decimal;
+use crate::rule::set::RuleSet;
+use crate::rule::text;
+use crate::rule::types::Type;
+use crate::state::catalog::Catalog;
+use crate::state::program::FUEL;
+use crate::state::program::Items;
+use crate::state::program::Scope;
+use crate::state::program::evaluate;
+use crate::state::window::List;
+use crate::time::Span;
+
+/// Events that are shown.
+const RECENT: usize = 50;
+
+/// The entity at this moment.
+pub fn entity(id: EntityId, live: &Live, rules: &RuleSet, symbols: &Symbols) -> EntityView {
+    let entity = &live.entity;
+    let history = &entity.history;
+    let text = |symbol: Option<Symbol>| symbol.map(|symbol| symbols.text(symbol));
+    let profile = entity.profile.as_deref();
+    let catalog = Catalog::default();
+    let scope = Scope {
+        program: &rules.program,
+        plan: rules.plan(id.kind),
+        entity: Some(entity),
+        id: Some(id.id),
+        event: None,
+        now: entity.clock,
+        catalog: &catalog,
+        symbols,
+        lets: &mut [],
+        let_nodes: &[],
+        fuel: FUEL,
+        items: Items::default(),
+    };
+    let newest = history.back_from(history.end());
+    let recent =
+        newest.take(RECENT).map(|entry| firing::shown_entry(&entry, &scope, entity.currency));
+    let recent = recent.collect();
+    let orders = history.from(0).filter(|entry| List::Orders.holds(entry.kind())).count();
+    EntityView {
+        id: symbols.text(id.id),
+        name: profile.and_then(|profile| profile.name.clone()),
+        segment: text(profile.and_then(|profile| profile.segment)),
+        tier: text(profile.and_then(|profile| profile.tier)),
+        territory: text(profile.and_then(|profile| profile.territory).or(entity.territory)),
+        owner: text(profile.and_then(|profile| profile.owner).or(entity.rep)),
+        first_seen: history.at(0).map(|entry| entry.time()),
+        last_seen: history.before(history.end()).map(|entry| entry.time()),
+        orders: orders as u64,
+        currency: entity.currency,
+        net_30d: net(live, 30),
+        net_365d: net(live, 365),
+        recent,
+        windows: windows(id, live, rules, symbols, &catalog),
+    }
+}
+
+/// Revenue of the last days, as far as the history reaches; none without an amount.
+fn net(live: &Live, days: i64) -> Option<crate::alert::Value> {
+    let entity = &live.entity;
+    let from = entity.clock - Span::from_millis(days * Span::DAY.millis());
+    let history = &entity.history;
+    let within = history.back_from(history.end()).take_while(|entry| entry.time() > from);
+    let mut sum = None;
+    for entry in within.filter(|entry| List::Orders.holds(entry.kind())) {
+        for body in entry.lines() {
+            let amount = sum.unwrap_or(Decimal::ZERO).checked_add(body.net?);
+            sum = Some(amount?);
+        }
+    }
+    sum.map(|amount| crate::alert::Value { amount, currency: entity.currency })
+}
+
+/// The named parts of every rule that have a value without an event.
+fn windows(
+    id: EntityId,
+    live: &Live,
+    rules: &RuleSet,
+    symbols: &Symbols,
+    catalog: &Catalog,
+) -> Vec<(String, String)> {
+    let mut shown = Vec::new();
+    for rule in rules.rules.iter().filter(|rule| rule.entity == id.kind) {
+        let mut parts = vec![None; rule.parts.len()];
+        let mut scope = Scope {
+            program: &rules.program,
+            plan: rules.plan(id.kind),
+            entity: Some(&live.entity),
+            id: Some(id.id),
+            event: None,
+            now: live.entity.clock,
+            catalog,
+            symbols,
+            lets: &mut parts,
+            let_nodes: &rule.part_nodes,
+            fuel: FUEL,
+            items: Items::default(),
+        };
+        for part in rule.parts.iter().filter(|part| part.shown && part.ty != Type::Unknown) {
+            if let Ok(value) = evaluate(&mut scope, part.node) {
+                let written = text::outcome(Ok(value), live.entity.currency, &scope);
+                shown.push((format!("{}: {}", rule.name, part.name), written));
+            }
+        }
+    }
+    shown
+}

@@ -1,0 +1,15 @@
+//! The starter rules, built into the program so that it does something useful from the start.
+
+use crate::rule::diagnostic::Files;
+
+/// Name and text of each file in `rules/`.
+pub const STARTER: [(&str, &str); 0] = [];
+
+/// The starter rules as files.
+pub fn files() -> Files {
+    let mut files = Files::default();
+    for (name, text) in STARTER {
+        files.add(name, text);
+    }
+    files
+}
