@@ -13,6 +13,9 @@ pub mod reference;
 pub mod mapping;
 pub mod decode;
 
+use std::hash::Hash;
+use std::hash::Hasher;
+
 use compact_str::CompactString;
 use serde::Deserialize;
 use serde::Serialize;
@@ -260,12 +263,19 @@ pub enum EntityKind {
 }
 
 /// One customer, rep or product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntityId {
     /// Which of the three.
     pub kind: EntityKind,
     /// Its id in the source.
     pub id: Symbol,
+}
+
+impl Hash for EntityId {
+    /// One word: it is hashed for every event.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from(self.id.number()) | ((self.kind as u64) << 32));
+    }
 }
 
 impl EntityKind {

@@ -18,6 +18,8 @@ pub mod value;
 mod varint;
 pub mod window;
 
+use smallvec::SmallVec;
+
 use crate::event::Event;
 use crate::event::Symbol;
 use crate::event::reference::Customer;
@@ -37,7 +39,7 @@ pub struct Entity {
     /// What happened.
     pub history: History,
     /// Cursors and running values, laid out by the [`Plan`].
-    pub(crate) slots: Box<[i64]>,
+    pub(crate) slots: Slots,
     /// Names ever seen.
     pub(crate) owned: OwnedSets,
     /// Reference data of a customer.
@@ -51,6 +53,10 @@ pub struct Entity {
     /// When that event happened.
     served_at: Timestamp,
 }
+
+/// An entity's numbers. A handful of windows fit beside its other fields, where the next event
+/// finds them in the same cache lines.
+pub(crate) type Slots = SmallVec<[i64; 14]>;
 
 /// Sets of names, such as the categories ever bought. Most entities have a handful. An item
 /// without the name is in its set as `None`.
@@ -146,7 +152,7 @@ impl Entity {
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.history.heap_bytes()
-            + size_of_val::<[i64]>(&self.slots)
+            + if self.slots.spilled() { self.slots.capacity() * 8 } else { 0 }
             + self.owned.0.as_ref().map_or(0, |names| names.capacity() * 8)
     }
 }

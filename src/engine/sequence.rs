@@ -31,7 +31,7 @@ use crate::time::Timestamp;
 
 /// Repeats are recognised among at least so many of the latest events; beyond that by the history
 /// of their entity.
-pub const RECENT_EVENTS: usize = 1 << 19;
+pub const RECENT_EVENTS: usize = 1 << 16;
 
 /// The state of the one order.
 pub struct Sequencer {

@@ -392,11 +392,47 @@ impl Program {
     }
 }
 
-/// The value of a node.
+/// The value of a node. What nearly every rule is made of stands here, the rest in [`rarer`]:
+/// a small function has a small frame, and it calls itself.
 pub fn evaluate(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
     let program = scope.program;
     match program.node(id) {
         Node::Constant(value) => Ok(*value),
+        Node::Let(place) => named(scope, *place),
+        Node::Arithmetic(op, a, b) => {
+            let (a, b) = (evaluate(scope, *a)?, evaluate(scope, *b)?);
+            value::arithmetic(*op, a, b)
+        }
+        Node::Compare(op, a, b) => {
+            let (a, b) = (evaluate(scope, *a)?, evaluate(scope, *b)?);
+            value::compare(*op, a, b).map(Value::Bool)
+        }
+        Node::And(a, b) => either(scope, *a, *b, false),
+        Node::Or(a, b) => either(scope, *a, *b, true),
+        Node::Aggregate(place) => {
+            let entity = scope.entity.ok_or(Fault::Type)?;
+            let aggregate = scope.plan.aggregate(*place);
+            if entity.is_irregular(aggregate) {
+                irregular(scope, *place)
+            } else {
+                Ok(aggregate.read(entity))
+            }
+        }
+        other => rarer(scope, other),
+    }
+}
+
+/// The value of a node that is not among the usual ones.
+#[inline(never)]
+fn rarer(scope: &mut Scope<'_>, node: &Node) -> Result<Value, Fault> {
+    match node {
+        Node::Constant(_)
+        | Node::Let(_)
+        | Node::Arithmetic(..)
+        | Node::Compare(..)
+        | Node::And(..)
+        | Node::Or(..)
+        | Node::Aggregate(_) => Err(Fault::Type),
         Node::Field(outwards, field) => match scope.items.get(*outwards) {
             Some(Bound::Item(item)) => {
                 at_home(field_of(item, *field, scope.symbols), item.head.foreign)
@@ -416,17 +452,6 @@ pub fn evaluate(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
         Node::Profile(field) => Ok(profile_field(scope, *field)),
         Node::Attribute(name) => Ok(attribute(scope, name)),
         Node::Now => Ok(Value::Time(scope.now)),
-        Node::Let(place) => named(scope, *place),
-        Node::Arithmetic(op, a, b) => {
-            let (a, b) = (evaluate(scope, *a)?, evaluate(scope, *b)?);
-            value::arithmetic(*op, a, b)
-        }
-        Node::Compare(op, a, b) => {
-            let (a, b) = (evaluate(scope, *a)?, evaluate(scope, *b)?);
-            value::compare(*op, a, b).map(Value::Bool)
-        }
-        Node::And(a, b) => either(scope, *a, *b, false),
-        Node::Or(a, b) => either(scope, *a, *b, true),
         Node::Not(a) => evaluate(scope, *a)?.truth().map(|truth| Value::Bool(!truth)),
         Node::Negate(a) => {
             let value = evaluate(scope, *a)?;
@@ -463,7 +488,6 @@ pub fn evaluate(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
                 Err(fault) => Err(fault),
             }
         }
-        Node::Aggregate(place) => aggregate(scope, *place),
         Node::Decides(verdict) => decides(scope, verdict),
         Node::Scan(scan) => walk(scope, scan),
         Node::Function(function, a) => {
@@ -505,13 +529,9 @@ fn named(scope: &mut Scope<'_>, place: u16) -> Result<Value, Fault> {
     result
 }
 
-fn aggregate(scope: &mut Scope<'_>, place: u16) -> Result<Value, Fault> {
-    let entity = scope.entity.ok_or(Fault::Type)?;
-    let aggregate = scope.plan.aggregate(place);
-    if !entity.is_irregular(aggregate) {
-        return Ok(aggregate.read(entity));
-    }
-    // An item without the field, a second currency, an overflow: what the list gives as it stands.
+/// An item without the field, a second currency, an overflow: what the list gives as it stands.
+#[cold]
+fn irregular(scope: &mut Scope<'_>, place: u16) -> Result<Value, Fault> {
     match scope.plan.fallback(place) {
         Some(scan) => walk(scope, &Arc::clone(scan)),
         None => Err(Fault::Missing),

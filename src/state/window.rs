@@ -18,6 +18,7 @@ use crate::event::Symbol;
 use crate::event::Symbols;
 use crate::money::Decimal;
 use crate::state::Entity;
+use crate::state::Slots;
 use crate::state::catalog::Catalog;
 use crate::state::history::Entry;
 use crate::state::item::Body;
@@ -229,8 +230,8 @@ impl Plan {
     }
 
     /// The numbers of a new entity.
-    pub fn new_slots(&self) -> Box<[i64]> {
-        let mut slots = vec![0; usize::from(self.slots)].into_boxed_slice();
+    pub(crate) fn new_slots(&self) -> Slots {
+        let mut slots = Slots::from_elem(0, usize::from(self.slots));
         for aggregate in &self.aggregates {
             slots[usize::from(aggregate.slot)] = match aggregate.kind {
                 AggregateKind::Count | AggregateKind::Sum => 0,

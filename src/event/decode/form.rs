@@ -108,9 +108,9 @@ impl<'a> Form<'a> {
                 return None;
             }
             let value = match slot.value {
-                Value::Json(Json::Number(text)) => Some(Cut { text, quoted: false }),
+                Value::Json(Json::Number(text)) => Some(Cut { text, quoted: false, whole: false }),
                 Value::Json(Json::Text(Text { raw, escaped: false })) => {
-                    Some(Cut { text: raw, quoted: true })
+                    Some(Cut { text: raw, quoted: true, whole: false })
                 }
                 _ => None,
             };

@@ -153,8 +153,8 @@ pub(crate) fn order(
 /// A name that can be taken as it stands.
 #[inline]
 fn name(cut: Cut<'_>) -> Option<&str> {
-    let whole = cut.quoted || cut.text.bytes().all(|byte| byte.is_ascii_digit());
-    (whole && (1..=NAME_BYTES_MAX).contains(&cut.text.len())).then_some(cut.text)
+    ((cut.quoted || cut.whole) && (1..=NAME_BYTES_MAX).contains(&cut.text.len()))
+        .then_some(cut.text)
 }
 
 #[inline]
@@ -165,7 +165,11 @@ fn number(cut: Cut<'_>) -> Option<Decimal> {
 #[inline]
 fn time(cut: Cut<'_>, mapping: &Mapping) -> Option<Timestamp> {
     let time = match mapping.time {
-        TimeForm::Millis if !cut.quoted => Timestamp::from_millis(cut.text.parse().ok()?).ok()?,
+        TimeForm::Millis if cut.whole && cut.text.len() <= 15 => {
+            let digits = cut.text.bytes();
+            let millis = digits.fold(0, |millis, digit| millis * 10 + i64::from(digit - b'0'));
+            Timestamp::from_millis(millis).ok()?
+        }
         TimeForm::Rfc3339 if cut.quoted => Timestamp::parse(cut.text).ok()?,
         _ => return None,
     };

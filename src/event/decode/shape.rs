@@ -44,6 +44,8 @@ pub(crate) struct Cut<'a> {
     pub(crate) text: &'a str,
     /// Whether it stood in quotes.
     pub(crate) quoted: bool,
+    /// Whether it is digits alone, without sign and point.
+    pub(crate) whole: bool,
 }
 
 /// The values of a line, in the order of the shape.
@@ -113,9 +115,10 @@ impl Shape {
                 return None;
             }
             let rest = &bytes[start..];
-            let length = if step.quoted { text_length(rest)? } else { number_length(rest)? };
+            let (length, whole) =
+                if step.quoted { (text_length(rest)?, false) } else { number_length(rest)? };
             at = start + length;
-            cuts.push(Cut { text: line.get(start..at)?, quoted: step.quoted });
+            cuts.push(Cut { text: line.get(start..at)?, quoted: step.quoted, whole });
         }
         (*bytes.get(at..)? == *self.tail).then_some(())
     }
@@ -140,26 +143,27 @@ fn text_length(rest: &[u8]) -> Option<usize> {
     None
 }
 
-/// Length of a number without an exponent.
+/// Length of a number without an exponent, and whether it is digits alone.
 #[inline]
-fn number_length(rest: &[u8]) -> Option<usize> {
+fn number_length(rest: &[u8]) -> Option<(usize, bool)> {
     let sign = usize::from(rest.first() == Some(&b'-'));
-    let digits = |from: usize| {
-        rest[from..].iter().position(|byte| !byte.is_ascii_digit()).map(|count| from + count)
-    };
-    let whole = digits(sign)?;
+    let whole = digits(rest, sign);
     if whole == sign || (rest[sign] == b'0' && whole > sign + 1) {
         return None;
     }
-    let end = if rest[whole] == b'.' {
-        let end = digits(whole + 1)?;
-        if end == whole + 1 {
-            return None;
-        }
-        end
-    } else {
-        whole
-    };
-    // What follows is compared with the shape next, so an exponent does not pass for its end.
-    Some(end)
+    if rest.get(whole) != Some(&b'.') {
+        // What follows is compared with the shape next, so an exponent does not pass for its end.
+        return Some((whole, sign == 0));
+    }
+    let end = digits(rest, whole + 1);
+    (end > whole + 1).then_some((end, false))
+}
+
+/// Where the digits from `at` on end.
+#[inline]
+fn digits(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(|byte| byte.wrapping_sub(b'0') < 10) {
+        at += 1;
+    }
+    at
 }
