@@ -13,5 +13,6 @@ mod life_cycle;
 mod permutation;
 mod salert4;
 mod scene;
+mod shapes;
 mod silence;
 mod windows;
