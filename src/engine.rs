@@ -16,6 +16,7 @@ pub mod sequence;
 pub mod runtime;
 pub mod config;
 pub mod port;
+pub mod rehearsal;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -27,3 +27,4 @@ pub mod delivery;
 pub mod api;
 pub mod config;
 pub mod demo;
+pub mod cli;

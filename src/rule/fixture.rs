@@ -14,6 +14,7 @@
 mod reading;
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use serde_json::Map;
 use serde_json::Value;
@@ -25,6 +26,7 @@ use crate::rule::diagnostic::Files;
 use crate::rule::document;
 use crate::rule::document::Located;
 use crate::rule::document::Reader;
+use crate::rule::file;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -126,6 +128,31 @@ pub enum ReferenceKind {
     Product,
     /// A rep.
     Rep,
+}
+
+/// Reads test files; of a folder, all that end in [`TEST_FILE_SUFFIX`], in the order of names.
+pub fn load(paths: &[PathBuf]) -> (Files, Vec<Fixture>, Vec<Diagnostic>) {
+    let (mut files, mut problems) = (Files::default(), Vec::new());
+    for path in paths {
+        if !path.is_dir() {
+            file::add_file(path, &mut files, &mut problems);
+            continue;
+        }
+        let listed = file::listed(path, TEST_FILE_SUFFIX, &mut files, &mut problems);
+        for path in listed.unwrap_or_default() {
+            file::add_file(&path, &mut files, &mut problems);
+        }
+    }
+    // A file that could not be read is empty, and was reported already.
+    let unread: Vec<usize> = problems.iter().map(|problem| problem.file).collect();
+    let mut fixtures = Vec::new();
+    for number in (0..files.len()).filter(|number| !unread.contains(number)) {
+        let (fixture, more) = read(number, &files);
+        fixtures.extend(fixture);
+        problems.extend(more);
+    }
+    diagnostic::sort(&mut problems);
+    (files, fixtures, problems)
 }
 
 /// Reads the tests of one file; `None` for the file when it is no YAML at all.

@@ -1,0 +1,2 @@
+//! The command line (stub).
+pub mod rules;
