@@ -200,8 +200,10 @@ fn records(file: usize, test: &Test, symbols: &Symbols) -> (Vec<Record>, Vec<Dia
     let source = symbols.intern("test");
     let decoder = |hint| Decoder::new(Arc::clone(&mapping), source).with_hint(hint);
     let (mut records, mut refused) = (Vec::new(), Vec::new());
-    let mut take = |line: &str, hint: Option<RecordKind>, until: Option<Timestamp>| {
-        match decoder(hint).decode(line.as_bytes(), &mut symbols.write()) {
+    let mut take =
+        |line: &str, hint: Option<RecordKind>, until: Option<Timestamp>| match decoder(hint)
+            .decode(line.as_bytes(), &mut symbols.write())
+        {
             Ok(record) => records.push(record),
             Err(refusal) => {
                 let place = place_of(test, until);
@@ -209,8 +211,7 @@ fn records(file: usize, test: &Test, symbols: &Symbols) -> (Vec<Record>, Vec<Dia
                 let shown: String = line.chars().take(200).collect();
                 refused.push(found.with_help(format!("the line reads {shown}")));
             }
-        }
-    };
+        };
     for (kind, line) in test.references() {
         let hint = match kind {
             ReferenceKind::Customer => RecordKind::Customer,

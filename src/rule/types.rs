@@ -63,6 +63,22 @@ impl Type {
         }
     }
 
+    /// With its article, for messages: `an int`, `money`.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool => "a bool",
+            Self::Int => "an int",
+            Self::Double => "a double",
+            Self::Money => "money",
+            Self::Time => "a timestamp",
+            Self::Span => "a duration",
+            Self::Text => "a string",
+            Self::Dynamic => "an attribute",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// The type of `self op other`; none when there is no such operation.
     pub fn arithmetic(self, op: Arithmetic, other: Self) -> Option<Self> {
         use Arithmetic::Add;
@@ -178,11 +194,15 @@ pub const LIST_METHODS: [(&str, &str); 17] = [
 ];
 
 /// Functions with what they take and give.
-pub const FUNCTIONS: [(&str, &str); 17] = [
+pub const FUNCTIONS: [(&str, &str); 18] = [
     ("size", "`size(list)` how many items"),
     ("has", "`has(x.field)` whether the source says"),
     ("margin_rate", "`margin_rate(lines)` share of the net amount that is left after cost"),
     ("mean_gap", "`mean_gap(orders)` mean time between events: (last − first) / (n − 1)"),
+    (
+        "gap_stddev",
+        "`gap_stddev(orders.last('365d'))` how much the time between events varies; null of fewer than three",
+    ),
     ("duration", "`duration('30d')` a length of time"),
     ("timestamp", "`timestamp('2025-01-01T00:00:00Z')` an instant"),
     ("date", "`date(time)` midnight, UTC, of its day"),

@@ -267,6 +267,8 @@ pub enum End {
     Last(NodeId),
     /// How many different values an expression takes; at most [`DISTINCT_MAX`].
     Distinct(NodeId),
+    /// Sample standard deviation of the times between neighbours; null of fewer than three items.
+    GapDeviation,
 }
 
 /// More different values than this are a fault.
@@ -579,6 +581,7 @@ struct Ending {
     distinct: Vec<Value>,
     mean: f64,
     squares: f64,
+    before: Option<Timestamp>,
 }
 
 /// A sum that knows what it adds up.
@@ -641,12 +644,15 @@ fn stages(scope: &mut Scope<'_>, scan: &Scan, end: &mut Ending) -> Result<bool, 
         }
         End::StandardDeviation(node) => {
             let value = money_in_one_currency(scope, node)?.number()?;
-            // Welford's recurrence: no cancellation of large squares.
-            #[expect(clippy::cast_precision_loss, reason = "a count of items in memory")]
-            let count = end.count as f64;
-            let delta = value - end.mean;
-            end.mean += delta / count;
-            end.squares += delta * (value - end.mean);
+            end.spread(value, end.count);
+        }
+        End::GapDeviation => {
+            let Some(Bound::Item(item)) = scope.items.get(0) else { return Err(Fault::Type) };
+            let at = item.head.time;
+            if let Some(before) = end.before.replace(at) {
+                let gap = Value::Span(at - before).number()?;
+                end.spread(gap, end.count - 1);
+            }
         }
         End::Exists(node) => {
             if evaluate(scope, node)?.truth()? {
@@ -723,6 +729,14 @@ impl Total {
 }
 
 impl Ending {
+    /// Takes the `count`th value by Welford's recurrence: no cancellation of large squares.
+    #[expect(clippy::cast_precision_loss, reason = "a count of items in memory")]
+    fn spread(&mut self, value: f64, count: i64) {
+        let delta = value - self.mean;
+        self.mean += delta / count as f64;
+        self.squares += delta * (value - self.mean);
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "a count of items in memory")]
     fn finish(self, scan: &Scan) -> Result<Value, Fault> {
         match scan.end {
@@ -744,6 +758,10 @@ impl Ending {
             End::StandardDeviation(_) if self.count < 2 => Ok(Value::Null),
             End::StandardDeviation(_) => {
                 Ok(Value::Double((self.squares / (self.count - 1) as f64).sqrt()))
+            }
+            End::GapDeviation if self.count < 3 => Ok(Value::Null),
+            End::GapDeviation => {
+                value::span_of((self.squares / (self.count - 2) as f64).sqrt().floor())
             }
             End::Exists(_) => Ok(Value::Bool(self.decided.unwrap_or(false))),
             End::All(_) => Ok(Value::Bool(self.decided.unwrap_or(true))),

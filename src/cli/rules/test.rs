@@ -7,9 +7,9 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::cli::rules::Terminal;
 use crate::cli::rules::TestArgs;
 use crate::cli::rules::TestOutput;
-use crate::cli::rules::Terminal;
 use crate::cli::rules::Verdict;
 use crate::cli::rules::test::report::Results;
 use crate::engine::rehearsal;
@@ -71,11 +71,7 @@ fn paths(fixture: &Fixture, name: &str) -> Vec<PathBuf> {
     fixture.rule_files.iter().map(|path| folder.join(&path.value)).collect()
 }
 
-fn show(
-    problems: &[Diagnostic],
-    files: &Files,
-    terminal: &mut Terminal<'_>,
-) -> anyhow::Result<()> {
+fn show(problems: &[Diagnostic], files: &Files, terminal: &mut Terminal<'_>) -> anyhow::Result<()> {
     let shown = diagnostic::render(problems, files, terminal.colour);
     Ok(terminal.err.write_all(shown.as_bytes())?)
 }

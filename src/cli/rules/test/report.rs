@@ -106,10 +106,7 @@ impl Results<'_> {
         for (name, report) in self.reports {
             let failed = report.tests.iter().filter(|outcome| !outcome.passed()).count();
             let (name, tests) = (escaped(name), report.tests.len());
-            writeln!(
-                out,
-                r#"  <testsuite name="{name}" tests="{tests}" failures="{failed}">"#
-            )?;
+            writeln!(out, r#"  <testsuite name="{name}" tests="{tests}" failures="{failed}">"#)?;
             for outcome in &report.tests {
                 let case = escaped(&outcome.name);
                 write!(out, r#"    <testcase classname="{name}" name="{case}""#)?;
