@@ -15,6 +15,7 @@
 mod compare;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -38,7 +39,6 @@ use crate::rule::fixture::ReferenceKind;
 use crate::rule::fixture::Test;
 use crate::rule::set::RuleSet;
 use crate::time::Span;
-use crate::time::Timestamp;
 
 /// What became of the tests of one file.
 #[derive(Debug, Clone, PartialEq)]
@@ -200,42 +200,29 @@ fn records(file: usize, test: &Test, symbols: &Symbols) -> (Vec<Record>, Vec<Dia
     let source = symbols.intern("test");
     let decoder = |hint| Decoder::new(Arc::clone(&mapping), source).with_hint(hint);
     let (mut records, mut refused) = (Vec::new(), Vec::new());
-    let mut take =
-        |line: &str, hint: Option<RecordKind>, until: Option<Timestamp>| match decoder(hint)
-            .decode(line.as_bytes(), &mut symbols.write())
-        {
-            Ok(record) => records.push(record),
-            Err(refusal) => {
-                let place = place_of(test, until);
-                let found = Diagnostic::error("E151", file, place, refusal.to_string());
-                let shown: String = line.chars().take(200).collect();
-                refused.push(found.with_help(format!("the line reads {shown}")));
-            }
+    let mut take = |line: &str, hint: Option<RecordKind>, place: Range<usize>| {
+        let found = decoder(hint).decode(line.as_bytes(), &mut symbols.write());
+        let refusal = match found {
+            Ok(record) => return records.push(record),
+            Err(refusal) => refusal.to_string(),
         };
+        // All events of a generator have the same mistake; it is told once.
+        if !refused.iter().any(|known: &Diagnostic| known.span == place) {
+            let shown: String = line.chars().take(200).collect();
+            let found = Diagnostic::error("E151", file, place, refusal);
+            refused.push(found.with_help(format!("the line reads {shown}")));
+        }
+    };
     for (kind, line) in test.references() {
         let hint = match kind {
             ReferenceKind::Customer => RecordKind::Customer,
             ReferenceKind::Product => RecordKind::Product,
             ReferenceKind::Rep => RecordKind::Rep,
         };
-        take(&line, Some(hint), None);
+        take(&line, Some(hint), test.name.span.clone());
     }
-    for (at, line) in test.expand() {
-        take(&line, None, Some(at));
+    for line in test.expand() {
+        take(&line.json, None, test.events[line.source].at.span.clone());
     }
     (records, refused)
-}
-
-/// Where a line comes from: its generator, else the test's name.
-fn place_of(test: &Test, at: Option<Timestamp>) -> std::ops::Range<usize> {
-    let source = at.and_then(|at| {
-        test.events.iter().find(|event| {
-            event.at.value == at
-                || event.repeat.is_some_and(|repeat| {
-                    let apart = (at - event.at.value).millis();
-                    apart >= 0 && apart % repeat.every.millis() == 0
-                })
-        })
-    });
-    source.map_or_else(|| test.name.span.clone(), |event| event.at.span.clone())
 }

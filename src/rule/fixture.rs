@@ -81,6 +81,17 @@ pub struct EventSource {
     pub fields: Map<String, Value>,
 }
 
+/// One event of a test, as it is fed to the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventLine {
+    /// When it happens.
+    pub at: Timestamp,
+    /// The line of JSON.
+    pub json: String,
+    /// Which of the test's events it comes from, from 0.
+    pub source: usize,
+}
+
 /// How an event repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repeat {
@@ -171,17 +182,18 @@ pub fn read(file: usize, files: &Files) -> (Option<Fixture>, Vec<Diagnostic>) {
 
 impl Test {
     /// The events as lines of JSON, generators unrolled, in the order of time.
-    pub fn expand(&self) -> Vec<(Timestamp, String)> {
+    pub fn expand(&self) -> Vec<EventLine> {
         let mut lines = Vec::new();
-        for (number, source) in self.events.iter().enumerate() {
-            let repeat = source.repeat.unwrap_or(Repeat { every: Span::ZERO, count: 1 });
-            let mut at = source.at.value;
+        for (number, event) in self.events.iter().enumerate() {
+            let repeat = event.repeat.unwrap_or(Repeat { every: Span::ZERO, count: 1 });
+            let mut at = event.at.value;
             for index in 0..repeat.count.min(EVENTS_MAX) {
-                lines.push((at, self.line(source, number + 1, index, at)));
+                let json = self.line(event, number + 1, index, at);
+                lines.push(EventLine { at, json, source: number });
                 at = at + repeat.every;
             }
         }
-        lines.sort_by_key(|(at, _)| *at);
+        lines.sort_by_key(|line| line.at);
         lines
     }
 

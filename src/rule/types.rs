@@ -194,7 +194,7 @@ pub const LIST_METHODS: [(&str, &str); 17] = [
 ];
 
 /// Functions with what they take and give.
-pub const FUNCTIONS: [(&str, &str); 18] = [
+pub const FUNCTIONS: [(&str, &str); 19] = [
     ("size", "`size(list)` how many items"),
     ("has", "`has(x.field)` whether the source says"),
     ("margin_rate", "`margin_rate(lines)` share of the net amount that is left after cost"),
@@ -214,6 +214,10 @@ pub const FUNCTIONS: [(&str, &str); 18] = [
     ("int", "`int(x)` as an int, towards zero"),
     ("abs", "`abs(x)` without its sign"),
     ("amount", "`amount(x)` a number as money of the customer's currency"),
+    (
+        "sells",
+        "`sells(category)` whether a known product is of the category; yes where no product is known",
+    ),
     ("greatest", "`greatest(a, b)` the larger"),
     ("least", "`least(a, b)` the smaller"),
 ];
@@ -225,3 +229,31 @@ pub const FORMATS: [(&str, &str); 4] = [
     ("round", "`round(x, 1)` so many decimals"),
     ("date", "`date(time)` 2025-03-01"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of the reference page.
+    fn rows() -> Vec<String> {
+        let on = |line: bool| if line { "events, lines" } else { "events" };
+        let fields = FIELDS.iter().map(|(name, _, ty, line, what)| {
+            format!("| `{name}` | {ty} | {} | {what} |", on(*line))
+        });
+        let customer = CUSTOMER_FIELDS.iter();
+        let customer = customer.map(|(name, _, ty, what)| format!("| `{name}` | {ty} | {what} |"));
+        let told = |(name, what): &(&str, &str)| format!("| `{name}` | {what} |");
+        let tables = [&LIST_METHODS[..], &FUNCTIONS[..], &FORMATS[..]];
+        let tables = tables.into_iter().flatten().map(told);
+        fields.chain(customer).chain(tables).collect()
+    }
+
+    #[test]
+    fn the_reference_page_has_every_name() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/rules/README.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let missing: Vec<_> =
+            rows().into_iter().filter(|row| !page.lines().any(|line| line == row)).collect();
+        assert!(missing.is_empty(), "rules/README.md lacks\n{}", missing.join("\n"));
+    }
+}

@@ -112,6 +112,8 @@ pub enum Function {
     Hour,
     /// Day of the week, UTC, 0 is Sunday (CEL's `getDayOfWeek`).
     DayOfWeek,
+    /// Whether the catalogue has a product of the category.
+    Sells,
 }
 
 /// Functions of two values.
@@ -438,6 +440,11 @@ pub fn evaluate(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
         }
         Node::Aggregate(place) => aggregate(scope, *place),
         Node::Scan(scan) => walk(scope, scan),
+        Node::Function(Function::Sells, a) => match evaluate(scope, *a)? {
+            Value::Text(category) => Ok(Value::Bool(scope.catalog.sells(category))),
+            Value::Null => Err(Fault::Missing),
+            _ => Err(Fault::Type),
+        },
         Node::Function(function, a) => {
             let value = evaluate(scope, *a)?;
             apply(*function, value)
@@ -836,7 +843,8 @@ fn profile_field(scope: &Scope<'_>, field: ProfileField) -> Value {
         return named_text(scope.id);
     }
     let Some(profile) = scope.entity.and_then(|entity| entity.profile.as_deref()) else {
-        return Value::Null;
+        // Of a customer without reference data the id is known, and people call it by that.
+        return if field == ProfileField::Name { named_text(scope.id) } else { Value::Null };
     };
     match field {
         ProfileField::Id => named_text(scope.id),

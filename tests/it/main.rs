@@ -7,3 +7,4 @@
 )]
 
 mod layers;
+mod starter_rules;

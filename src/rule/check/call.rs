@@ -139,6 +139,13 @@ impl Checker<'_> {
                 let [arg] = args else { return self.arguments(expr, name, 1, args) };
                 self.literal(arg, name == "duration")
             }
+            "sells" => {
+                let [arg] = args else { return self.arguments(expr, name, 1, args) };
+                let arg = self.expect(arg, &[Type::Text], "the category");
+                // The catalogue changes beside the history: no property of an item.
+                let node = Node::Function(Function::Sells, arg.node);
+                self.typed(node, Type::Bool, arg.depends | ENTITY)
+            }
             "greatest" | "least" => {
                 let [a, b] = args else { return self.arguments(expr, name, 2, args) };
                 let (a, b) = (self.value(a), self.value(b));
