@@ -132,7 +132,7 @@ impl fmt::Display for Type {
 
 /// Fields of events and of the lines of orders: name, field, type, whether a line has it, what it
 /// means.
-pub const FIELDS: [(&str, Field, Type, bool, &str); 23] = [
+pub const FIELDS: [(&str, Field, Type, bool, &str); 24] = [
     ("time", Field::Time, Type::Time, true, "when it happened"),
     ("kind", Field::Kind, Type::Text, true, "`order`, `call.started` …"),
     ("channel", Field::Channel, Type::Text, true, "store, web, phone …"),
@@ -152,6 +152,7 @@ pub const FIELDS: [(&str, Field, Type, bool, &str); 23] = [
     ("outcome", Field::Outcome, Type::Text, false, "how it ended"),
     ("direction", Field::Direction, Type::Text, false, "inbound or outbound"),
     ("campaign", Field::Campaign, Type::Text, false, "campaign it belongs to"),
+    ("severity", Field::Severity, Type::Text, false, "of a complaint"),
     ("duration", Field::Duration, Type::Double, false, "length in seconds"),
     ("sentiment", Field::Sentiment, Type::Double, false, "mood, from -1 to 1"),
     ("amount", Field::Amount, Type::Money, false, "money spoken of"),
@@ -191,6 +192,14 @@ pub const LIST_METHODS: [(&str, &str); 17] = [
     ("stddev", "`.stddev(x, value)` the sample standard deviation; null of fewer than two"),
     ("distinct", "`.distinct(x, value)` how many different values, up to 256"),
     ("contains", "`.contains(value)` whether it is in a list of values"),
+];
+
+/// What a single value can be asked, for messages and the reference.
+pub const VALUE_METHODS: [(&str, &str); 4] = [
+    ("orElse", "`x.orElse(y)` x, or y where x is null"),
+    ("startsWith", "`text.startsWith('a')` whether the text begins so"),
+    ("endsWith", "`text.endsWith('a')` whether the text ends so"),
+    ("contains", "`text.contains('a')` whether it is in the text"),
 ];
 
 /// Functions with what they take and give.
@@ -243,7 +252,7 @@ mod tests {
         let customer = CUSTOMER_FIELDS.iter();
         let customer = customer.map(|(name, _, ty, what)| format!("| `{name}` | {ty} | {what} |"));
         let told = |(name, what): &(&str, &str)| format!("| `{name}` | {what} |");
-        let tables = [&LIST_METHODS[..], &FUNCTIONS[..], &FORMATS[..]];
+        let tables = [&LIST_METHODS[..], &VALUE_METHODS[..], &FUNCTIONS[..], &FORMATS[..]];
         let tables = tables.into_iter().flatten().map(told);
         fields.chain(customer).chain(tables).collect()
     }

@@ -7,4 +7,5 @@
 )]
 
 mod layers;
+mod rule_reference;
 mod starter_rules;

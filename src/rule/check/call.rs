@@ -13,6 +13,7 @@ use crate::rule::types::FUNCTIONS;
 use crate::rule::types::ItemType;
 use crate::rule::types::LIST_METHODS;
 use crate::rule::types::Type;
+use crate::rule::types::VALUE_METHODS;
 use crate::state::program::End;
 use crate::state::program::Field;
 use crate::state::program::Function;
@@ -64,8 +65,7 @@ impl Checker<'_> {
                 return self.typed(node, ty, on.depends | other.depends);
             }
             _ => {
-                let names = ["startsWith", "endsWith", "contains", "orElse"];
-                let near = suggest(name, names);
+                let near = suggest(name, VALUE_METHODS.iter().map(|(known, _)| *known));
                 let label = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
                 let message = format!("{} has no `{name}`", on.ty.noun());
                 let help = "a value has orElse; a string has startsWith, endsWith, contains, too";
@@ -84,9 +84,10 @@ impl Checker<'_> {
     }
 
     fn arguments(&mut self, expr: &Expr, name: &str, wanted: usize, args: &[Expr]) -> Checked {
-        let usage = FUNCTIONS.iter().find(|(known, _)| *known == name);
+        let known = FUNCTIONS.iter().chain(&VALUE_METHODS);
+        let usage = known.copied().find(|(known, _)| *known == name);
         let message = wrong_count(name, wanted, args.len());
-        let help = usage.map_or("write `x.orElse(y)`, `text.startsWith('a')`", |(_, usage)| *usage);
+        let help = usage.map_or("", |(_, usage)| usage);
         self.error("E207", &expr.mark, message, "", Some(help));
         Checked::Value(self.unknown())
     }
