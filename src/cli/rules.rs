@@ -98,7 +98,7 @@ pub enum TestOutput {
     Pretty,
     /// For programs: one JSON object a test, then one for the whole
     Json,
-    /// For build servers: JUnit XML
+    /// For build servers: `JUnit` XML
     Junit,
 }
 
@@ -124,6 +124,7 @@ pub struct Terminal<'a> {
 }
 
 /// Runs a command on the terminal of the process.
+#[expect(clippy::needless_pass_by_value, reason = "commands are handed over")]
 pub fn run(command: RulesCommand) -> anyhow::Result<ExitCode> {
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());

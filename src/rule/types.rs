@@ -80,6 +80,7 @@ impl Type {
     }
 
     /// The type of `self op other`; none when there is no such operation.
+    #[expect(clippy::match_same_arms, reason = "a table, by what stands on the left")]
     pub fn arithmetic(self, op: Arithmetic, other: Self) -> Option<Self> {
         use Arithmetic::Add;
         use Arithmetic::Divide;

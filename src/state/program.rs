@@ -440,15 +440,8 @@ pub fn evaluate(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
         }
         Node::Aggregate(place) => aggregate(scope, *place),
         Node::Scan(scan) => walk(scope, scan),
-        Node::Function(Function::Sells, a) => match evaluate(scope, *a)? {
-            Value::Text(category) => Ok(Value::Bool(scope.catalog.sells(category))),
-            Value::Null => Err(Fault::Missing),
-            _ => Err(Fault::Type),
-        },
-        Node::Function(function, a) => {
-            let value = evaluate(scope, *a)?;
-            apply(*function, value)
-        }
+        Node::Function(Function::Sells, a) => sells(scope, *a),
+        Node::Function(function, a) => apply(*function, evaluate(scope, *a)?),
         Node::Function2(function, a, b) => apply2(scope, *function, *a, *b),
     }
 }
@@ -466,6 +459,15 @@ fn either(scope: &mut Scope<'_>, a: NodeId, b: NodeId, absorbing: bool) -> Resul
     }
     left?;
     right.map(Value::Bool)
+}
+
+/// Whether the catalogue has a product of a category.
+fn sells(scope: &mut Scope<'_>, category: NodeId) -> Result<Value, Fault> {
+    match evaluate(scope, category)? {
+        Value::Text(category) => Ok(Value::Bool(scope.catalog.sells(category))),
+        Value::Null => Err(Fault::Missing),
+        _ => Err(Fault::Type),
+    }
 }
 
 /// A `let` name is computed when it is first asked for, and then kept for the event.
@@ -639,28 +641,16 @@ fn stages(scope: &mut Scope<'_>, scan: &Scan, end: &mut Ending) -> Result<bool, 
         }
         End::Min(node) | End::Max(node) => {
             let value = money_in_one_currency(scope, node)?;
-            let wanted = if matches!(scan.end, End::Min(_)) {
-                std::cmp::Ordering::Less
-            } else {
-                std::cmp::Ordering::Greater
-            };
-            match end.best {
-                Some(best) if value::order(value, best)? != wanted => {}
-                _ => end.best = Some(value),
-            }
+            end.extreme(value, matches!(scan.end, End::Min(_)))?;
         }
         End::StandardDeviation(node) => {
             let value = money_in_one_currency(scope, node)?.number()?;
             end.spread(value, end.count);
         }
-        End::GapDeviation => {
-            let Some(Bound::Item(item)) = scope.items.get(0) else { return Err(Fault::Type) };
-            let at = item.head.time;
-            if let Some(before) = end.before.replace(at) {
-                let gap = Value::Span(at - before).number()?;
-                end.spread(gap, end.count - 1);
-            }
-        }
+        End::GapDeviation => match scope.items.get(0) {
+            Some(Bound::Item(item)) => end.gap(item.head.time)?,
+            _ => return Err(Fault::Type),
+        },
         End::Exists(node) => {
             if evaluate(scope, node)?.truth()? {
                 end.decided = Some(true);
@@ -742,6 +732,27 @@ impl Ending {
         let delta = value - self.mean;
         self.mean += delta / count as f64;
         self.squares += delta * (value - self.mean);
+    }
+
+    /// Keeps the smallest value, or the largest.
+    fn extreme(&mut self, value: Value, smallest: bool) -> Result<(), Fault> {
+        use std::cmp::Ordering::Greater;
+        use std::cmp::Ordering::Less;
+        let wanted = if smallest { Less } else { Greater };
+        match self.best {
+            Some(best) if value::order(value, best)? != wanted => {}
+            _ => self.best = Some(value),
+        }
+        Ok(())
+    }
+
+    /// Takes the time from the item before to this one.
+    fn gap(&mut self, at: Timestamp) -> Result<(), Fault> {
+        if let Some(before) = self.before.replace(at) {
+            let gap = Value::Span(at - before).number()?;
+            self.spread(gap, self.count - 1);
+        }
+        Ok(())
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a count of items in memory")]

@@ -29,30 +29,27 @@ pub(super) fn compare(
     let mut free: Vec<&Alert> = played.alerts.iter().collect();
     let mut missing = Vec::new();
     for expected in &test.alerts {
-        match free.iter().position(|alert| differences(expected, alert).is_empty()) {
-            Some(place) => {
-                free.remove(place);
-            }
-            None => missing.push(expected),
+        let came = free.iter().position(|alert| differences(expected, alert).is_empty());
+        if let Some(place) = came {
+            free.remove(place);
+        } else {
+            missing.push(expected);
         }
     }
     for expected in missing {
         let of_rule = |alert: &&&Alert| alert.rule == expected.rule.value;
         let nearest = free.iter().filter(of_rule).min_by_key(|a| differences(expected, a).len());
-        let failure = match nearest.copied() {
-            Some(nearest) => {
-                free.retain(|alert| !std::ptr::eq(*alert, nearest));
-                let lines = differences(expected, nearest).join("\n");
-                let message = format!("`{}` fired, but not as expected", expected.rule.value);
-                Diagnostic::error("E153", file, expected.span.clone(), message)
-                    .with_help(format!("{lines}\nit was: {}", told(nearest)))
-            }
-            None => {
-                let message = format!("`{}` did not fire", expected.rule.value);
-                let span = expected.rule.span.clone();
-                let help = instead(rules, played, &expected.rule.value);
-                Diagnostic::error("E152", file, span, message).with_help(help)
-            }
+        let rule = &expected.rule.value;
+        let failure = if let Some(nearest) = nearest.copied() {
+            free.retain(|alert| !std::ptr::eq(*alert, nearest));
+            let lines = differences(expected, nearest).join("\n");
+            let message = format!("`{rule}` fired, but not as expected");
+            Diagnostic::error("E153", file, expected.span.clone(), message)
+                .with_help(format!("{lines}\nit was: {}", told(nearest)))
+        } else {
+            let help = instead(rules, played, rule);
+            let message = format!("`{rule}` did not fire");
+            Diagnostic::error("E152", file, expected.rule.span.clone(), message).with_help(help)
         };
         failures.push(failure);
     }

@@ -118,23 +118,7 @@ impl Checker<'_> {
         }
         match name {
             "size" | "margin_rate" | "mean_gap" | "gap_stddev" => {
-                let [arg] = args else { return self.arguments(expr, name, 1, args) };
-                let checked = self.check(arg);
-                if matches!(checked, Checked::Value(typed) if typed.ty == Type::Unknown) {
-                    return checked;
-                }
-                let Checked::List(list) = checked else {
-                    let message = format!("`{name}` needs a list");
-                    let help = "such as `orders.last('30d')`";
-                    self.error("E204", &arg.span, message, "", Some(help));
-                    return Checked::Value(self.unknown());
-                };
-                match name {
-                    "size" => Checked::Value(self.size_of(expr, &list)),
-                    "margin_rate" => self.margin_rate(expr, &list),
-                    "gap_stddev" => self.gap_stddev(expr, &list),
-                    _ => self.mean_gap(expr, &list),
-                }
+                self.list_function(expr, name, args)
             }
             "duration" | "timestamp" => {
                 let [arg] = args else { return self.arguments(expr, name, 1, args) };
@@ -147,34 +131,58 @@ impl Checker<'_> {
                 let node = Node::Function(Function::Sells, arg.node);
                 self.typed(node, Type::Bool, arg.depends | ENTITY)
             }
-            "greatest" | "least" => {
-                let [a, b] = args else { return self.arguments(expr, name, 2, args) };
-                let (a, b) = (self.value(a), self.value(b));
-                if !a.ty.compares_with(b.ty) {
-                    let message =
-                        format!("{} cannot be compared with {}", a.ty.noun(), b.ty.noun());
-                    let help = "both are of one type, or both numbers";
-                    self.error("E205", &expr.span, message, "", Some(help));
-                }
-                let function = if name == "least" { Function2::Least } else { Function2::Greatest };
-                let ty = if a.ty == Type::Int { b.ty } else { a.ty };
-                self.typed(Node::Function2(function, a.node, b.node), ty, a.depends | b.depends)
-            }
-            _ => {
-                let near = suggest(name, FUNCTIONS.iter().map(|(known, _)| *known));
-                let label = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
-                let message = format!("there is no function `{name}`");
-                let help = if FORMATS.iter().any(|(known, _)| *known == name) {
-                    format!("`{name}` writes a value, at the top of `{{{{ … }}}}` only")
-                } else if LIST_METHODS.iter().any(|(known, _)| *known == name) {
-                    format!("it stands behind a list: `orders.last('30d').{name}(…)`")
-                } else {
-                    let names: Vec<&str> = FUNCTIONS.iter().map(|(known, _)| *known).collect();
-                    format!("there are {}", names.join(", "))
-                };
-                self.error("E202", &expr.mark, message, &label, Some(&help));
-                Checked::Value(self.unknown())
-            }
+            "greatest" | "least" => self.extreme(expr, name, args),
+            _ => self.no_function(expr, name),
+        }
+    }
+
+    fn extreme(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        let [a, b] = args else { return self.arguments(expr, name, 2, args) };
+        let (a, b) = (self.value(a), self.value(b));
+        if !a.ty.compares_with(b.ty) {
+            let message = format!("{} cannot be compared with {}", a.ty.noun(), b.ty.noun());
+            let help = "both are of one type, or both numbers";
+            self.error("E205", &expr.span, message, "", Some(help));
+        }
+        let function = if name == "least" { Function2::Least } else { Function2::Greatest };
+        let ty = if a.ty == Type::Int { b.ty } else { a.ty };
+        self.typed(Node::Function2(function, a.node, b.node), ty, a.depends | b.depends)
+    }
+
+    fn no_function(&mut self, expr: &Expr, name: &str) -> Checked {
+        let near = suggest(name, FUNCTIONS.iter().map(|(known, _)| *known));
+        let label = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+        let message = format!("there is no function `{name}`");
+        let help = if FORMATS.iter().any(|(known, _)| *known == name) {
+            format!("`{name}` writes a value, at the top of `{{{{ … }}}}` only")
+        } else if LIST_METHODS.iter().any(|(known, _)| *known == name) {
+            format!("it stands behind a list: `orders.last('30d').{name}(…)`")
+        } else {
+            let names: Vec<&str> = FUNCTIONS.iter().map(|(known, _)| *known).collect();
+            format!("there are {}", names.join(", "))
+        };
+        self.error("E202", &expr.mark, message, &label, Some(&help));
+        Checked::Value(self.unknown())
+    }
+
+    /// A function of one list.
+    fn list_function(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        let [arg] = args else { return self.arguments(expr, name, 1, args) };
+        let checked = self.check(arg);
+        if matches!(checked, Checked::Value(typed) if typed.ty == Type::Unknown) {
+            return checked;
+        }
+        let Checked::List(list) = checked else {
+            let message = format!("`{name}` needs a list");
+            let help = "such as `orders.last('30d')`";
+            self.error("E204", &arg.span, message, "", Some(help));
+            return Checked::Value(self.unknown());
+        };
+        match name {
+            "size" => Checked::Value(self.size_of(expr, &list)),
+            "margin_rate" => self.margin_rate(expr, &list),
+            "gap_stddev" => self.gap_stddev(expr, &list),
+            _ => self.mean_gap(expr, &list),
         }
     }
 

@@ -140,12 +140,12 @@ impl Checker<'_> {
         let a = self.expect(a, &[Type::Bool], "the condition before `?`");
         let (b, c) = (self.value(b), self.value(c));
         let ty = match (b.ty, c.ty) {
-            (x, y) if x == y => x,
+            (one, other) if one == other => one,
             (Type::Unknown, _) | (_, Type::Unknown) => Type::Unknown,
-            (Type::Null, x) | (x, Type::Null) => x,
-            (x, y) if x.is_number() && y.is_number() => Type::Double,
-            (x, y) => {
-                let message = format!("one branch is {}, the other {}", x.noun(), y.noun());
+            (Type::Null, other) | (other, Type::Null) => other,
+            (one, other) if one.is_number() && other.is_number() => Type::Double,
+            (one, other) => {
+                let message = format!("one branch is {}, the other {}", one.noun(), other.noun());
                 self.error("E204", &expr.span, message, "", Some("make both the same"));
                 Type::Unknown
             }

@@ -9,20 +9,19 @@ use crate::rule::file;
 
 /// A rule that is fine but for the lines under test, which take the place of its own.
 fn rule_with(lines: &str) -> String {
-    let mut text = "groups:\n  - name: g\n    rules:\n      - alert: A\n".to_owned();
     let own = [
         ("family", "family: drift"),
         ("on", "on: [call.started]"),
         ("when", "when: size(orders) > 0"),
         ("annotations", "annotations: {summary: x}"),
     ];
-    for (key, line) in own {
-        if !lines.lines().any(|given| given.starts_with(&format!("{key}:"))) {
-            text.push_str(&format!("        {line}\n"));
-        }
-    }
-    for line in lines.lines() {
-        text.push_str(&format!("        {line}\n"));
+    let given = |key: &str| lines.lines().any(|line| line.starts_with(&format!("{key}:")));
+    let own = own.into_iter().filter(|(key, _)| !given(key)).map(|(_, line)| line);
+    let mut text = "groups:\n  - name: g\n    rules:\n      - alert: A\n".to_owned();
+    for line in own.chain(lines.lines()) {
+        text.push_str("        ");
+        text.push_str(line);
+        text.push('\n');
     }
     text
 }
