@@ -15,3 +15,5 @@ mod salert4;
 mod scene;
 mod silence;
 mod windows;
+mod rule_reference;
+mod starter_rules;
