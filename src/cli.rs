@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod replay;
+pub mod rules;
 pub mod serve;
 mod summary;
 
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
+use clap::CommandFactory;
 use clap::Parser;
 use clap::Subcommand;
 use tracing_subscriber::EnvFilter;
@@ -43,6 +45,14 @@ struct Cli {
 enum Verb {
     Demo(demo::Demo),
     Replay(replay::Replay),
+    /// Check, test and explain rule files
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
+    /// Write the completions of a shell to the standard output
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
     Serve(serve::Serve),
 }
 
@@ -59,6 +69,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.verb {
         Verb::Demo(args) => demo::run(&args),
         Verb::Replay(args) => replay::run(&args),
+        Verb::Rules(command) => rules::run(command),
+        Verb::Completions { shell } => {
+            let mut command = Cli::command();
+            clap_complete::generate(shell, &mut command, "siaga", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
         Verb::Serve(args) => serve::run(&args),
     };
     result.unwrap_or_else(|error| {

@@ -18,6 +18,7 @@ pub mod config;
 pub mod port;
 pub mod view;
 pub mod service;
+pub mod rehearsal;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -9,6 +9,7 @@
 
 mod call;
 mod list;
+mod operator;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,10 +19,8 @@ use crate::event::Symbols;
 use crate::money::Decimal;
 use crate::rule::diagnostic::Diagnostic;
 use crate::rule::diagnostic::suggest;
-use crate::rule::expression::BinaryOp;
 use crate::rule::expression::Expr;
 use crate::rule::expression::Node as Tree;
-use crate::rule::expression::UnaryOp;
 use crate::rule::plan::PlanFull;
 use crate::rule::plan::Planner;
 use crate::rule::plan::Window;
@@ -36,8 +35,6 @@ use crate::state::program::NodeId;
 use crate::state::program::ProfileField;
 use crate::state::program::Program;
 use crate::state::program::Stage;
-use crate::state::value::Arithmetic;
-use crate::state::value::Comparison;
 use crate::state::value::Value;
 use crate::state::window::List;
 
@@ -173,9 +170,14 @@ impl<'a> Checker<'a> {
             || matches!(typed.ty, Type::Unknown | Type::Dynamic)
             || (typed.ty == Type::Int && wanted.contains(&Type::Double));
         if !fits {
-            let names: Vec<String> = wanted.iter().map(ToString::to_string).collect();
-            let message = format!("{what} has to be a {}, not a {}", names.join(" or "), typed.ty);
-            self.error("E204", &expr.span, message, &format!("this is a {}", typed.ty), None);
+            let names: Vec<&str> = wanted.iter().map(|ty| ty.noun()).collect();
+            let message = format!("{what} has to be {}", names.join(" or "));
+            let help = match (typed.ty, wanted) {
+                (Type::Text, [Type::Span]) => Some("write a length of time as `duration('30d')`"),
+                (_, [Type::Bool]) => Some("compare it with something: `… > 0`, `… == 'a'`"),
+                _ => None,
+            };
+            self.error("E204", &expr.span, message, &format!("this is {}", typed.ty.noun()), help);
         }
         typed
     }
@@ -191,7 +193,7 @@ impl<'a> Checker<'a> {
             Checked::Item(ItemRef::Chosen(list, last))
                 if matches!(list.item, ItemType::Value(_)) =>
             {
-                self.chosen_value(&list, last)
+                self.chosen_value(expr, &list, last)
             }
             Checked::List(_) => {
                 let help = "ask it something: `.sum(x, …)`, `.size()`, `.exists(x, …)` …";
@@ -212,6 +214,19 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// What a `let` name stands for. The first or last of plain values is a value at once, so that
+    /// it is computed once and shown among the reasons.
+    pub fn named_part(&mut self, expr: &Expr) -> Checked {
+        match self.check(expr) {
+            Checked::Item(ItemRef::Chosen(list, last))
+                if matches!(list.item, ItemType::Value(_)) =>
+            {
+                Checked::Value(self.chosen_value(expr, &list, last))
+            }
+            other => other,
+        }
+    }
+
     /// Whatever it is.
     pub fn check(&mut self, expr: &Expr) -> Checked {
         match &expr.node {
@@ -221,7 +236,8 @@ impl<'a> Checker<'a> {
             Tree::Uint(uint) => match i64::try_from(*uint) {
                 Ok(int) => self.constant(Value::Int(int), Type::Int),
                 Err(_) => {
-                    self.error("E204", &expr.span, "the number is too large", "", None);
+                    let help = "write at most 9223372036854775807";
+                    self.error("E204", &expr.span, "the number is too large", "", Some(help));
                     Checked::Value(self.unknown())
                 }
             },
@@ -266,7 +282,8 @@ impl<'a> Checker<'a> {
         match checked {
             Checked::Value(typed) => typed,
             _ => {
-                self.error("E204", span, "this is not a single value", "", None);
+                let help = "ask for one of its fields, or `.size()` of a list";
+                self.error("E204", span, "this is not a single value", "", Some(help));
                 self.unknown()
             }
         }
@@ -342,11 +359,16 @@ impl<'a> Checker<'a> {
         }
         names.extend(self.lets.iter().map(|named| named.name.as_str()));
         names.extend(self.variables.iter().map(|(known, _)| known.as_str()));
+        let known = names.join(", ");
         let near = suggest(name, names).map(str::to_owned);
         let message = format!("there is no `{name}` here");
         let label = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
         let help = if name == "customer" || name == "rep" || name == "product" {
             Some(format!("this rule looks at a {}: set `entity: {name}`", self.entity.name()))
+        } else if name == "value" {
+            Some("`value` is known in `annotations` and `evidence`, behind `value:`".to_owned())
+        } else if label.is_empty() {
+            Some(format!("known here are {known}"))
         } else {
             None
         };
@@ -359,8 +381,9 @@ impl<'a> Checker<'a> {
             Checked::Item(item) => self.item_field(expr, &item, field),
             Checked::Value(typed) if typed.ty == Type::Unknown => Checked::Value(typed),
             Checked::Value(typed) => {
-                let message = format!("a {} has no field `{field}`", typed.ty);
-                self.error("E203", &expr.mark, message, "", None);
+                let message = format!("{} has no field `{field}`", typed.ty.noun());
+                let help = "only items of lists, `event` and `customer` have fields";
+                self.error("E203", &expr.mark, message, "", Some(help));
                 Checked::Value(self.unknown())
             }
             Checked::List(_) | Checked::Table(..) => {
@@ -464,7 +487,8 @@ impl<'a> Checker<'a> {
                     self.typed(node, Type::Dynamic, ENTITY)
                 }
                 _ => {
-                    self.error("E209", &key.span, "the name has to be written out", "", None);
+                    let help = "write it as a text: `customer.attributes['size']`";
+                    self.error("E209", &key.span, "the name has to be written out", "", Some(help));
                     Checked::Value(self.unknown())
                 }
             },
@@ -476,156 +500,16 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn unary(&mut self, expr: &Expr, op: UnaryOp, a: &Expr) -> Checked {
-        match op {
-            UnaryOp::Not => {
-                let a = self.expect(a, &[Type::Bool], "what `!` turns round");
-                self.typed(Node::Not(a.node), Type::Bool, a.depends)
-            }
-            UnaryOp::Negate => {
-                let a = self.value(a);
-                let fits = a.ty.is_number() || matches!(a.ty, Type::Money | Type::Span);
-                if !fits {
-                    let message = format!("a {} has no negative", a.ty);
-                    self.error("E205", &expr.span, message, "", None);
-                }
-                match self.constant_of(a) {
-                    Some(Value::Int(int)) => self.constant(Value::Int(-int), Type::Int),
-                    Some(Value::Double(double)) => {
-                        self.constant(Value::Double(-double), Type::Double)
-                    }
-                    _ => self.typed(Node::Negate(a.node), a.ty, a.depends),
-                }
-            }
-        }
-    }
-
-    fn binary(&mut self, expr: &Expr, op: BinaryOp, a: &Expr, b: &Expr) -> Checked {
-        let comparison = match op {
-            BinaryOp::And | BinaryOp::Or => {
-                let a = self.expect(a, &[Type::Bool], "each side of `&&` and `||`");
-                let b = self.expect(b, &[Type::Bool], "each side of `&&` and `||`");
-                let depends = a.depends | b.depends;
-                let node = if op == BinaryOp::And {
-                    Node::And(a.node, b.node)
-                } else {
-                    Node::Or(a.node, b.node)
-                };
-                return self.typed(node, Type::Bool, depends);
-            }
-            BinaryOp::In => return self.membership(a, b),
-            BinaryOp::Add => return self.arithmetic(expr, Arithmetic::Add, a, b),
-            BinaryOp::Subtract => return self.arithmetic(expr, Arithmetic::Subtract, a, b),
-            BinaryOp::Multiply => return self.arithmetic(expr, Arithmetic::Multiply, a, b),
-            BinaryOp::Divide => return self.arithmetic(expr, Arithmetic::Divide, a, b),
-            BinaryOp::Modulo => return self.arithmetic(expr, Arithmetic::Modulo, a, b),
-            BinaryOp::Equal => Comparison::Equal,
-            BinaryOp::NotEqual => Comparison::NotEqual,
-            BinaryOp::Less => Comparison::Less,
-            BinaryOp::LessEqual => Comparison::LessOrEqual,
-            BinaryOp::Greater => Comparison::Greater,
-            BinaryOp::GreaterEqual => Comparison::GreaterOrEqual,
-        };
-        let (a, b) = (self.value(a), self.value(b));
-        let equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
-        let with_null = a.ty == Type::Null || b.ty == Type::Null;
-        if !(a.ty.compares_with(b.ty) || (equality && with_null)) {
-            let message = format!("a {} cannot be compared with a {}", a.ty, b.ty);
-            let help = match (a.ty, b.ty) {
-                (Type::Span, Type::Text) | (Type::Text, Type::Span) => {
-                    Some("write a length of time as `duration('30d')`")
-                }
-                (Type::Time, Type::Text) | (Type::Text, Type::Time) => {
-                    Some("write an instant as `timestamp('2025-01-01T00:00:00Z')`")
-                }
-                (Type::Text, Type::Int) | (Type::Int, Type::Text) => {
-                    Some("ids and categories are strings: put quotes around the number")
-                }
-                _ => None,
-            };
-            self.error("E205", &expr.span, message, "", help);
-        }
-        let node = Node::Compare(comparison, a.node, b.node);
-        self.typed(node, Type::Bool, a.depends | b.depends)
-    }
-
-    fn arithmetic(&mut self, expr: &Expr, op: Arithmetic, a: &Expr, b: &Expr) -> Checked {
-        let (a, b) = (self.value(a), self.value(b));
-        let Some(ty) = a.ty.arithmetic(op, b.ty) else {
-            let help = match (a.ty, b.ty) {
-                (Type::Money, Type::Int | Type::Double) => {
-                    Some("turn the number into money with `amount(…)`")
-                }
-                (Type::Time | Type::Span, Type::Text | Type::Int | Type::Double) => {
-                    Some("write a length of time as `duration('30d')`")
-                }
-                _ => None,
-            };
-            let message = format!("this cannot be done with a {} and a {}", a.ty, b.ty);
-            self.error("E205", &expr.span, message, "", help);
-            return Checked::Value(self.unknown());
-        };
-        if let (Some(x), Some(y)) = (self.constant_of(a), self.constant_of(b)) {
-            match crate::state::value::arithmetic(op, x, y) {
-                Ok(value) => return self.constant(value, ty),
-                Err(fault) => self.error("E206", &expr.span, fault.to_string(), "", None),
-            }
-        }
-        self.typed(Node::Arithmetic(op, a.node, b.node), ty, a.depends | b.depends)
-    }
-
-    fn conditional(&mut self, expr: &Expr, a: &Expr, b: &Expr, c: &Expr) -> Checked {
-        let a = self.expect(a, &[Type::Bool], "the condition before `?`");
-        let (b, c) = (self.value(b), self.value(c));
-        let ty = match (b.ty, c.ty) {
-            (x, y) if x == y => x,
-            (Type::Unknown, _) | (_, Type::Unknown) => Type::Unknown,
-            (Type::Null, x) | (x, Type::Null) => x,
-            (x, y) if x.is_number() && y.is_number() => Type::Double,
-            (x, y) => {
-                let message = format!("one branch is a {x}, the other a {y}");
-                self.error("E204", &expr.span, message, "", Some("make both the same"));
-                Type::Unknown
-            }
-        };
-        let node = Node::Conditional(a.node, b.node, c.node);
-        self.typed(node, ty, a.depends | b.depends | c.depends)
-    }
-
-    fn membership(&mut self, a: &Expr, b: &Expr) -> Checked {
-        let needle = self.value(a);
-        match self.check(b) {
-            Checked::List(ListExpr {
-                source: ListSource::Values(values), stages, item, ..
-            }) if stages.is_empty() => {
-                if let ItemType::Value(ty) = item
-                    && !needle.ty.compares_with(ty)
-                {
-                    let message = format!("a {} is never in a list of {ty}", needle.ty);
-                    self.error("E205", &a.span, message, "", None);
-                }
-                self.typed(Node::In(needle.node, values), Type::Bool, needle.depends)
-            }
-            Checked::Table(pairs, _) => {
-                let keys: Arc<[Value]> = pairs.iter().map(|(key, _)| *key).collect();
-                self.typed(Node::In(needle.node, keys), Type::Bool, needle.depends)
-            }
-            _ => {
-                let help = "write `x in ['a', 'b']`, or `.exists(y, y.category == x)` on a list";
-                self.error("E204", &b.span, "`in` needs a list of constants", "", Some(help));
-                Checked::Value(self.unknown())
-            }
-        }
-    }
-
     fn constant_list(&mut self, elements: &[Expr]) -> Checked {
         let mut values = Vec::with_capacity(elements.len());
         let mut ty = Type::Unknown;
         for element in elements {
             let (value, found) = self.written_out(element);
             if ty != Type::Unknown && found != Type::Unknown && !ty.compares_with(found) {
-                let message = format!("a list of {ty} cannot hold a {found}");
-                self.error("E204", &element.span, message, "", None);
+                let message =
+                    format!("a list that begins with {} cannot hold {}", ty.noun(), found.noun());
+                let help = "all values of a list are of one type";
+                self.error("E204", &element.span, message, "", Some(help));
             }
             ty = if ty == Type::Unknown { found } else { ty };
             values.push(value);
@@ -656,7 +540,8 @@ impl<'a> Checker<'a> {
         match self.constant_of(typed) {
             Some(value) => (value, typed.ty),
             None => {
-                self.error("E209", &expr.span, "this has to be written out", "", None);
+                let help = "write the value itself: `['a', 'b']`, `{'a': 'b'}`";
+                self.error("E209", &expr.span, "this has to be written out", "", Some(help));
                 (Value::Null, Type::Unknown)
             }
         }
@@ -697,7 +582,8 @@ impl<'a> Checker<'a> {
             return None;
         };
         if self.variables.len() >= Items::DEPTH_MAX {
-            self.error("E210", &name.span, "lists are nested too deeply", "", None);
+            let help = "name the inner part under `let`";
+            self.error("E210", &name.span, "lists are nested too deeply", "", Some(help));
             return None;
         }
         self.variables.push((text.clone(), item));
@@ -724,3 +610,6 @@ fn plain_field(program: &Program, node: NodeId) -> Option<Field> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

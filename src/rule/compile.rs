@@ -58,7 +58,11 @@ pub fn compile(files: &[RuleFile], symbols: &Symbols) -> (RuleSet, Vec<Diagnosti
         let rule = one(source, &mut program, planner, symbols, &mut found);
         if planner.plan.horizon > WINDOW_MAX {
             let message = format!("a window reaches back further than {WINDOW_MAX}");
-            found.push(Diagnostic::error("E302", source.file, source.alert.span.clone(), message));
+            let problem =
+                Diagnostic::error("E302", source.file, source.alert.span.clone(), message);
+            found.push(
+                problem.with_help("what `size sum avg min max` need is kept without a window"),
+            );
             planner.plan.horizon = WINDOW_MAX;
         }
         if let Some(rule) = rule.filter(|_| !found.iter().any(Diagnostic::is_error)) {
@@ -88,7 +92,7 @@ fn one(
     let mut parts = Vec::new();
     for (name, formula) in &source.parts {
         shadowed(&mut checker, source, name);
-        let checked = checker.check(&formula.expr);
+        let checked = checker.named_part(&formula.expr);
         parts.push(part(&mut checker, (&name.value, &formula.text), &checked));
         checker.lets.push(Named { name: name.value.clone(), checked });
     }
@@ -114,7 +118,7 @@ fn one(
     let summary = text(&mut checker, &source.summary);
     let description = source.description.as_ref().map(|template| text(&mut checker, template));
     let evidence = evidence(&mut checker, source);
-    let (severity, labels) = labels(source, checker.diagnostics);
+    let (severity, labels) = labels(source);
     let span = |located: &Option<Located<Span>>| located.as_ref().map(|located| located.value);
     Some(Rule {
         name: Arc::from(source.alert.value.as_str()),
@@ -212,17 +216,18 @@ fn kinds(checker: &mut Checker<'_>, name: &Located<String>) -> KindSet {
     if kinds.is_empty() {
         let near = suggest(&name.value, Kind::ALL.iter().map(|(_, known)| *known));
         let message = format!("there are no `{}` events", name.value);
-        let found = Diagnostic::error("E213", checker.file, name.span.clone(), message)
-            .with_suggestion(near);
+        let found = Diagnostic::error("E213", checker.file, name.span.clone(), message).with_help(
+            near.map_or_else(
+                || format!("there are {}", Kind::ALL.map(|(_, known)| known).join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            ),
+        );
         checker.diagnostics.push(found);
     }
     kinds
 }
 
-fn labels(
-    source: &RuleSource,
-    problems: &mut Vec<Diagnostic>,
-) -> (Severity, BTreeMap<String, String>) {
+fn labels(source: &RuleSource) -> (Severity, BTreeMap<String, String>) {
     let mut severity = Severity::Warning;
     let mut labels = BTreeMap::new();
     for (name, value) in &source.labels {
@@ -230,17 +235,8 @@ fn labels(
             labels.insert(name.value.clone(), value.value.clone());
             continue;
         }
-        match Severity::from_name(&value.value) {
-            Some(known) => severity = known,
-            None => {
-                let near = suggest(&value.value, ["info", "warning", "critical"]);
-                let message = format!("`{}` is not a severity", value.value);
-                let found = Diagnostic::error("E304", source.file, value.span.clone(), message)
-                    .with_suggestion(near)
-                    .with_label("info, warning or critical");
-                problems.push(found);
-            }
-        }
+        // Other words were refused when the file was read.
+        severity = Severity::from_name(&value.value).unwrap_or(severity);
     }
     (severity, labels)
 }
@@ -277,9 +273,12 @@ fn formatted<'e>(checker: &mut Checker<'_>, expr: &'e Expr) -> (&'e Expr, Format
         _ => matches!(typed.ty, Type::Time | Type::Unknown),
     };
     if !fits {
-        let message = format!("`{name}` cannot write a {}", typed.ty);
+        let message = format!("`{name}` cannot write {}", typed.ty.noun());
         let span = args[0].span.clone();
-        checker.diagnostics.push(Diagnostic::error("E205", checker.file, span, message));
+        let found = Diagnostic::error("E205", checker.file, span, message);
+        checker
+            .diagnostics
+            .push(found.with_help("without a function it is written as suits its type"));
     }
     (&args[0], format)
 }

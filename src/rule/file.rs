@@ -193,23 +193,9 @@ pub fn rules(files: &[RuleFile]) -> impl Iterator<Item = &RuleSource> {
 }
 
 fn add_folder(folder: &Path, files: &mut Files, problems: &mut Vec<Diagnostic>) {
-    let name = folder.display().to_string();
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) => {
-            let file = files.add(name.as_str(), "");
-            problems.push(Diagnostic::error("E001", file, 0..0, format!("cannot read: {error}")));
-            return;
-        }
-    };
-    let is_rule_file = |path: &PathBuf| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(RULE_FILE_SUFFIX))
-    };
-    let mut paths: Vec<PathBuf> =
-        entries.filter_map(Result::ok).map(|entry| entry.path()).filter(is_rule_file).collect();
-    paths.sort();
+    let Some(paths) = listed(folder, RULE_FILE_SUFFIX, files, problems) else { return };
     if paths.is_empty() {
-        let file = files.add(name, "");
+        let file = files.add(folder.display().to_string(), "");
         let message = "the folder holds no rule file";
         let help = format!("the names of rule files end in `{RULE_FILE_SUFFIX}`");
         problems.push(Diagnostic::warning("W001", file, 0..0, message).with_help(help));
@@ -219,7 +205,32 @@ fn add_folder(folder: &Path, files: &mut Files, problems: &mut Vec<Diagnostic>) 
     }
 }
 
-fn add_file(path: &Path, files: &mut Files, problems: &mut Vec<Diagnostic>) {
+/// The files of a folder whose names end so, in the order of names; none when it cannot be read.
+pub(in crate::rule) fn listed(
+    folder: &Path,
+    suffix: &str,
+    files: &mut Files,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let file = files.add(folder.display().to_string(), "");
+            problems.push(Diagnostic::error("E001", file, 0..0, format!("cannot read: {error}")));
+            return None;
+        }
+    };
+    let wanted = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(suffix))
+    };
+    let mut paths: Vec<PathBuf> =
+        entries.filter_map(Result::ok).map(|entry| entry.path()).filter(wanted).collect();
+    paths.sort();
+    Some(paths)
+}
+
+/// Takes a file in; what cannot be read is reported and empty.
+pub(in crate::rule) fn add_file(path: &Path, files: &mut Files, problems: &mut Vec<Diagnostic>) {
     let name = path.display().to_string();
     // The length is asked first, so that a huge file is not read at all.
     let too_long =

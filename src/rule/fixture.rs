@@ -14,6 +14,7 @@
 mod reading;
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use serde_json::Map;
 use serde_json::Value;
@@ -25,6 +26,7 @@ use crate::rule::diagnostic::Files;
 use crate::rule::document;
 use crate::rule::document::Located;
 use crate::rule::document::Reader;
+use crate::rule::file;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -79,6 +81,17 @@ pub struct EventSource {
     pub fields: Map<String, Value>,
 }
 
+/// One event of a test, as it is fed to the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventLine {
+    /// When it happens.
+    pub at: Timestamp,
+    /// The line of JSON.
+    pub json: String,
+    /// Which of the test's events it comes from, from 0.
+    pub source: usize,
+}
+
 /// How an event repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repeat {
@@ -128,6 +141,31 @@ pub enum ReferenceKind {
     Rep,
 }
 
+/// Reads test files; of a folder, all that end in [`TEST_FILE_SUFFIX`], in the order of names.
+pub fn load(paths: &[PathBuf]) -> (Files, Vec<Fixture>, Vec<Diagnostic>) {
+    let (mut files, mut problems) = (Files::default(), Vec::new());
+    for path in paths {
+        if !path.is_dir() {
+            file::add_file(path, &mut files, &mut problems);
+            continue;
+        }
+        let listed = file::listed(path, TEST_FILE_SUFFIX, &mut files, &mut problems);
+        for path in listed.unwrap_or_default() {
+            file::add_file(&path, &mut files, &mut problems);
+        }
+    }
+    // A file that could not be read is empty, and was reported already.
+    let unread: Vec<usize> = problems.iter().map(|problem| problem.file).collect();
+    let mut fixtures = Vec::new();
+    for number in (0..files.len()).filter(|number| !unread.contains(number)) {
+        let (fixture, more) = read(number, &files);
+        fixtures.extend(fixture);
+        problems.extend(more);
+    }
+    diagnostic::sort(&mut problems);
+    (files, fixtures, problems)
+}
+
 /// Reads the tests of one file; `None` for the file when it is no YAML at all.
 pub fn read(file: usize, files: &Files) -> (Option<Fixture>, Vec<Diagnostic>) {
     match document::read(file, files.text(file)) {
@@ -144,17 +182,18 @@ pub fn read(file: usize, files: &Files) -> (Option<Fixture>, Vec<Diagnostic>) {
 
 impl Test {
     /// The events as lines of JSON, generators unrolled, in the order of time.
-    pub fn expand(&self) -> Vec<(Timestamp, String)> {
+    pub fn expand(&self) -> Vec<EventLine> {
         let mut lines = Vec::new();
-        for (number, source) in self.events.iter().enumerate() {
-            let repeat = source.repeat.unwrap_or(Repeat { every: Span::ZERO, count: 1 });
-            let mut at = source.at.value;
+        for (number, event) in self.events.iter().enumerate() {
+            let repeat = event.repeat.unwrap_or(Repeat { every: Span::ZERO, count: 1 });
+            let mut at = event.at.value;
             for index in 0..repeat.count.min(EVENTS_MAX) {
-                lines.push((at, self.line(source, number + 1, index, at)));
+                let json = self.line(event, number + 1, index, at);
+                lines.push(EventLine { at, json, source: number });
                 at = at + repeat.every;
             }
         }
-        lines.sort_by_key(|(at, _)| *at);
+        lines.sort_by_key(|line| line.at);
         lines
     }
 

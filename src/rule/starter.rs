@@ -3,7 +3,11 @@
 use crate::rule::diagnostic::Files;
 
 /// Name and text of each file in `rules/`.
-pub const STARTER: [(&str, &str); 0] = [];
+pub const STARTER: [(&str, &str); 3] = [
+    ("cross_sell.rules.yaml", include_str!("../../rules/cross_sell.rules.yaml")),
+    ("drift.rules.yaml", include_str!("../../rules/drift.rules.yaml")),
+    ("margin.rules.yaml", include_str!("../../rules/margin.rules.yaml")),
+];
 
 /// The starter rules as files.
 pub fn files() -> Files {

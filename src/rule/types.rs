@@ -63,7 +63,24 @@ impl Type {
         }
     }
 
+    /// With its article, for messages: `an int`, `money`.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool => "a bool",
+            Self::Int => "an int",
+            Self::Double => "a double",
+            Self::Money => "money",
+            Self::Time => "a timestamp",
+            Self::Span => "a duration",
+            Self::Text => "a string",
+            Self::Dynamic => "an attribute",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// The type of `self op other`; none when there is no such operation.
+    #[expect(clippy::match_same_arms, reason = "a table, by what stands on the left")]
     pub fn arithmetic(self, op: Arithmetic, other: Self) -> Option<Self> {
         use Arithmetic::Add;
         use Arithmetic::Divide;
@@ -116,7 +133,7 @@ impl fmt::Display for Type {
 
 /// Fields of events and of the lines of orders: name, field, type, whether a line has it, what it
 /// means.
-pub const FIELDS: [(&str, Field, Type, bool, &str); 23] = [
+pub const FIELDS: [(&str, Field, Type, bool, &str); 24] = [
     ("time", Field::Time, Type::Time, true, "when it happened"),
     ("kind", Field::Kind, Type::Text, true, "`order`, `call.started` …"),
     ("channel", Field::Channel, Type::Text, true, "store, web, phone …"),
@@ -136,6 +153,7 @@ pub const FIELDS: [(&str, Field, Type, bool, &str); 23] = [
     ("outcome", Field::Outcome, Type::Text, false, "how it ended"),
     ("direction", Field::Direction, Type::Text, false, "inbound or outbound"),
     ("campaign", Field::Campaign, Type::Text, false, "campaign it belongs to"),
+    ("severity", Field::Severity, Type::Text, false, "of a complaint"),
     ("duration", Field::Duration, Type::Double, false, "length in seconds"),
     ("sentiment", Field::Sentiment, Type::Double, false, "mood, from -1 to 1"),
     ("amount", Field::Amount, Type::Money, false, "money spoken of"),
@@ -177,12 +195,24 @@ pub const LIST_METHODS: [(&str, &str); 17] = [
     ("contains", "`.contains(value)` whether it is in a list of values"),
 ];
 
+/// What a single value can be asked, for messages and the reference.
+pub const VALUE_METHODS: [(&str, &str); 4] = [
+    ("orElse", "`x.orElse(y)` x, or y where x is null"),
+    ("startsWith", "`text.startsWith('a')` whether the text begins so"),
+    ("endsWith", "`text.endsWith('a')` whether the text ends so"),
+    ("contains", "`text.contains('a')` whether it is in the text"),
+];
+
 /// Functions with what they take and give.
-pub const FUNCTIONS: [(&str, &str); 17] = [
+pub const FUNCTIONS: [(&str, &str); 19] = [
     ("size", "`size(list)` how many items"),
     ("has", "`has(x.field)` whether the source says"),
     ("margin_rate", "`margin_rate(lines)` share of the net amount that is left after cost"),
     ("mean_gap", "`mean_gap(orders)` mean time between events: (last − first) / (n − 1)"),
+    (
+        "gap_stddev",
+        "`gap_stddev(orders.last('365d'))` how much the time between events varies; null of fewer than three",
+    ),
     ("duration", "`duration('30d')` a length of time"),
     ("timestamp", "`timestamp('2025-01-01T00:00:00Z')` an instant"),
     ("date", "`date(time)` midnight, UTC, of its day"),
@@ -194,6 +224,10 @@ pub const FUNCTIONS: [(&str, &str); 17] = [
     ("int", "`int(x)` as an int, towards zero"),
     ("abs", "`abs(x)` without its sign"),
     ("amount", "`amount(x)` a number as money of the customer's currency"),
+    (
+        "sells",
+        "`sells(category)` whether a known product is of the category; yes where no product is known",
+    ),
     ("greatest", "`greatest(a, b)` the larger"),
     ("least", "`least(a, b)` the smaller"),
 ];
@@ -205,3 +239,31 @@ pub const FORMATS: [(&str, &str); 4] = [
     ("round", "`round(x, 1)` so many decimals"),
     ("date", "`date(time)` 2025-03-01"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of the reference page.
+    fn rows() -> Vec<String> {
+        let on = |line: bool| if line { "events, lines" } else { "events" };
+        let fields = FIELDS.iter().map(|(name, _, ty, line, what)| {
+            format!("| `{name}` | {ty} | {} | {what} |", on(*line))
+        });
+        let customer = CUSTOMER_FIELDS.iter();
+        let customer = customer.map(|(name, _, ty, what)| format!("| `{name}` | {ty} | {what} |"));
+        let told = |(name, what): &(&str, &str)| format!("| `{name}` | {what} |");
+        let tables = [&LIST_METHODS[..], &VALUE_METHODS[..], &FUNCTIONS[..], &FORMATS[..]];
+        let tables = tables.into_iter().flatten().map(told);
+        fields.chain(customer).chain(tables).collect()
+    }
+
+    #[test]
+    fn the_reference_page_has_every_name() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/rules/README.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let missing: Vec<_> =
+            rows().into_iter().filter(|row| !page.lines().any(|line| line == row)).collect();
+        assert!(missing.is_empty(), "rules/README.md lacks\n{}", missing.join("\n"));
+    }
+}

@@ -4,6 +4,7 @@
 //! reference data that came before it.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 use rapidhash::fast::RandomState;
 
@@ -19,6 +20,7 @@ use crate::event::reference::Rep;
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     products: HashMap<Symbol, Product, RandomState>,
+    categories: HashSet<Symbol, RandomState>,
     reps: HashMap<Symbol, Rep, RandomState>,
     relations: Vec<Relation>,
     agreements: HashMap<Symbol, Agreement, RandomState>,
@@ -30,6 +32,7 @@ impl Catalog {
         match reference {
             Reference::Customer(_) => {}
             Reference::Product(product) => {
+                self.categories.extend(product.category);
                 self.products.insert(product.id, product.clone());
             }
             Reference::Rep(rep) => {
@@ -49,6 +52,12 @@ impl Catalog {
     /// A product.
     pub fn product(&self, id: Symbol) -> Option<&Product> {
         self.products.get(&id)
+    }
+
+    /// Whether any product is in this category. Where no product is known with its category,
+    /// nothing speaks against it.
+    pub fn sells(&self, category: Symbol) -> bool {
+        self.categories.is_empty() || self.categories.contains(&category)
     }
 
     /// A rep.

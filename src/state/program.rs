@@ -129,6 +129,8 @@ pub enum Function {
     Hour,
     /// Day of the week, UTC, 0 is Sunday (CEL's `getDayOfWeek`).
     DayOfWeek,
+    /// Whether the catalogue has a product of the category.
+    Sells,
 }
 
 /// Functions of two values.
@@ -284,6 +286,8 @@ pub enum End {
     Last(NodeId),
     /// How many different values an expression takes; at most [`DISTINCT_MAX`].
     Distinct(NodeId),
+    /// Sample standard deviation of the times between neighbours; null of fewer than three items.
+    GapDeviation,
 }
 
 /// More different values than this are a fault.
@@ -490,10 +494,8 @@ fn rarer(scope: &mut Scope<'_>, node: &Node) -> Result<Value, Fault> {
         }
         Node::Decides(verdict) => decides(scope, verdict),
         Node::Scan(scan) => walk(scope, scan),
-        Node::Function(function, a) => {
-            let value = evaluate(scope, *a)?;
-            apply(*function, value)
-        }
+        Node::Function(Function::Sells, a) => sells(scope, *a),
+        Node::Function(function, a) => apply(*function, evaluate(scope, *a)?),
         Node::Function2(function, a, b) => apply2(scope, *function, *a, *b),
     }
 }
@@ -511,6 +513,15 @@ fn either(scope: &mut Scope<'_>, a: NodeId, b: NodeId, absorbing: bool) -> Resul
     }
     left?;
     right.map(Value::Bool)
+}
+
+/// Whether the catalogue has a product of a category.
+fn sells(scope: &mut Scope<'_>, category: NodeId) -> Result<Value, Fault> {
+    match evaluate(scope, category)? {
+        Value::Text(category) => Ok(Value::Bool(scope.catalog.sells(category))),
+        Value::Null => Err(Fault::Missing),
+        _ => Err(Fault::Type),
+    }
 }
 
 /// A `let` name is computed when it is first asked for, and then kept for the event.
@@ -645,6 +656,7 @@ struct Ending {
     distinct: Vec<Value>,
     mean: f64,
     squares: f64,
+    before: Option<Timestamp>,
 }
 
 /// A sum that knows what it adds up.
@@ -698,25 +710,16 @@ fn stages(scope: &mut Scope<'_>, scan: &Scan, end: &mut Ending) -> Result<bool, 
         }
         End::Min(node) | End::Max(node) => {
             let value = said(scope, node)?;
-            let wanted = if matches!(scan.end, End::Min(_)) {
-                std::cmp::Ordering::Less
-            } else {
-                std::cmp::Ordering::Greater
-            };
-            match end.best {
-                Some(best) if value::order(value, best)? != wanted => {}
-                _ => end.best = Some(value),
-            }
+            end.extreme(value, matches!(scan.end, End::Min(_)))?;
         }
         End::StandardDeviation(node) => {
             let value = said(scope, node)?.number()?;
-            // Welford's recurrence: no cancellation of large squares.
-            #[expect(clippy::cast_precision_loss, reason = "a count of items in memory")]
-            let count = end.count as f64;
-            let delta = value - end.mean;
-            end.mean += delta / count;
-            end.squares += delta * (value - end.mean);
+            end.spread(value, end.count);
         }
+        End::GapDeviation => match scope.items.get(0) {
+            Some(Bound::Item(item)) => end.gap(item.head.time)?,
+            _ => return Err(Fault::Type),
+        },
         // `exists` is a chain of `||`, `all` one of `&&`: an error on one item does not matter
         // when another decides.
         End::Exists(node) | End::All(node) => {
@@ -808,6 +811,35 @@ impl Total {
 }
 
 impl Ending {
+    /// Takes the `count`th value by Welford's recurrence: no cancellation of large squares.
+    #[expect(clippy::cast_precision_loss, reason = "a count of items in memory")]
+    fn spread(&mut self, value: f64, count: i64) {
+        let delta = value - self.mean;
+        self.mean += delta / count as f64;
+        self.squares += delta * (value - self.mean);
+    }
+
+    /// Keeps the smallest value, or the largest.
+    fn extreme(&mut self, value: Value, smallest: bool) -> Result<(), Fault> {
+        use std::cmp::Ordering::Greater;
+        use std::cmp::Ordering::Less;
+        let wanted = if smallest { Less } else { Greater };
+        match self.best {
+            Some(best) if value::order(value, best)? != wanted => {}
+            _ => self.best = Some(value),
+        }
+        Ok(())
+    }
+
+    /// Takes the time from the item before to this one.
+    fn gap(&mut self, at: Timestamp) -> Result<(), Fault> {
+        if let Some(before) = self.before.replace(at) {
+            let gap = Value::Span(at - before).number()?;
+            self.spread(gap, self.count - 1);
+        }
+        Ok(())
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "a count of items in memory")]
     fn finish(self, scan: &Scan) -> Result<Value, Fault> {
         match scan.end {
@@ -828,6 +860,10 @@ impl Ending {
             End::StandardDeviation(_) if self.count < 2 => Ok(Value::Null),
             End::StandardDeviation(_) => {
                 Ok(Value::Double((self.squares / (self.count - 1) as f64).sqrt()))
+            }
+            End::GapDeviation if self.count < 3 => Ok(Value::Null),
+            End::GapDeviation => {
+                value::span_of((self.squares / (self.count - 2) as f64).sqrt().floor())
             }
             End::Exists(_) | End::All(_) => match (self.decided, self.undecided) {
                 (Some(decided), _) => Ok(Value::Bool(decided)),
@@ -908,7 +944,8 @@ fn profile_field(scope: &Scope<'_>, field: ProfileField) -> Value {
         return named_text(scope.id);
     }
     let Some(profile) = scope.entity.and_then(|entity| entity.profile.as_deref()) else {
-        return Value::Null;
+        // Of a customer without reference data the id is known, and people call it by that.
+        return if field == ProfileField::Name { named_text(scope.id) } else { Value::Null };
     };
     match field {
         ProfileField::Id => named_text(scope.id),

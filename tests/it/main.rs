@@ -16,3 +16,5 @@ mod scene;
 mod shapes;
 mod silence;
 mod windows;
+mod rule_reference;
+mod starter_rules;

@@ -17,6 +17,7 @@ use crate::rule::check::ItemRef;
 use crate::rule::check::ListExpr;
 use crate::rule::check::ListSource;
 use crate::rule::check::Typed;
+use crate::rule::check::call::wrong_count;
 use crate::rule::check::plain_field;
 use crate::rule::check::zero;
 use crate::rule::diagnostic::suggest;
@@ -76,7 +77,7 @@ impl Checker<'_> {
         if args.len() != wanted && !(own && wanted == 2) {
             let usage = LIST_METHODS.iter().find(|(known, _)| *known == name);
             let usage = usage.map_or("", |(_, usage)| usage);
-            let message = format!("`{name}` takes {wanted} arguments here, not {}", args.len());
+            let message = wrong_count(name, wanted, args.len());
             self.error("E207", &expr.mark, message, "", Some(usage));
             return Checked::Value(self.unknown());
         }
@@ -131,7 +132,8 @@ impl Checker<'_> {
             }
             (Tree::Int(_), None) => {
                 let message = format!("`.last(n)` takes 1 to {NEWEST_MAX}");
-                self.error("E208", &first.span, message, "", None);
+                let help = "or a length of time: `.last('30d')`";
+                self.error("E208", &first.span, message, "", Some(help));
                 return Checked::List(list);
             }
             _ => {
@@ -156,7 +158,8 @@ impl Checker<'_> {
             return match Span::parse(text) {
                 Ok(span) => Some(span),
                 Err(error) => {
-                    self.error("E208", &expr.span, error.to_string(), "", None);
+                    let help = "write e.g. `'30d'`, `'52w'`, `'1h30m'`";
+                    self.error("E208", &expr.span, error.to_string(), "", Some(help));
                     None
                 }
             };
@@ -216,8 +219,8 @@ impl Checker<'_> {
         };
         let needle = self.value(value);
         if !needle.ty.compares_with(ty) {
-            let message = format!("a {} is never in a list of {ty}", needle.ty);
-            self.error("E205", &value.span, message, "", None);
+            let message = never_in(needle.ty, ty);
+            self.error("E205", &value.span, message, "", Some("compare values of one type"));
         }
         let node = self.program.add(Node::Variable(0));
         let compared = self.program.add(Node::Compare(Comparison::Equal, node, needle.node));
@@ -291,8 +294,10 @@ impl Checker<'_> {
             || measured.ty == Type::Money
             || (ordered && matches!(measured.ty, Type::Time | Type::Span));
         if !fits {
-            let message = format!("`{name}` works on numbers and money, not on a {}", measured.ty);
-            self.error("E205", &expr.mark, message, "", None);
+            let message =
+                format!("`{name}` works on numbers and money, not on {}", measured.ty.noun());
+            let help = "measure a field: `.sum(x, x.net)`; count with `.count(x, condition)`";
+            self.error("E205", &expr.mark, message, "", Some(help));
             return Checked::Value(self.unknown());
         }
         let node = measured.node;
@@ -442,12 +447,14 @@ impl Checker<'_> {
             let (a, b) = (checker.value(a), checker.value(b));
             let own = 1 << level;
             match (a.depends & own != 0, b.depends & own != 0) {
-                (true, false) => Some((a, b)),
-                (false, true) => Some((b, a)),
+                (true, false) => Some((a, true)),
+                (false, true) => Some((b, false)),
                 _ => None,
             }
         })??;
         let (item, key) = pair;
+        // The set is looked into from outside of the list, where there is no item variable.
+        let key = self.value(if key { b } else { a });
         let field = plain_field(self.program, item.node)?;
         if item.ty != Type::Text {
             return None;
@@ -518,7 +525,7 @@ impl Checker<'_> {
     }
 
     /// A scan of a list; refused where the list is everything ever seen.
-    fn scan(
+    pub(super) fn scan(
         &mut self,
         expr: &Expr,
         list: &ListExpr,
@@ -555,7 +562,8 @@ impl Checker<'_> {
     /// A list as evidence: its events are shown, its lines within them.
     pub(crate) fn evidence(&mut self, checked: &Checked) -> Option<Evidence> {
         let Checked::List(list) = checked else { return None };
-        if list.mapped || list.depends != 0 {
+        // Unlike a window that is kept, evidence is looked up when everything is known.
+        if list.mapped || list.depends & !ENTITY != 0 {
             return None;
         }
         match list.source {
@@ -594,13 +602,12 @@ impl Checker<'_> {
     }
 
     /// The first or last of plain values.
-    pub(super) fn chosen_value(&mut self, list: &ListExpr, last: bool) -> Typed {
+    pub(super) fn chosen_value(&mut self, expr: &Expr, list: &ListExpr, last: bool) -> Typed {
         let ItemType::Value(ty) = list.item else { return self.unknown() };
         let node = self.program.add(Node::Variable(0));
         let end = if last { End::Last(node) } else { End::First(node) };
-        let place = Expr { span: 0..0, mark: 0..0, node: Tree::Null };
-        let checked = self.scan(&place, list, end, (ty, 0));
-        self.settled(checked, &(0..0))
+        let checked = self.scan(expr, list, end, (ty, 0));
+        self.settled(checked, &expr.span)
     }
 
     /// Sum of a plain field of a list's items, for functions made of it.
@@ -610,4 +617,9 @@ impl Checker<'_> {
         let checked = self.numeric(expr, list, "sum", measured);
         self.settled(checked, &expr.span)
     }
+}
+
+/// Why a value can be in no list of this type.
+pub(super) fn never_in(value: Type, list: Type) -> String {
+    format!("{} is never in a list of {list}s", value.noun())
 }

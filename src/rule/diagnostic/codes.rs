@@ -1,8 +1,8 @@
 //! What does a code mean, at length? `rules explain-code E108` prints it.
 //!
 //! ```text
-//! E0xx  the file itself        E1xx  what is written      E2xx  what it means
-//! Wxxx  allowed, hardly meant
+//! E0xx  the file itself        E1xx  what is written, and tests
+//! E2xx  what it means          E3xx  what all rules need together      Wxxx  allowed, hardly meant
 //! ```
 //!
 //! A code keeps its meaning for ever; one that is no longer in use is not given again.
@@ -146,6 +146,121 @@ pub const CODES: &[Code] = &[
         "`every` and `count` come together: `count` events, `every` apart, from `at` on. A test has\nat most 100,000 events. Without `every`, `count` is a field of the event.",
     ),
     code(
+        "E150",
+        "a test names a rule that there is not",
+        "The name under `rule` or `quiet` is none of the rules in the test's `rule_files`, or that rule has\na mistake and was left out.\n\n  rule_files: [drift.rules.yaml]\n  tests:\n    - name: a customer who stays away is reported\n      alerts: [{rule: DriftSilence, customer_id: c1}]",
+    ),
+    code(
+        "E151",
+        "a line of a test is refused",
+        "Events and reference data of a test go through the decoder of data files; this line did not pass.\nThe message is that of the decoder. An order has lines, a line a product:\n\n  - {at: 2025-03-01, type: order, customer_id: c1, lines: [{product_id: p1, net_amount: 10}]}",
+    ),
+    code(
+        "E152",
+        "an expected alert did not come",
+        "The test lists an alert that the rule did not give. The help says how often the condition was asked,\nwhether it had a value, and what came instead. `siaga rules test` runs on event time: set `until`\nfar enough that silences and schedules are over.\n\n  until: 2025-12-01",
+    ),
+    code(
+        "E153",
+        "an alert came, but not as expected",
+        "The rule fired for this entity, and something that the test says of the alert is not so. Each\ndifference has a line. What a test does not say is not compared; amounts agree to the cent.\n\n  alerts: [{rule: DriftSilence, customer_id: c1, value: 1200.00, labels: {play: win_back}}]",
+    ),
+    code(
+        "E154",
+        "a rule that was to stay quiet fired",
+        "The rule stands under `quiet`, and at least one alert of it came.\n\n  quiet: [DriftSilence]",
+    ),
+    code(
+        "E155",
+        "an alert came that is not listed",
+        "A test that lists alerts of a rule lists all of them, so that a rule that fires twice is noticed.\nList the other one, too, or give the rule a `cooldown` or an `episode`.",
+    ),
+    code(
+        "E201",
+        "there is no such name",
+        "An expression knows the lists (`orders`, `lines`, `calls` …), `event` where an event sets the rule\noff, `customer` (or `rep`, `product`: whatever `entity` says), `now`, the names under `let`\nabove it, and the variables of the lists around it. `value` is known in the annotations.\n\n  let:\n    recent: lines.last('30d').sum(l, l.net)\n  when: recent > 1000",
+    ),
+    code(
+        "E202",
+        "there is no such function",
+        "A function stands alone, `mean_gap(orders)`, or behind what it works on, `orders.last('30d')`. The\nhelp lists what there is. `percent`, `money` and `round` write values and stand in templates only:\n\n  summary: \"{{ customer.name }}: {{ percent(recent) }}\"",
+    ),
+    code(
+        "E203",
+        "there is no such field",
+        "The help lists the fields that there are. Lines have what was sold, events what was said; a list has\nno fields, its items have.\n\n  when: event.topic == 'car_insurance'\n  value: lines.last('30d').sum(l, l.net)\n\nWhat the vocabulary does not know of a customer stands under `customer.attributes.name`.",
+    ),
+    code(
+        "E204",
+        "the wrong kind of thing",
+        "A list stands where a value is needed, a text where a condition is, and so on. A list becomes a\nvalue by asking it something:\n\n  when: size(orders.last('30d')) >= 5\n  when: lines.exists(l, l.category == 'Safety')",
+    ),
+    code(
+        "E205",
+        "types that do not go together",
+        "Money, numbers, durations, instants and texts are kept apart, so that a rule cannot add days to\ndollars. What goes:\n\n  money + money        money * number       money / money    a plain ratio\n  time - time          a duration           time + duration\n  money < number       in whole units of the customer's currency\n\n`amount(5)` makes money of a number, `double(x)` a number of money, `duration('30d')` a duration.",
+    ),
+    code(
+        "E206",
+        "constants that have no result",
+        "Both sides are written out, and their result is no number: a division by zero, or a number that is\ntoo large.\n\n  value: spend * 0.3",
+    ),
+    code(
+        "E207",
+        "the wrong number of arguments",
+        "Functions over the items of a list take a name for the item, and what to do with it:\n\n  lines.last('30d').sum(l, l.net)        not  lines.last('30d').sum(net)\n  orders.between('210d', '30d')          the older end first",
+    ),
+    code(
+        "E208",
+        "a window that makes no sense",
+        "A list has one window, which comes before `filter` and `map`; its older end comes first; `.last(n)`\ntakes 1 to 1,000 items.\n\n  lines.last('30d').filter(l, l.category == 'Safety')\n  orders.between('210d', '30d')\n  orders.last(10)",
+    ),
+    code(
+        "E209",
+        "this has to be written out",
+        "The lengths of windows, lists of constants and the tables in `{…}` are fixed when the rules are\nloaded, because windows are kept from event to event. Write the value itself:\n\n  lines.last('30d')          not  lines.last(length)",
+    ),
+    code(
+        "E210",
+        "lists are nested too deeply",
+        "At most four lists can stand within each other. Name the inner ones under `let`:\n\n  let:\n    large: orders.last('365d').filter(o, o.net > 1000)\n  when: size(large) > 3",
+    ),
+    code(
+        "E211",
+        "there is no event here",
+        "A rule that a silence or a schedule sets off has no event: nothing happened. It sees the lists, the\ncustomer and `now`. The newest event of a list is `.last()`:\n\n  when: orders.last().net > 1000",
+    ),
+    code(
+        "E212",
+        "everything ever seen is not kept",
+        "Of a list without a window only running values are kept: `size sum avg min max`, `exists`, the times\nof `first` and `last`, and which categories, products or brands were ever bought. Anything else\nneeds a window:\n\n  lines.last('365d').stddev(l, l.net)",
+    ),
+    code(
+        "E213",
+        "there is no such type of event",
+        "`on` and `silence` name types of events: `order`, `return`, `call.started` … `call` stands for all\ncalls, `call.started` for their beginning alone.\n\n  on: [call.started, order]\n  on: {silence: order, after: \"duration('60d')\"}",
+    ),
+    code(
+        "E301",
+        "the rules keep too much",
+        "Every window and running value costs 8 bytes for each customer, at most 4,096 of them. Rules that\nask for the same window share it: prefer a few lengths (`7d 30d 90d 365d`) over many.\n\n  lines.last('30d')          in place of '28d', '29d', '31d' …",
+    ),
+    code(
+        "E302",
+        "a window reaches too far",
+        "A window reaches back 1,100 days at most, since all of it is kept in memory. For longer, use a list\nwithout a window and what can be kept of it: `size sum avg min max first last exists`.\n\n  when: size(orders) >= 10",
+    ),
+    code(
+        "E303",
+        "a name means something already",
+        "A part under `let` may not take the name of a list or of `now event customer rep product value`:\nexpressions behind it would read differently from what they say.\n\n  let: {recent_orders: orders.last('30d')}",
+    ),
+    code(
+        "E305",
+        "this is no evidence",
+        "Evidence is a list of the entity's events: a window, or the newest of a list, filtered if need be.\nOf lines, the orders that they belong to are shown.\n\n  evidence: lines.last('30d').filter(l, l.category == 'Safety')\n  evidence: orders.last(10)",
+    ),
+    code(
         "W001",
         "a folder without rule files",
         "The names of rule files end in `.rules.yaml`; others are not looked at.",
@@ -170,5 +285,31 @@ mod tests {
         }
         assert_eq!(explain("e108").map(|c| c.title), Some("a name is used twice"));
         assert_eq!(explain("E999"), None);
+    }
+
+    #[test]
+    fn every_code_in_the_source_is_explained() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let (mut folders, mut codes) = (vec![root], std::collections::BTreeSet::new());
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("codes.rs")
+                {
+                    let text = std::fs::read_to_string(path).unwrap();
+                    let quoted = text.split('"').skip(1).filter(|word| {
+                        let (kind, digits) = word.split_at_checked(1).unwrap_or_default();
+                        ["E", "W"].contains(&kind)
+                            && digits.len() == 3
+                            && digits.bytes().all(|b| b.is_ascii_digit())
+                    });
+                    codes.extend(quoted.map(str::to_owned));
+                }
+            }
+        }
+        let unknown: Vec<_> = codes.iter().filter(|code| explain(code).is_none()).collect();
+        assert!(codes.len() > 40 && unknown.is_empty(), "{unknown:?}");
     }
 }

@@ -1,3 +1,5 @@
+//! Which YAML is read, and how are its mistakes told?
+
 use super::*;
 
 /// The value of key `k`, with the file.

@@ -1,3 +1,5 @@
+//! Which expressions are read, and how are slips explained?
+
 use super::*;
 
 /// Every node with its text, the outer before the inner: `mark` in brackets where it differs.

@@ -1,3 +1,5 @@
+//! Which rule files are read, and where are their mistakes placed?
+
 use super::*;
 use crate::rule::diagnostic::codes;
 use crate::rule::expression;

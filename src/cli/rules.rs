@@ -1,0 +1,151 @@
+//! `siaga rules …`: are rule files right, and do the rules do what their tests say?
+//!
+//! ```text
+//! check  PATHS…  ─► files, checker          ─► every mistake of every file
+//! test   PATHS…  ─► the same, then rehearse ─► every test, and what no test reaches
+//! explain-code E203                         ─► a code at length
+//!
+//! 0 good        1 a bad rule or a failed test        2 used wrongly
+//! ```
+
+mod check;
+mod explain_code;
+mod test;
+
+use std::io;
+use std::io::IsTerminal;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::Subcommand;
+use clap::ValueEnum;
+
+/// Checks and tests rule files.
+#[derive(Debug, Clone, Subcommand)]
+pub enum RulesCommand {
+    /// Check rule files and report every mistake with its place
+    Check(CheckArgs),
+    /// Run the tests of rules on a virtual clock
+    Test(TestArgs),
+    /// Explain a code such as E203 at length
+    ExplainCode(ExplainCodeArgs),
+}
+
+/// What `rules check` takes.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  siaga rules check rules/                      all *.rules.yaml and *.test.yaml of a folder
+  siaga rules check margin.rules.yaml           one file
+  siaga rules check rules/ --output json        one JSON object a mistake
+
+Exit codes: 0 good, 1 a mistake was found, 2 used wrongly")]
+pub struct CheckArgs {
+    /// Rule files, test files, and folders of them
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// How mistakes are written
+    #[arg(long, value_enum, default_value_t = CheckOutput::Pretty)]
+    pub output: CheckOutput,
+}
+
+/// What `rules test` takes.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  siaga rules test rules/                       all *.test.yaml of a folder
+  siaga rules test rules/drift.test.yaml        one file
+  siaga rules test rules/ --output junit > report.xml
+
+A test file names the rule files it tests; their paths count from its own folder.
+Exit codes: 0 all tests pass, 1 a bad rule or a failed test, 2 used wrongly")]
+pub struct TestArgs {
+    /// Test files, and folders of them
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// How results are written
+    #[arg(long, value_enum, default_value_t = TestOutput::Pretty)]
+    pub output: TestOutput,
+}
+
+/// What `rules explain-code` takes.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  siaga rules explain-code E203
+  siaga rules explain-code                      all codes with their titles")]
+pub struct ExplainCodeArgs {
+    /// The code, as in `error[E203]`; without it all are listed
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+}
+
+/// How `rules check` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckOutput {
+    /// For people, with the source line underlined
+    Pretty,
+    /// For programs: one JSON object a mistake
+    Json,
+}
+
+/// How `rules test` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TestOutput {
+    /// For people
+    Pretty,
+    /// For programs: one JSON object a test, then one for the whole
+    Json,
+    /// For build servers: `JUnit` XML
+    Junit,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is good.
+    Good,
+    /// A bad rule, or a failed test.
+    Bad,
+    /// The command makes no sense so.
+    Misused,
+}
+
+/// Where a command writes to.
+pub struct Terminal<'a> {
+    /// Results.
+    pub out: &'a mut dyn Write,
+    /// Mistakes and what a person should know beside the results.
+    pub err: &'a mut dyn Write,
+    /// Whether `err` shows colours.
+    pub colour: bool,
+}
+
+/// Runs a command on the terminal of the process.
+#[expect(clippy::needless_pass_by_value, reason = "commands are handed over")]
+pub fn run(command: RulesCommand) -> anyhow::Result<ExitCode> {
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
+    let mut terminal = Terminal { out: &mut out, err: &mut err, colour };
+    Ok(match perform(&command, &mut terminal)? {
+        Verdict::Good => ExitCode::SUCCESS,
+        Verdict::Bad => ExitCode::from(1),
+        Verdict::Misused => ExitCode::from(2),
+    })
+}
+
+/// Runs a command on any terminal.
+pub fn perform(command: &RulesCommand, terminal: &mut Terminal<'_>) -> anyhow::Result<Verdict> {
+    match command {
+        RulesCommand::Check(args) => check::check(args, terminal),
+        RulesCommand::Test(args) => test::test(args, terminal),
+        RulesCommand::ExplainCode(args) => explain_code::explain_code(args, terminal),
+    }
+}
+
+/// `1 rule`, `2 rules`.
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

@@ -1,0 +1,147 @@
+//! How are the results of tests written: for people, for programs, for build servers?
+
+use std::io;
+use std::io::Write;
+
+use serde_json::json;
+
+use crate::cli::rules::Terminal;
+use crate::cli::rules::counted;
+use crate::engine::rehearsal::Coverage;
+use crate::engine::rehearsal::Outcome;
+use crate::engine::rehearsal::Report;
+use crate::rule::diagnostic;
+use crate::rule::diagnostic::Diagnostic;
+use crate::rule::diagnostic::Files;
+
+/// What came of all test files.
+pub(super) struct Results<'a> {
+    /// The test files.
+    pub(super) files: &'a Files,
+    /// Name and report of each.
+    pub(super) reports: &'a [(String, Report)],
+    /// How many rules they test.
+    pub(super) rules: usize,
+    /// What they leave open.
+    pub(super) coverage: Coverage,
+}
+
+impl Results<'_> {
+    fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        self.reports.iter().flat_map(|(_, report)| &report.tests)
+    }
+
+    fn failed(&self) -> usize {
+        self.outcomes().filter(|outcome| !outcome.passed()).count()
+    }
+
+    /// A line for each test, failures with their place, what no test reaches, and a summary.
+    pub(super) fn pretty(&self, terminal: &mut Terminal<'_>) -> io::Result<()> {
+        for (name, report) in self.reports {
+            writeln!(terminal.out, "{name}")?;
+            for outcome in &report.tests {
+                let word = if outcome.passed() { "ok    " } else { "FAILED" };
+                writeln!(terminal.out, "  {word} {}", outcome.name)?;
+                let shown = diagnostic::render(&outcome.failures, self.files, terminal.colour);
+                terminal.out.flush()?;
+                terminal.err.write_all(shown.as_bytes())?;
+            }
+        }
+        for (names, what) in [
+            (&self.coverage.never_fired, "no test makes it fire"),
+            (&self.coverage.never_quiet, "no test wants it quiet"),
+        ] {
+            for name in names {
+                writeln!(terminal.out, "  open   {name}: {what}")?;
+            }
+        }
+        let (tests, failed) = (self.outcomes().count(), self.failed());
+        writeln!(
+            terminal.out,
+            "{}, {} passed, {failed} failed; {}, {} never fired, {} never quiet",
+            counted(tests, "test"),
+            tests - failed,
+            counted(self.rules, "rule"),
+            self.coverage.never_fired.len(),
+            self.coverage.never_quiet.len(),
+        )
+    }
+
+    /// One object a test, then one for the whole.
+    pub(super) fn json_lines(&self, out: &mut dyn Write) -> io::Result<()> {
+        for (name, report) in self.reports {
+            for outcome in &report.tests {
+                let failures: Vec<_> =
+                    outcome.failures.iter().map(|failure| self.failure(failure)).collect();
+                let line = json!({
+                    "type": "test", "file": name, "name": outcome.name,
+                    "passed": outcome.passed(), "fired": outcome.fired,
+                    "quiet": outcome.quiet, "failures": failures,
+                });
+                writeln!(out, "{line}")?;
+            }
+        }
+        let (tests, failed) = (self.outcomes().count(), self.failed());
+        let whole = json!({
+            "type": "summary", "tests": tests, "passed": tests - failed, "failed": failed,
+            "rules": self.rules, "never_fired": self.coverage.never_fired,
+            "never_quiet": self.coverage.never_quiet,
+        });
+        writeln!(out, "{whole}")
+    }
+
+    fn failure(&self, failure: &Diagnostic) -> serde_json::Value {
+        let at = self.files.position(failure.file, failure.span.start);
+        json!({
+            "code": failure.code, "message": failure.message, "help": failure.help,
+            "line": at.line, "column": at.column,
+        })
+    }
+
+    /// A suite for each file, a case for each test.
+    pub(super) fn junit(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
+        let (tests, failed) = (self.outcomes().count(), self.failed());
+        writeln!(out, r#"<testsuites name="rules" tests="{tests}" failures="{failed}">"#)?;
+        for (name, report) in self.reports {
+            let failed = report.tests.iter().filter(|outcome| !outcome.passed()).count();
+            let (name, tests) = (escaped(name), report.tests.len());
+            writeln!(out, r#"  <testsuite name="{name}" tests="{tests}" failures="{failed}">"#)?;
+            for outcome in &report.tests {
+                let case = escaped(&outcome.name);
+                write!(out, r#"    <testcase classname="{name}" name="{case}""#)?;
+                if outcome.passed() {
+                    writeln!(out, "/>")?;
+                    continue;
+                }
+                writeln!(out, ">")?;
+                for failure in &outcome.failures {
+                    let message = escaped(&failure.message);
+                    let one = std::slice::from_ref(failure);
+                    let shown = escaped(&diagnostic::render(one, self.files, false));
+                    writeln!(out, r#"      <failure message="{message}">{shown}</failure>"#)?;
+                }
+                writeln!(out, "    </testcase>")?;
+            }
+            writeln!(out, "  </testsuite>")?;
+        }
+        writeln!(out, "</testsuites>")
+    }
+}
+
+/// As XML has it; characters that XML cannot hold are left out.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}

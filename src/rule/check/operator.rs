@@ -1,0 +1,192 @@
+//! Operators: what may stand on their two sides, and what comes of it.
+
+use std::sync::Arc;
+
+use crate::rule::check::Checked;
+use crate::rule::check::Checker;
+use crate::rule::check::ListExpr;
+use crate::rule::check::ListSource;
+use crate::rule::check::list::never_in;
+use crate::rule::expression::BinaryOp;
+use crate::rule::expression::Expr;
+use crate::rule::expression::UnaryOp;
+use crate::rule::types::ItemType;
+use crate::rule::types::Type;
+use crate::state::program::Node;
+use crate::state::value;
+use crate::state::value::Arithmetic;
+use crate::state::value::Comparison;
+use crate::state::value::Value;
+
+impl Checker<'_> {
+    pub(super) fn unary(&mut self, expr: &Expr, op: UnaryOp, a: &Expr) -> Checked {
+        match op {
+            UnaryOp::Not => {
+                let a = self.expect(a, &[Type::Bool], "what `!` turns round");
+                self.typed(Node::Not(a.node), Type::Bool, a.depends)
+            }
+            UnaryOp::Negate => {
+                let a = self.value(a);
+                let fits = a.ty.is_number() || matches!(a.ty, Type::Money | Type::Span);
+                if !fits {
+                    let message = format!("{} has no negative", a.ty.noun());
+                    let help =
+                        "`-` stands before numbers, money and durations; `!` turns a bool round";
+                    self.error("E205", &expr.span, message, "", Some(help));
+                }
+                match self.constant_of(a) {
+                    Some(Value::Int(int)) => self.constant(Value::Int(-int), Type::Int),
+                    Some(Value::Double(double)) => {
+                        self.constant(Value::Double(-double), Type::Double)
+                    }
+                    _ => self.typed(Node::Negate(a.node), a.ty, a.depends),
+                }
+            }
+        }
+    }
+
+    pub(super) fn binary(&mut self, expr: &Expr, op: BinaryOp, a: &Expr, b: &Expr) -> Checked {
+        let comparison = match op {
+            BinaryOp::And | BinaryOp::Or => {
+                let a = self.expect(a, &[Type::Bool], "each side of `&&` and `||`");
+                let b = self.expect(b, &[Type::Bool], "each side of `&&` and `||`");
+                let depends = a.depends | b.depends;
+                let node = if op == BinaryOp::And {
+                    Node::And(a.node, b.node)
+                } else {
+                    Node::Or(a.node, b.node)
+                };
+                return self.typed(node, Type::Bool, depends);
+            }
+            BinaryOp::In => return self.membership(a, b),
+            BinaryOp::Add => return self.arithmetic(expr, Arithmetic::Add, a, b),
+            BinaryOp::Subtract => return self.arithmetic(expr, Arithmetic::Subtract, a, b),
+            BinaryOp::Multiply => return self.arithmetic(expr, Arithmetic::Multiply, a, b),
+            BinaryOp::Divide => return self.arithmetic(expr, Arithmetic::Divide, a, b),
+            BinaryOp::Modulo => return self.arithmetic(expr, Arithmetic::Modulo, a, b),
+            BinaryOp::Equal => Comparison::Equal,
+            BinaryOp::NotEqual => Comparison::NotEqual,
+            BinaryOp::Less => Comparison::Less,
+            BinaryOp::LessEqual => Comparison::LessOrEqual,
+            BinaryOp::Greater => Comparison::Greater,
+            BinaryOp::GreaterEqual => Comparison::GreaterOrEqual,
+        };
+        let (a, b) = (self.value(a), self.value(b));
+        let equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+        let with_null = a.ty == Type::Null || b.ty == Type::Null;
+        let ordered_texts = !equality && a.ty == Type::Text && b.ty == Type::Text;
+        if ordered_texts {
+            let help = "compare them with `==`, `!=` or `in`";
+            self.error("E205", &expr.span, "strings have no order", "", Some(help));
+        } else if !(a.ty.compares_with(b.ty) || (equality && with_null)) {
+            let message = format!("{} cannot be compared with {}", a.ty.noun(), b.ty.noun());
+            let help = match (a.ty, b.ty) {
+                (Type::Null, _) | (_, Type::Null) => Some(
+                    "null has no order: test it with `== null`, or give it a value with `orElse`",
+                ),
+                (Type::Span, Type::Text) | (Type::Text, Type::Span) => {
+                    Some("write a length of time as `duration('30d')`")
+                }
+                (Type::Time, Type::Text) | (Type::Text, Type::Time) => {
+                    Some("write an instant as `timestamp('2025-01-01T00:00:00Z')`")
+                }
+                (Type::Text, Type::Int) | (Type::Int, Type::Text) => {
+                    Some("ids and categories are strings: put quotes around the number")
+                }
+                _ => None,
+            };
+            self.error("E205", &expr.span, message, "", help);
+        }
+        let node = Node::Compare(comparison, a.node, b.node);
+        self.typed(node, Type::Bool, a.depends | b.depends)
+    }
+
+    fn arithmetic(&mut self, expr: &Expr, op: Arithmetic, a: &Expr, b: &Expr) -> Checked {
+        let (a, b) = (self.value(a), self.value(b));
+        let Some(ty) = a.ty.arithmetic(op, b.ty) else {
+            let help = match (a.ty, b.ty) {
+                (Type::Money, Type::Int | Type::Double)
+                | (Type::Int | Type::Double, Type::Money) => Some(
+                    "turn the number into money with `amount(…)`, or money into a number with `double(…)`",
+                ),
+                (Type::Money, Type::Money) => {
+                    Some("money times money is no amount: one of them is a number")
+                }
+                (Type::Time | Type::Span, Type::Text | Type::Int | Type::Double) => {
+                    Some("write a length of time as `duration('30d')`")
+                }
+                _ => None,
+            };
+            let message =
+                format!("`{}` does not take {} and {}", sign(op), a.ty.noun(), b.ty.noun());
+            self.error("E205", &expr.span, message, "", help);
+            return Checked::Value(self.unknown());
+        };
+        if ty != Type::Unknown
+            && let (Some(x), Some(y)) = (self.constant_of(a), self.constant_of(b))
+        {
+            match value::arithmetic(op, x, y) {
+                Ok(value) => return self.constant(value, ty),
+                Err(fault) => {
+                    let help = "both sides are constants: write what is meant";
+                    self.error("E206", &expr.span, fault.to_string(), "", Some(help));
+                }
+            }
+        }
+        self.typed(Node::Arithmetic(op, a.node, b.node), ty, a.depends | b.depends)
+    }
+
+    pub(super) fn conditional(&mut self, expr: &Expr, a: &Expr, b: &Expr, c: &Expr) -> Checked {
+        let a = self.expect(a, &[Type::Bool], "the condition before `?`");
+        let (b, c) = (self.value(b), self.value(c));
+        let ty = match (b.ty, c.ty) {
+            (one, other) if one == other => one,
+            (Type::Unknown, _) | (_, Type::Unknown) => Type::Unknown,
+            (Type::Null, other) | (other, Type::Null) => other,
+            (one, other) if one.is_number() && other.is_number() => Type::Double,
+            (one, other) => {
+                let message = format!("one branch is {}, the other {}", one.noun(), other.noun());
+                self.error("E204", &expr.span, message, "", Some("make both the same"));
+                Type::Unknown
+            }
+        };
+        let node = Node::Conditional(a.node, b.node, c.node);
+        self.typed(node, ty, a.depends | b.depends | c.depends)
+    }
+
+    fn membership(&mut self, a: &Expr, b: &Expr) -> Checked {
+        let needle = self.value(a);
+        match self.check(b) {
+            Checked::List(ListExpr {
+                source: ListSource::Values(values), stages, item, ..
+            }) if stages.is_empty() => {
+                if let ItemType::Value(ty) = item
+                    && !needle.ty.compares_with(ty)
+                {
+                    let message = never_in(needle.ty, ty);
+                    self.error("E205", &a.span, message, "", Some("compare values of one type"));
+                }
+                self.typed(Node::In(needle.node, values), Type::Bool, needle.depends)
+            }
+            Checked::Table(pairs, _) => {
+                let keys: Arc<[Value]> = pairs.iter().map(|(key, _)| *key).collect();
+                self.typed(Node::In(needle.node, keys), Type::Bool, needle.depends)
+            }
+            _ => {
+                let help = "write `x in ['a', 'b']`, or `.exists(y, y.category == x)` on a list";
+                self.error("E204", &b.span, "`in` needs a list of constants", "", Some(help));
+                Checked::Value(self.unknown())
+            }
+        }
+    }
+}
+
+fn sign(op: Arithmetic) -> char {
+    match op {
+        Arithmetic::Add => '+',
+        Arithmetic::Subtract => '-',
+        Arithmetic::Multiply => '*',
+        Arithmetic::Divide => '/',
+        Arithmetic::Modulo => '%',
+    }
+}
