@@ -374,6 +374,7 @@ impl Running<'_> {
         };
         let seen = Observation { holds, episode, at, now };
         let mut phase = self.live.take(place);
+        let before = life_cycle::episode(phase.as_ref());
         let step = life_cycle::observe(&mut phase, rule.timing, seen);
         let opens = match step {
             Step::Nothing => false,
@@ -391,7 +392,7 @@ impl Running<'_> {
             let live = &*self.live;
             let mut scope = self.context.scope((self.id, live), place, (cause, now), &mut parts);
             let alert = firing::alert(self.context, rule, &mut scope, at);
-            phase = Some(life_cycle::opened(alert.id, rule.timing, seen));
+            phase = Some(life_cycle::opened(alert.id, rule.timing, seen, before));
             out.push(Output::Opened { alert: Box::new(alert), arrived: cause.arrived });
         }
         self.live.put(place, phase);

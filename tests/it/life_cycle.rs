@@ -164,6 +164,12 @@ fn an_alert_follows_its_rule() {
         ),
         ("the next day takes over", "episode: date(now)", &[Big(0), Big(25)], "+0 resolved@25 +25"),
         (
+            "a late order of the day before tells nothing new",
+            "episode: date(event.time)\n        expires_after: 0s",
+            &[Big(23), Big(25), Big(22), Big(26), Big(49)],
+            "+23 +25 +49",
+        ),
+        (
             "it speaks of the event, which was late",
             "at: event.time\n        expires_after: 0s\n        cooldown: 3h",
             &[Small(9), Big(10), Big(12), Big(13)],
