@@ -309,6 +309,9 @@ const BEGINNINGS: &[&[u8]] = &[
     b"event_id,occurred_at,kind\n",
 ];
 
+/// Bytes that JSON gives a meaning.
+const EDITS: &[u8] = b"\"{}[],:e-019\\";
+
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let call = r#"{"event_id":"k1","occurred_at":"2025-03-01T09:30:00+01:00","kind":"call.started","customer_id":"c1","topic":"price","sentiment":-0.5,"amount":1e2,"duration_s":3}"#;
     let cloud = r#"{"specversion":"1.0","id":"9","source":"/s","type":"call.started","subject":"c1","time":"2025-03-01T09:30:00Z","data":{"topic":"x"}}"#;
@@ -321,9 +324,7 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
             let place = place.index(bytes.len().max(1));
             match edit {
                 0 if place < bytes.len() => bytes[place] = byte,
-                1 => {
-                    bytes.insert(place.min(bytes.len()), b"\"{}[],:e-019\\"[usize::from(byte) % 13])
-                }
+                1 => bytes.insert(place.min(bytes.len()), EDITS[usize::from(byte) % EDITS.len()]),
                 2 if place < bytes.len() => drop(bytes.remove(place)),
                 _ => bytes.truncate(place.max(1)),
             }

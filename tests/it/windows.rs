@@ -8,9 +8,12 @@
 //!
 //! Events come late, twice and at one instant; costs are missing, currencies mixed.
 
+mod fold;
 mod grammar;
 mod oracle;
 mod worth;
+
+use std::fmt::Write;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -49,7 +52,7 @@ fn rule_of(expressions: &[String]) -> String {
          on: [order, return, credit_memo, quote, call, complaint, email]\n        let:\n"
             .to_owned();
     for (place, text) in expressions.iter().enumerate() {
-        yaml.push_str(&format!("          part{place}: \"{text}\"\n"));
+        writeln!(yaml, "          part{place}: \"{text}\"").unwrap();
     }
     yaml + "        when: size(orders) >= 1\n        annotations: {summary: s}\n"
 }

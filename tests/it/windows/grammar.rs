@@ -19,7 +19,6 @@ use siaga::money::Currency;
 use siaga::money::Decimal;
 
 use crate::scene::DAY;
-use crate::scene::HOUR;
 use crate::scene::happened;
 
 const WINDOWS: [&str; 8] = [
@@ -329,7 +328,6 @@ impl Sketch {
 
     /// When it arrives, if a quarter of a day is one.
     pub(crate) fn arrival(&self) -> i64 {
-        debug_assert!(HOUR * 6 == DAY / 4, "four quarters make a day");
         self.quarter_days + self.delay
     }
 }

@@ -12,6 +12,7 @@ use siaga::event::Line;
 use siaga::event::Symbol;
 use siaga::event::Symbols;
 use siaga::money::Currency;
+use siaga::money::Decimal;
 use siaga::rule::expression::BinaryOp;
 use siaga::rule::expression::Expr;
 use siaga::rule::expression::Node;
@@ -21,6 +22,9 @@ use siaga::time::Timestamp;
 
 use crate::scene::DAY;
 use crate::scene::HOUR;
+use crate::windows::fold::folded;
+use crate::windows::fold::reduced;
+use crate::windows::fold::total;
 use crate::windows::worth::Broken;
 use crate::windows::worth::Worth;
 use crate::windows::worth::arithmetic;
@@ -83,7 +87,7 @@ impl<'a> World<'a> {
             Node::Int(int) => Worth::Int(*int),
             Node::Double(double) => Worth::Double(*double),
             Node::Text(text) => Worth::Text(text.clone()),
-            Node::Ident(name) => return self.name(name, names),
+            Node::Ident(name) => return Ok(self.name(name, names)),
             Node::Select(target, field) => match self.thing(target, names)? {
                 Thing::TheEvent => self.field(&Item::Event(self.event), field)?,
                 Thing::One(Some(item)) => self.field(&item, field)?,
@@ -128,11 +132,11 @@ impl<'a> World<'a> {
         }))
     }
 
-    fn name<'n>(&self, name: &str, names: &Names<'n, 'a>) -> Result<Thing<'a>, Broken> {
+    fn name<'n>(&self, name: &str, names: &Names<'n, 'a>) -> Thing<'a> {
         if let Some((_, item)) = names.iter().rev().find(|(known, _)| *known == name) {
-            return Ok(Thing::One(Some(item.clone())));
+            return Thing::One(Some(item.clone()));
         }
-        Ok(match name {
+        match name {
             "event" => Thing::TheEvent,
             "now" => Thing::Plain(Worth::Time(self.clock)),
             "lines" => {
@@ -145,7 +149,7 @@ impl<'a> World<'a> {
                 let held = self.events.iter().filter(|event| holds(list, event.kind));
                 Thing::List(held.map(Item::Event).collect())
             }
-        })
+        }
     }
 
     fn binary<'n>(
@@ -253,8 +257,10 @@ impl<'a> World<'a> {
             ("filter" | "count", [name, condition]) => {
                 let mut kept = Vec::new();
                 for item in list {
-                    if let Worth::Bool(true) = self.of_item(name, condition, &item, names, true)? {
-                        kept.push(item);
+                    match self.of_item((name, condition), &item, names)? {
+                        Worth::Bool(true) => kept.push(item),
+                        Worth::Bool(false) => {}
+                        _ => return Err(Broken),
                     }
                 }
                 let count = Worth::Int(i64::try_from(kept.len()).unwrap());
@@ -263,7 +269,7 @@ impl<'a> World<'a> {
             ("map", [name, value]) => {
                 let mapped: Result<Vec<Item<'a>>, Broken> = list
                     .iter()
-                    .map(|item| self.of_item(name, value, item, names, false).map(Item::Plain))
+                    .map(|item| self.of_item((name, value), item, names).map(Item::Plain))
                     .collect();
                 Thing::List(mapped?)
             }
@@ -271,7 +277,7 @@ impl<'a> World<'a> {
                 let mut worths = Vec::new();
                 for item in &list {
                     worths.push(match (args, item) {
-                        ([name, value], item) => self.of_item(name, value, item, names, false),
+                        ([name, value], item) => self.of_item((name, value), item, names),
                         (_, Item::Plain(worth)) => Ok(worth.clone()),
                         _ => Err(Broken),
                     });
@@ -284,21 +290,15 @@ impl<'a> World<'a> {
     /// The value of an expression for one item.
     fn of_item<'n>(
         &self,
-        name: &'n Expr,
-        value: &'n Expr,
+        (name, value): (&'n Expr, &'n Expr),
         item: &Item<'a>,
         names: &mut Names<'n, 'a>,
-        truth: bool,
     ) -> Result<Worth, Broken> {
         let Node::Ident(name) = &name.node else { return Err(Broken) };
         names.push((name, item.clone()));
         let found = self.plain(value, names);
         names.pop();
-        match found? {
-            Worth::Bool(held) => Ok(Worth::Bool(held)),
-            _ if truth => Err(Broken),
-            worth => Ok(worth),
-        }
+        found
     }
 
     /// A field of an event or a line; null when the source did not say, and an error when it is an
@@ -323,9 +323,9 @@ impl<'a> World<'a> {
             let all: Option<Vec<i64>> = lines.iter().map(of).collect();
             all.filter(|all| !all.is_empty()).map(|all| all.iter().copied().map(i128::from).sum())
         };
-        let net = |line: &Line| line.net.map(|net| net.micros());
-        let cost = |line: &Line| line.cost.map(|cost| cost.micros());
-        let off = |line: &Line| line.discount.map(|off| off.micros());
+        let net = |line: &Line| line.net.map(Decimal::micros);
+        let cost = |line: &Line| line.cost.map(Decimal::micros);
+        let off = |line: &Line| line.discount.map(Decimal::micros);
         let detail = event.detail.as_deref();
         let money = match field {
             "net" => summed(&net),
@@ -337,7 +337,7 @@ impl<'a> World<'a> {
             }
             "amount" => detail.and_then(|d| d.amount).map(|amount| amount.micros().into()),
             _ => {
-                let exact = |number: Option<siaga::money::Decimal>| {
+                let exact = |number: Option<Decimal>| {
                     number.map_or(Worth::Null, |n| Worth::Exact(n.micros().into()))
                 };
                 return Ok(match field {
@@ -380,116 +380,6 @@ fn holds(list: &str, kind: Kind) -> bool {
             !matches!(kind, Kind::Order | Kind::Return | Kind::Adjustment | Kind::CreditMemo)
         }
         "complaints" => kind == Kind::Complaint,
-        other => unreachable!("{other} is not generated"),
-    }
-}
-
-/// `a || b || …` (absorbing true) or `a && b && …`: what decides, decides; else an error is one.
-fn folded(all: impl IntoIterator<Item = Result<bool, Broken>>, or: bool) -> Result<bool, Broken> {
-    let mut broken = false;
-    let mut decided = false;
-    for one in all {
-        decided |= one == Ok(or);
-        broken |= one.is_err();
-    }
-    if decided {
-        Ok(or)
-    } else if broken {
-        Err(Broken)
-    } else {
-        Ok(!or)
-    }
-}
-
-fn total(
-    worths: impl IntoIterator<Item = Result<Worth, Broken>>,
-    nothing: Worth,
-) -> Result<Worth, Broken> {
-    let mut sum = None;
-    for worth in worths {
-        let worth = worth?;
-        sum = Some(match sum {
-            None if worth == Worth::Null => return Err(Broken),
-            None => worth,
-            Some(sum) => arithmetic(BinaryOp::Add, &sum, &worth)?,
-        });
-    }
-    Ok(sum.unwrap_or(nothing))
-}
-
-/// What is made of a value for each item; `measure` tells the type of the sum of nothing.
-fn reduced(
-    method: &str,
-    worths: Vec<Result<Worth, Broken>>,
-    measure: &[Expr],
-) -> Result<Worth, Broken> {
-    let truth = |worth: Result<Worth, Broken>| match worth? {
-        Worth::Bool(truth) => Ok(truth),
-        _ => Err(Broken),
-    };
-    let count = worths.len();
-    if let "exists" | "all" = method {
-        let truths = worths.into_iter().map(truth);
-        return folded(truths, method == "exists").map(Worth::Bool);
-    }
-    if method == "exists_one" {
-        let truths: Result<Vec<bool>, Broken> = worths.into_iter().map(truth).collect();
-        return Ok(Worth::Bool(truths?.iter().filter(|truth| **truth).count() == 1));
-    }
-    let worths: Vec<Worth> = worths.into_iter().collect::<Result<_, _>>()?;
-    if method == "distinct" {
-        let mut seen: Vec<&Worth> = Vec::new();
-        for worth in &worths {
-            if !seen.iter().any(|known| same(known, worth)) {
-                seen.push(worth);
-            }
-        }
-        return Ok(Worth::Int(i64::try_from(seen.len()).unwrap()));
-    }
-    if worths.contains(&Worth::Null) {
-        return Err(Broken);
-    }
-    match method {
-        "sum" => total(worths.into_iter().map(Ok), crate::windows::worth::zero(measure)),
-        "avg" if count == 0 => Ok(Worth::Null),
-        "avg" => {
-            let sum = total(worths.into_iter().map(Ok), Worth::Null)?;
-            #[expect(clippy::cast_precision_loss, reason = "a count of items")]
-            let count = Worth::Double(count as f64);
-            arithmetic(BinaryOp::Divide, &sum, &count)
-        }
-        "min" | "max" => {
-            let mut best: Option<Worth> = None;
-            for worth in worths {
-                best = Some(match best {
-                    None => worth,
-                    Some(b) if method == "min" => {
-                        if less(&worth, &b)? {
-                            worth
-                        } else {
-                            b
-                        }
-                    }
-                    Some(b) => {
-                        if less(&b, &worth)? {
-                            worth
-                        } else {
-                            b
-                        }
-                    }
-                });
-            }
-            Ok(best.unwrap_or(Worth::Null))
-        }
-        "stddev" if count < 2 => Ok(Worth::Null),
-        "stddev" => {
-            let numbers: Vec<f64> = worths.iter().map(Worth::number).collect::<Result<_, _>>()?;
-            #[expect(clippy::cast_precision_loss, reason = "a count of items")]
-            let count = count as f64;
-            let mean = numbers.iter().sum::<f64>() / count;
-            let squares: f64 = numbers.iter().map(|n| (n - mean) * (n - mean)).sum();
-            Ok(Worth::Double((squares / (count - 1.0)).sqrt()))
-        }
         other => unreachable!("{other} is not generated"),
     }
 }

@@ -117,7 +117,7 @@ pub(crate) fn same(a: &Worth, b: &Worth) -> bool {
     match (a, b) {
         (Worth::Null, b) => *b == Worth::Null,
         (Worth::Bool(_) | Worth::Text(_) | Worth::Time(_) | Worth::Span(_), b) => a == b,
-        (a, b) => matches!((a.number(), b.number()), (Ok(a), Ok(b)) if a == b),
+        (a, b) => less(a, b) == Ok(false) && less(b, a) == Ok(false),
     }
 }
 
