@@ -14,6 +14,7 @@ pub struct Live {
     /// History, windows, clock.
     pub entity: Entity,
     /// Where each rule stands that is not quiet, by the rule's place.
+    #[expect(clippy::box_collection, reason = "quiet entities, nearly all, pay 8 bytes")]
     phases: Option<Box<Vec<(u16, Phase)>>>,
     /// The earliest deadline for which a timer is set; [`Timestamp::MAX`] when none is.
     pub timer: Timestamp,
