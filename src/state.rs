@@ -9,6 +9,7 @@
 //! ```
 
 pub mod catalog;
+mod fingerprint;
 pub mod history;
 pub mod item;
 pub mod program;

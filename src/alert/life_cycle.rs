@@ -52,6 +52,8 @@ pub enum Phase {
         at: Timestamp,
         /// Hash of its episode.
         episode: u64,
+        /// Hash of the episode before: a late event may still speak of it.
+        before: Option<u64>,
     },
 }
 
@@ -68,6 +70,8 @@ pub struct Open {
     pub false_since: Option<Timestamp>,
     /// Hash of its episode.
     pub episode: u64,
+    /// Hash of the episode before: a late event may still speak of it.
+    pub before: Option<u64>,
     /// Firing, acknowledged or snoozed.
     pub state: AlertState,
 }
@@ -113,11 +117,12 @@ pub fn observe(phase: &mut Option<Phase>, timing: Timing, seen: Observation) -> 
         }
         Some(Phase::Pending { since }) if *since + timing.hold <= seen.now => Step::Open,
         Some(Phase::Pending { .. }) => Step::Nothing,
-        Some(Phase::Closed { at, episode, .. }) => {
+        Some(Phase::Closed { at, episode, before, .. }) => {
             // A moment closed at the instant it spoke of, anything else by the clock.
             let moment = timing.expires == Some(Span::ZERO);
             let quiet = if moment { seen.at } else { seen.now } < *at + timing.cooldown;
-            let same = timing.episodic && *episode == seen.episode;
+            let told = *episode == seen.episode || *before == Some(seen.episode);
+            let same = timing.episodic && told;
             // A condition that is false for a while does not make its episode a new one.
             if quiet || same || !seen.holds {
                 return Step::Nothing;
@@ -128,7 +133,8 @@ pub fn observe(phase: &mut Option<Phase>, timing: Timing, seen: Observation) -> 
         Some(Phase::Open(open)) => {
             if seen.holds {
                 open.false_since = None;
-                if !timing.episodic || open.episode == seen.episode {
+                let told = open.episode == seen.episode || open.before == Some(seen.episode);
+                if !timing.episodic || told {
                     return Step::Nothing;
                 }
                 let (id, state) = close(phase, seen.now, CloseReason::Resolved);
@@ -149,10 +155,11 @@ pub fn observe(phase: &mut Option<Phase>, timing: Timing, seen: Observation) -> 
 
 /// The phase of a newly opened alert. One whose moment has no length is closed at once, and
 /// only its cooldown and episode matter.
-pub fn opened(id: AlertId, timing: Timing, seen: Observation) -> Phase {
+pub fn opened(id: AlertId, timing: Timing, seen: Observation, before: Option<u64>) -> Phase {
     match timing.expires {
         Some(Span::ZERO) => {
-            Phase::Closed { id, opened_at: seen.at, at: seen.at, episode: seen.episode }
+            let (at, episode) = (seen.at, seen.episode);
+            Phase::Closed { id, opened_at: at, at, episode, before }
         }
         expires => Phase::Open(Box::new(Open {
             id,
@@ -160,8 +167,18 @@ pub fn opened(id: AlertId, timing: Timing, seen: Observation) -> Phase {
             expires_at: expires.map(|span| seen.at + span),
             false_since: None,
             episode: seen.episode,
+            before,
             state: AlertState::Firing,
         })),
+    }
+}
+
+/// Hash of the episode that the last alert told of; it is the one before, once another opens.
+pub fn episode(phase: Option<&Phase>) -> Option<u64> {
+    match phase {
+        Some(Phase::Open(open)) => Some(open.episode),
+        Some(Phase::Closed { episode, .. }) => Some(*episode),
+        Some(Phase::Pending { .. }) | None => None,
     }
 }
 
@@ -177,6 +194,7 @@ fn close(phase: &mut Option<Phase>, at: Timestamp, reason: CloseReason) -> (Aler
                 opened_at: open.opened_at,
                 at,
                 episode: open.episode,
+                before: open.before,
             });
             (open.id, state)
         }
@@ -229,16 +247,17 @@ pub fn act(
             open.state = state.clone();
             Some(state)
         }
-        Some(Phase::Closed { id: closed, opened_at, episode, .. })
+        Some(Phase::Closed { id: closed, opened_at, episode, before, .. })
             if *closed == id && *action == Action::Reopen =>
         {
-            let (opened_at, episode) = (*opened_at, *episode);
+            let (opened_at, episode, before) = (*opened_at, *episode, *before);
             *phase = Some(Phase::Open(Box::new(Open {
                 id,
                 opened_at,
                 expires_at: None,
                 false_since: None,
                 episode,
+                before,
                 state: AlertState::Firing,
             })));
             Some(AlertState::Firing)
@@ -282,11 +301,12 @@ mod tests {
         let mut phase = None;
         let mut out = String::new();
         for &(hour, holds) in seen {
-            let episode = u64::try_from(hour / 24).unwrap();
-            let seen = Observation { holds, episode, at: at(hour), now: at(hour) };
+            let day = u64::try_from(hour / 24).unwrap();
+            let seen = Observation { holds, episode: day, at: at(hour), now: at(hour) };
             if pass(&mut phase, at(hour)).is_some() {
                 out.push('-');
             }
+            let before = episode(phase.as_ref());
             let step = observe(&mut phase, timing, seen);
             out.push_str(match step {
                 Step::Nothing => ".",
@@ -296,7 +316,7 @@ mod tests {
             });
             if let Step::Open | Step::Renew(..) = step {
                 let id = AlertId::new("r", "customer", "c", &hour.to_string());
-                phase = Some(opened(id, timing, seen));
+                phase = Some(opened(id, timing, seen, before));
             }
         }
         out
@@ -321,6 +341,7 @@ mod tests {
             ("a moment", moment, &[(0, true), (2, true), (3, true)], "+.+"),
             ("expires, then cools", short, &[(0, true), (1, true), (3, true), (6, true)], "+.-.+"),
             ("one a day", daily, &[(0, true), (1, true), (25, true), (26, true)], "+.-+."),
+            ("a late one of the day before", daily, &[(1, true), (25, true), (2, true)], "+-+."),
             ("again next day", daily, &[(0, true), (1, false), (2, true), (25, true)], "+-.+"),
             (
                 "false twice, same day",
@@ -337,7 +358,7 @@ mod tests {
     fn a_rep_acts_and_undoes() {
         let id = AlertId::new("r", "customer", "c", "e");
         let seen = Observation { holds: true, episode: 0, at: at(0), now: at(0) };
-        let mut phase = Some(opened(id, Timing::default(), seen));
+        let mut phase = Some(opened(id, Timing::default(), seen, None));
         let mut act = |action| act(&mut phase, id, &action, ("ann", at(1)));
         let acknowledged = AlertState::Acknowledged { by: "ann".into(), at: at(1) };
         assert_eq!(act(Action::Acknowledge), Some(acknowledged));
@@ -352,7 +373,7 @@ mod tests {
     fn a_snooze_ends_by_itself() {
         let id = AlertId::new("r", "customer", "c", "e");
         let seen = Observation { holds: true, episode: 0, at: at(0), now: at(0) };
-        let mut phase = Some(opened(id, Timing::default(), seen));
+        let mut phase = Some(opened(id, Timing::default(), seen, None));
         act(&mut phase, id, &Action::Snooze { until: at(5) }, ("ann", at(1)));
         let due = phase.as_ref().and_then(|phase| deadline(phase, Timing::default()));
         assert_eq!(due, Some(at(5)));

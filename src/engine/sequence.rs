@@ -58,6 +58,8 @@ pub struct Tally {
 
 /// Fingerprints of `source` and `id` of the latest events: buckets of the eight newest each, one
 /// cache line a bucket.
+///
+/// The hash has to be a good one: two ids of one fingerprint are taken for a repeat.
 struct Recent {
     /// Secret per process: hostile ids cannot be chosen to collide.
     secrets: RapidSecrets,
@@ -211,5 +213,39 @@ impl Sequencer {
     pub fn shard_of(&self, id: Symbol) -> usize {
         // Symbols are numbered in the order of first sight: neighbours go to different shards.
         id.number() as usize % self.shards
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Kind;
+    use crate::event::Symbols;
+
+    #[test]
+    fn two_ids_are_never_taken_for_one() {
+        let source = Symbols::default().intern("test");
+        let mut event = Event {
+            id: "".into(),
+            source,
+            kind: Kind::Call,
+            time: Timestamp::EPOCH,
+            customer: None,
+            rep: None,
+            territory: None,
+            channel: None,
+            order: None,
+            currency: None,
+            lines: SmallVec::new(),
+            detail: None,
+        };
+        let mut recent = Recent::new();
+        for number in 0..200_000_u32 {
+            for id in [number.to_string(), format!("o-{number:06}")] {
+                event.id = id.as_str().into();
+                assert!(!recent.seen(&event), "{id} was taken for a repeat");
+            }
+        }
+        assert!(recent.seen(&event));
     }
 }

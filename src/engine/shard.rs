@@ -8,6 +8,8 @@
 //! One thread writes a shard. Its entities live in a `DashMap`, so that the API can read a live
 //! customer beside it.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -236,7 +238,9 @@ impl Shard {
     fn pass(&mut self, to: Timestamp, out: &mut Vec<Output>) {
         let mut due = std::mem::take(&mut self.due);
         self.wheel.pass(to, &mut due);
-        for Due { at, entity: id } in due.drain(..) {
+        // What is set anew meanwhile takes its place among the rest.
+        let mut due: BinaryHeap<Reverse<Due>> = due.into_iter().map(Reverse).collect();
+        while let Some(Reverse(Due { at, entity: id })) = due.pop() {
             let Self { rules, symbols, catalog, entities, wheel, tally, .. } = self;
             let Some(mut guard) = entities.get_mut(&id) else { continue };
             let live = &mut **guard;
@@ -247,10 +251,14 @@ impl Shard {
             live.timer = std::mem::replace(&mut live.later, Timestamp::MAX);
             let context = Context { rules, symbols, catalog };
             let mut entity = Running { context, id, live, tally };
-            entity.pass(to, Cause { event: None, arrived: None }, out);
-            entity.set_timer(wheel);
+            entity.pass(at, Cause { event: None, arrived: None }, out);
+            match entity.next_timer() {
+                Some(next) if next.at <= to => due.push(Reverse(next)),
+                Some(next) => wheel.set(next),
+                None => {}
+            }
         }
-        self.due = due;
+        self.due = due.into_iter().map(|Reverse(due)| due).collect();
     }
 
     /// Timers that are set.
@@ -366,6 +374,7 @@ impl Running<'_> {
         };
         let seen = Observation { holds, episode, at, now };
         let mut phase = self.live.take(place);
+        let before = life_cycle::episode(phase.as_ref());
         let step = life_cycle::observe(&mut phase, rule.timing, seen);
         let opens = match step {
             Step::Nothing => false,
@@ -383,7 +392,7 @@ impl Running<'_> {
             let live = &*self.live;
             let mut scope = self.context.scope((self.id, live), place, (cause, now), &mut parts);
             let alert = firing::alert(self.context, rule, &mut scope, at);
-            phase = Some(life_cycle::opened(alert.id, rule.timing, seen));
+            phase = Some(life_cycle::opened(alert.id, rule.timing, seen, before));
             out.push(Output::Opened { alert: Box::new(alert), arrived: cause.arrived });
         }
         self.live.put(place, phase);
@@ -442,16 +451,23 @@ impl Running<'_> {
 
     /// Sets a timer for the entity's next deadline, unless an earlier one is set already.
     fn set_timer(&mut self, wheel: &mut Wheel) {
-        if let Some(at) = self.live.deadline(self.context.rules, self.id.kind)
-            && at < self.live.timer
-        {
-            // The wheel still holds the replaced timer: it is waited for again, not set again.
-            if self.live.later == Timestamp::MAX {
-                self.live.later = self.live.timer;
-            }
-            self.live.timer = at;
-            wheel.set(Due { at, entity: self.id });
+        if let Some(due) = self.next_timer() {
+            wheel.set(due);
         }
+    }
+
+    /// The timer to be set for the entity's next deadline; none where an earlier one is set.
+    fn next_timer(&mut self) -> Option<Due> {
+        let at = self.live.deadline(self.context.rules, self.id.kind)?;
+        if at >= self.live.timer {
+            return None;
+        }
+        // The wheel still holds the replaced timer: it is waited for again, not set again.
+        if self.live.later == Timestamp::MAX {
+            self.live.later = self.live.timer;
+        }
+        self.live.timer = at;
+        Some(Due { at, entity: self.id })
     }
 }
 

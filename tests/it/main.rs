@@ -13,6 +13,7 @@ mod life_cycle;
 mod permutation;
 mod salert4;
 mod scene;
+mod shapes;
 mod silence;
 mod windows;
 mod rule_reference;

@@ -19,6 +19,7 @@ use siaga::event::EntityKind;
 use siaga::event::Event;
 use siaga::event::Symbols;
 use siaga::money::Currency;
+use siaga::money::Decimal;
 use siaga::rule::expression;
 use siaga::rule::set::RuleSet;
 use siaga::state::Applied;
@@ -32,7 +33,9 @@ use siaga::state::value::Fault;
 use siaga::state::value::Value;
 use siaga::state::window::Upkeep;
 
+use crate::scene::DAY;
 use crate::scene::cases;
+use crate::scene::order;
 use crate::scene::rule_set;
 use crate::windows::grammar::Sketch;
 use crate::windows::grammar::expression;
@@ -170,4 +173,76 @@ proptest! {
     ) {
         agrees(&expressions, &sketches)?;
     }
+}
+
+/// Three orders, a day apart: 40 with a cost of 10, 10 of an unknown cost, 30 with a cost of 20.
+fn three_orders(symbols: &Symbols) -> Vec<Event> {
+    let units = |units: i64| Decimal::from_micros(units * Decimal::SCALE);
+    let orders = [("1", 40, Some(10)), ("2", 10, None), ("3", 30, Some(20))];
+    let orders = orders.into_iter().enumerate().map(|(day, (id, net, cost))| {
+        let day = i64::try_from(day).unwrap();
+        let mut event = order(symbols, "c", id, day * DAY, net);
+        event.lines[0].cost = cost.map(units);
+        event
+    });
+    orders.collect()
+}
+
+#[test]
+fn an_item_without_the_field_matters_only_where_no_other_decides() {
+    let truth = |truth| Ok(Value::Bool(truth));
+    let money = |units: i64| Ok(Value::Money(Decimal::from_micros(units * Decimal::SCALE)));
+    for (text, want) in [
+        ("lines.last('30d').exists(l, l.cost > 15.0)", truth(true)),
+        ("lines.last('30d').exists(l, l.cost > 50.0)", Err(Fault::Missing)),
+        ("lines.last('30d').all(l, l.cost < 15.0)", truth(false)),
+        ("lines.last('30d').all(l, l.cost < 50.0)", Err(Fault::Missing)),
+        ("lines.exists(l, l.cost > 15.0)", truth(true)),
+        ("lines.exists(l, l.cost > 50.0)", Err(Fault::Missing)),
+        ("lines.last(2).exists(l, l.cost > 15.0)", truth(true)),
+        ("lines.last('30d').count(l, l.cost > 15.0)", Err(Fault::Missing)),
+        ("lines.last('30d').exists_one(l, l.cost > 15.0)", Err(Fault::Missing)),
+        ("lines.last('30d').filter(l, l.cost > 15.0).exists(l, l.net > 0.0)", Err(Fault::Missing)),
+        ("lines.filter(l, l.cost > 15.0).exists(l, l.net > 0.0)", Err(Fault::Missing)),
+        ("lines.filter(l, has(l.cost)).filter(l, l.cost > 5.0).size() == 2", truth(true)),
+        ("lines.filter(l, l.cost > 5.0).filter(l, l.net > 90.0).size() == 0", Err(Fault::Missing)),
+        ("lines.filter(l, ['p1'].exists(p, p == l.product)).sum(l, l.net)", money(80)),
+        ("lines.last('30d').sum(l, l.cost)", Err(Fault::Missing)),
+        // The order without a cost is two days old at the end.
+        ("lines.last('1d').sum(l, l.cost)", money(20)),
+        ("lines.between('30d', '36h').sum(l, l.cost)", money(10)),
+        ("lines.last(1).sum(l, l.cost)", money(20)),
+        ("lines.last('30d').first().cost", money(10)),
+    ] {
+        let symbols = Symbols::default();
+        let rules = rule_set(&rule_of(&[text.to_owned()]), &symbols);
+        let entity = Entity::new(rules.plan(EntityKind::Customer));
+        let catalog = Catalog::default();
+        let mut kept = Kept { rules: &rules, symbols: &symbols, catalog, entity };
+        let mut found = Vec::new();
+        for event in three_orders(&symbols) {
+            kept.apply(&event);
+            found = kept.values(&event);
+        }
+        assert_eq!(found, [want], "{text}");
+    }
+}
+
+#[test]
+fn one_running_value_that_fails_leaves_a_hundred_others_alone() {
+    let sums = (0..100).map(|n| format!("lines.filter(l, l.net > {n}.5).sum(l, l.net)"));
+    let expressions: Vec<String> =
+        std::iter::once("lines.sum(l, l.cost)".to_owned()).chain(sums).collect();
+    let symbols = Symbols::default();
+    let rules = rule_set(&rule_of(&expressions), &symbols);
+    let entity = Entity::new(rules.plan(EntityKind::Customer));
+    let catalog = Catalog::default();
+    let mut kept = Kept { rules: &rules, symbols: &symbols, catalog, entity };
+    let mut found = Vec::new();
+    for event in three_orders(&symbols) {
+        kept.apply(&event);
+        found = kept.values(&event);
+    }
+    assert_eq!(found[0], Err(Fault::Missing));
+    assert!(found[1..].iter().all(Result::is_ok), "{found:?}");
 }
