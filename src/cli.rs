@@ -9,9 +9,12 @@ mod summary;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::io::Write;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use anyhow::Context as _;
 use anyhow::bail;
 use clap::CommandFactory;
 use clap::Parser;
@@ -19,6 +22,7 @@ use clap::Subcommand;
 use tracing_subscriber::EnvFilter;
 
 use crate::event::Symbols;
+use crate::event::mapping::Mapping;
 use crate::rule::compile;
 use crate::rule::diagnostic;
 use crate::rule::diagnostic::Diagnostic;
@@ -98,6 +102,15 @@ fn log() {
         .with_writer(std::io::stderr)
         .with_ansi(!plain)
         .init();
+}
+
+/// How foreign fields map to ours; without a file they carry our names already.
+fn mapping(path: Option<&Path>) -> anyhow::Result<Arc<Mapping>> {
+    let Some(path) = path else { return Ok(Arc::new(Mapping::identity())) };
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mapping = Mapping::parse(&text).with_context(|| path.display().to_string())?;
+    Ok(Arc::new(mapping))
 }
 
 /// The rules of these files and folders; the starter rules when none is named.

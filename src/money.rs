@@ -214,11 +214,6 @@ impl Currency {
             _ => None,
         }
     }
-
-    /// The bytes, for a compact encoding.
-    pub(crate) fn bytes(self) -> [u8; 3] {
-        self.0
-    }
 }
 
 impl TryFrom<String> for Currency {

@@ -18,7 +18,7 @@ pub mod expression;
 pub mod template;
 pub mod file;
 pub mod fixture;
-pub mod types;
+pub mod vocabulary;
 pub mod plan;
 pub mod text;
 pub mod set;

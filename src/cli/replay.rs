@@ -23,6 +23,7 @@ use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 use parking_lot::Mutex;
 
+use crate::cli::mapping;
 use crate::cli::rule_set;
 use crate::cli::summary::Summary;
 use crate::delivery::line::LineForm;
@@ -32,7 +33,6 @@ use crate::engine::runtime::Engine;
 use crate::engine::runtime::Settings;
 use crate::engine::runtime::Sink;
 use crate::event::Symbols;
-use crate::event::mapping::Mapping;
 use crate::source::Batch;
 use crate::source::dead_letter;
 use crate::source::dead_letter::DeadLetters;
@@ -65,7 +65,7 @@ pub struct Replay {
     /// Where alerts go, a line each; `-` is the standard output
     #[arg(long)]
     alerts: Option<PathBuf>,
-    /// Form of an alert's line, such as '{rule} {entity} {opened_at} {value}'; JSON when left out
+    /// Form of an alert's line, such as `{rule} {entity} {opened_at} {value}`; JSON when left out
     #[arg(long, requires = "alerts")]
     line: Option<String>,
     /// Where refused records go, a line each
@@ -116,15 +116,7 @@ pub fn run(args: &Replay) -> anyhow::Result<ExitCode> {
     let started = time::steady();
     let symbols = Symbols::default();
     let rules = Arc::new(rule_set(&args.rules, &symbols)?);
-    let mapping = match &args.mapping {
-        None => Mapping::identity(),
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            Mapping::parse(&text).with_context(|| format!("{}", path.display()))?
-        }
-    };
-    let mapping = Arc::new(mapping);
+    let mapping = mapping(args.mapping.as_deref())?;
     let files = args.files.iter().map(|path| file::open(path, &mapping, None, &symbols));
     let files = files.collect::<Result<Vec<_>, _>>()?;
     let mut merge = Merge::new(files, args.reorder);
@@ -186,11 +178,9 @@ pub fn run(args: &Replay) -> anyhow::Result<ExitCode> {
         Form::None => String::new(),
     };
     // The summary must not mix with alerts on the standard output.
-    if args.alerts.as_deref().is_some_and(|path| path.as_os_str() == "-") {
-        io::stderr().write_all(text.as_bytes())?;
-    } else {
-        io::stdout().write_all(text.as_bytes())?;
-    }
+    let mixed = args.alerts.as_deref().is_some_and(|path| path.as_os_str() == "-");
+    let to: &mut dyn Write = if mixed { &mut io::stderr() } else { &mut io::stdout() };
+    to.write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,6 +11,7 @@ use clap::Args;
 use crate::api;
 use crate::api::HttpConfig;
 use crate::api::Services;
+use crate::cli::mapping;
 use crate::cli::replay::threads;
 use crate::cli::rule_set;
 use crate::config::Config;
@@ -75,14 +76,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let named = config.rules.path.exists() || args.config.is_some();
     let paths = if named { vec![config.rules.path.clone()] } else { Vec::new() };
     let rules = Arc::new(rule_set(&paths, &symbols)?);
-    let mapping = Arc::new(match &args.mapping {
-        None => Mapping::identity(),
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            Mapping::parse(&text).with_context(|| format!("{}", path.display()))?
-        }
-    });
+    let mapping = mapping(args.mapping.as_deref())?;
     let folder = &config.storage.data_dir;
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;

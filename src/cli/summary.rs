@@ -27,7 +27,7 @@ const REPS_LISTED: usize = 10;
 
 /// Counts of alerts and refusals.
 #[derive(Debug, Default)]
-pub struct Summary {
+pub(super) struct Summary {
     rules: BTreeMap<(String, String), Count>,
     owners: BTreeMap<Owner, Count>,
     changed: u64,
@@ -43,19 +43,19 @@ struct Count {
 }
 
 /// What the replay itself knows.
-pub struct Facts<'a> {
+pub(super) struct Facts<'a> {
     /// Records read, refused ones included.
-    pub read: u64,
+    pub(super) read: u64,
     /// What the engine did.
-    pub totals: Totals,
+    pub(super) totals: Totals,
     /// Newest event time.
-    pub newest: Timestamp,
+    pub(super) newest: Timestamp,
     /// How long it took.
-    pub took: Duration,
+    pub(super) took: Duration,
     /// Events that had to leave the reordering before their time.
-    pub released_early: u64,
+    pub(super) released_early: u64,
     /// The rules.
-    pub rules: &'a RuleSet,
+    pub(super) rules: &'a RuleSet,
 }
 
 impl Count {
@@ -78,7 +78,7 @@ impl Count {
 
 impl Summary {
     /// Counts an output.
-    pub fn output(&mut self, output: &Output) {
+    pub(super) fn output(&mut self, output: &Output) {
         match output {
             Output::Opened { alert, .. } => {
                 let key = (alert.family.name(), alert.rule.as_str());
@@ -99,7 +99,7 @@ impl Summary {
     }
 
     /// Counts a refusal.
-    pub fn refused(&mut self, refused: &Refused) {
+    pub(super) fn refused(&mut self, refused: &Refused) {
         *self.refused.entry(refused.reason.code()).or_default() += 1;
         if self.first_refused.len() < REFUSED_LISTED {
             let Refused { source, position, reason, .. } = refused;
@@ -108,7 +108,7 @@ impl Summary {
     }
 
     /// As tables.
-    pub fn table(&self, facts: &Facts<'_>) -> String {
+    pub(super) fn table(&self, facts: &Facts<'_>) -> String {
         let mut out = String::new();
         let Totals { sequence, shards, entities, .. } = &facts.totals;
         let refused: u64 = self.refused.values().sum();
@@ -205,7 +205,7 @@ impl Summary {
     }
 
     /// As JSON.
-    pub fn json(&self, facts: &Facts<'_>) -> serde_json::Result<String> {
+    pub(super) fn json(&self, facts: &Facts<'_>) -> serde_json::Result<String> {
         let Totals { sequence, shards, entities, .. } = &facts.totals;
         let sums = |count: &Count| -> BTreeMap<String, String> {
             let sums = count.money.iter().map(|(currency, micros)| {

@@ -28,6 +28,7 @@ pub enum NdjsonError {
 
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case", tag = "output")]
+#[expect(clippy::large_enum_variant, reason = "lives for one line, on the stack")]
 enum OutputLine<'a> {
     Opened { alert: WireAlert<'a> },
     Changed { id: AlertId, at: WireTime, state: WireState<'a> },

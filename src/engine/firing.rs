@@ -233,13 +233,12 @@ pub fn shown_entry(entry: &Entry<'_>, scope: &Scope<'_>, currency: Option<Curren
         describe_line(&mut text, &body, |symbol| names.text(symbol));
     }
     let talk = &opened.head.talk;
-    for symbol in [talk.topic, talk.outcome, opened.category, opened.product, talk.campaign] {
-        if let Some(symbol) = symbol {
-            if !text.is_empty() {
-                text.push_str(" · ");
-            }
-            text.push_str(names.text(symbol));
+    let said = [talk.topic, talk.outcome, opened.category, opened.product, talk.campaign];
+    for symbol in said.into_iter().flatten() {
+        if !text.is_empty() {
+            text.push_str(" · ");
         }
+        text.push_str(names.text(symbol));
     }
     if let Some(sentiment) = talk.sentiment {
         let gap = if text.is_empty() { "" } else { " · " };

@@ -14,6 +14,7 @@ pub struct Live {
     /// History, windows, clock.
     pub entity: Entity,
     /// Where each rule stands that is not quiet, by the rule's place.
+    #[expect(clippy::box_collection, reason = "quiet entities, nearly all, pay 8 bytes")]
     phases: Option<Box<Vec<(u16, Phase)>>>,
     /// The earliest deadline for which a timer is set; [`Timestamp::MAX`] when none is.
     pub timer: Timestamp,
@@ -61,12 +62,25 @@ impl Live {
     }
 
     /// When the passing of time will matter next for this entity.
+    #[inline]
     pub fn deadline(&self, rules: &RuleSet, kind: EntityKind) -> Option<Timestamp> {
-        let own = rules.timed(kind).iter().filter_map(|place| self.armed(rules, *place));
-        let alerts = self.phases().filter_map(|(place, phase)| {
-            life_cycle::deadline(phase, rules.rules[usize::from(place)].timing)
-        });
-        own.chain(alerts).min()
+        let mut first: Option<Timestamp> = None;
+        let mut sooner = |at: Option<Timestamp>| {
+            if let Some(at) = at
+                && first.is_none_or(|first| at < first)
+            {
+                first = Some(at);
+            }
+        };
+        for place in rules.timed(kind) {
+            sooner(self.armed(rules, *place));
+        }
+        if self.phases.is_some() {
+            for (place, phase) in self.phases() {
+                sooner(life_cycle::deadline(phase, rules.rules[usize::from(place)].timing));
+            }
+        }
+        first
     }
 
     /// The deadline that a silence or a schedule is armed for.

@@ -8,9 +8,6 @@
 //!             counted
 //! ```
 
-use std::collections::HashSet;
-use std::hash::BuildHasher;
-use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,9 +26,9 @@ use crate::rule::set::RuleSet;
 use crate::time::Span;
 use crate::time::Timestamp;
 
-/// Repeats are recognised among at least so many of the latest events; beyond that by the history
-/// of their entity.
-pub const RECENT_EVENTS: usize = 1 << 16;
+/// Repeats are recognised among about so many of the latest events, whatever they carry; a repeat
+/// of the same time is recognised by the history of its entity, as far as that reaches.
+pub const RECENT_EVENTS: usize = 1 << 17;
 
 /// The state of the one order.
 pub struct Sequencer {
@@ -59,48 +56,22 @@ pub struct Tally {
     pub unowned: u64,
 }
 
-/// Fingerprints of `source` and `id` of the latest events, in two generations of bounded size.
+/// Fingerprints of `source` and `id` of the latest events: buckets of the eight newest each, one
+/// cache line a bucket.
 ///
-/// The hash has to be a good one: two ids of one fingerprint are taken for a repeat, and the fast
-/// variant gives `5` and `55` the same.
+/// The hash has to be a good one: two ids of one fingerprint are taken for a repeat.
 struct Recent {
     /// Secret per process: hostile ids cannot be chosen to collide.
     secrets: RapidSecrets,
-    young: HashSet<u64, Plain>,
-    old: HashSet<u64, Plain>,
-}
-
-/// Fingerprints are hashes already.
-#[derive(Default, Clone, Copy)]
-struct Plain;
-
-#[derive(Default)]
-struct PlainHasher(u64);
-
-impl BuildHasher for Plain {
-    type Hasher = PlainHasher;
-    fn build_hasher(&self) -> PlainHasher {
-        PlainHasher(0)
-    }
-}
-
-impl Hasher for PlainHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 << 8) | u64::from(*byte);
-        }
-    }
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
+    buckets: Vec<[u64; 8]>,
+    /// Goes round the places of a bucket.
+    turn: usize,
 }
 
 impl Recent {
     fn new() -> Self {
-        Self { secrets: RapidSecrets::random(), young: HashSet::default(), old: HashSet::default() }
+        let buckets = vec![[0; 8]; RECENT_EVENTS / 8];
+        Self { secrets: RapidSecrets::random(), buckets, turn: 0 }
     }
 
     /// Notes an event; tells whether it was noted before.
@@ -108,14 +79,14 @@ impl Recent {
         // Two ids of one source collide once in 2^64; the source turns the hash by its number.
         let source = u64::from(event.source.number()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let id = rapidhash_v3_seeded(event.id.as_bytes(), &self.secrets);
-        let fingerprint = id.wrapping_add(source);
-        if self.old.contains(&fingerprint) || !self.young.insert(fingerprint) {
+        let fingerprint = id.wrapping_add(source) | 1;
+        let place = usize::try_from(fingerprint >> 40).unwrap_or(0) % self.buckets.len();
+        let bucket = &mut self.buckets[place];
+        if bucket.contains(&fingerprint) {
             return true;
         }
-        if self.young.len() >= RECENT_EVENTS {
-            std::mem::swap(&mut self.young, &mut self.old);
-            self.young.clear();
-        }
+        self.turn = (self.turn + 1) % bucket.len();
+        bucket[self.turn] = fingerprint;
         false
     }
 }

@@ -26,6 +26,7 @@ use crate::engine::runtime;
 use crate::engine::runtime::Engine;
 use crate::engine::runtime::Gauge;
 use crate::engine::runtime::Totals;
+use crate::engine::sequence;
 use crate::engine::shard::Entities;
 use crate::engine::view;
 use crate::event::EntityId;
@@ -353,11 +354,10 @@ impl Port for Service {
     fn entity(&self, kind: EntityKind, id: &str) -> Option<EntityView> {
         let id = self.symbols.read().find(id)?;
         let entity = EntityId { kind, id };
-        let found = self.entities.iter().find_map(|shard| {
+        self.entities.iter().find_map(|shard| {
             let live = shard.get(&entity)?;
             Some(view::entity(entity, &live, &self.rules, &self.symbols))
-        });
-        found
+        })
     }
 
     fn status(&self) -> EngineStatus {
@@ -365,7 +365,7 @@ impl Port for Service {
             let at = Timestamp::saturating(cell.load(Ordering::Relaxed));
             (at > Timestamp::MIN).then_some(at)
         };
-        let totals = runtime::totals(Default::default(), &self.gauges, &self.entities);
+        let totals = runtime::totals(sequence::Tally::default(), &self.gauges, &self.entities);
         EngineStatus {
             events: self.events.load(Ordering::Relaxed),
             duplicates: self.duplicates.load(Ordering::Relaxed),

@@ -136,7 +136,7 @@ impl Shard {
             ..Tally::default()
         };
         // Many small tables: one of them grows at a time, so that no event waits for a large one.
-        let entities = DashMap::with_hasher_and_shard_amount(RandomState::new(), 256);
+        let entities = DashMap::with_hasher_and_shard_amount(RandomState::new(), 64);
         Self {
             rules,
             symbols,

@@ -9,7 +9,7 @@ use crate::event::Symbols;
 use crate::money::Decimal;
 use crate::rule::set::RuleSet;
 use crate::rule::text;
-use crate::rule::types::Type;
+use crate::rule::vocabulary::Type;
 use crate::state::catalog::Catalog;
 use crate::state::program::FUEL;
 use crate::state::program::Items;

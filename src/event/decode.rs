@@ -69,6 +69,7 @@ pub struct Decoder {
     /// Whether lines of the shape are plain orders.
     sales: bool,
     names: Names,
+    customers: Names,
 }
 
 /// What a record turned out to be.
@@ -81,8 +82,16 @@ impl Decoder {
     /// A decoder for records of `source`, interned beforehand, in the form of `mapping`.
     pub fn new(mapping: Arc<Mapping>, source: Symbol) -> Self {
         let (keys, hint) = (Keys::new(&mapping), mapping.record);
-        let (shape, names) = (Shape::default(), Names::default());
-        Self { mapping, keys, source, hint, shape, sales: false, names }
+        Self {
+            mapping,
+            keys,
+            source,
+            hint,
+            shape: Shape::default(),
+            sales: false,
+            names: Names::new(Names::COMMON),
+            customers: Names::new(Names::CUSTOMERS),
+        }
     }
 
     /// Takes records for this, when neither they nor the mapping say what they are.
@@ -107,7 +116,7 @@ impl Decoder {
         if self.sales
             && let Some(event) = self.sale(text, symbols)
         {
-            return Ok(Record::Event(Box::new(event)));
+            return Ok(Record::Event(event));
         }
         let mut form = Form::default();
         scan(text, &mut self.keys, &mut form, symbols)?;
@@ -159,13 +168,13 @@ impl Decoder {
 
     /// The order of one line that a text of the usual shape is.
     #[inline]
-    fn sale(&mut self, text: &str, symbols: &mut symbol::Writer<'_>) -> Option<Event> {
+    fn sale(&mut self, text: &str, symbols: &mut symbol::Writer<'_>) -> Option<Box<Event>> {
         let mut cuts = Cuts::new();
         if !self.shape.read(text, &mut cuts) {
             return None;
         }
-        let Self { mapping, source, shape, names, .. } = self;
-        sale::order((shape, &cuts), mapping, *source, names, symbols)
+        let Self { mapping, source, shape, names, customers, .. } = self;
+        sale::order((shape, &cuts), mapping, *source, (names, customers), symbols)
     }
 
     /// Remembers how a sound line is written.

@@ -24,10 +24,10 @@ use crate::rule::expression::Node as Tree;
 use crate::rule::plan::PlanFull;
 use crate::rule::plan::Planner;
 use crate::rule::plan::Window;
-use crate::rule::types::CUSTOMER_FIELDS;
-use crate::rule::types::FIELDS;
-use crate::rule::types::ItemType;
-use crate::rule::types::Type;
+use crate::rule::vocabulary::CUSTOMER_FIELDS;
+use crate::rule::vocabulary::FIELDS;
+use crate::rule::vocabulary::ItemType;
+use crate::rule::vocabulary::Type;
 use crate::state::program::Field;
 use crate::state::program::Items;
 use crate::state::program::Node;
@@ -278,6 +278,7 @@ impl<'a> Checker<'a> {
         self.typed(Node::Constant(value), ty, 0)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they just checked")]
     fn settled(&mut self, checked: Checked, span: &Range<usize>) -> Typed {
         match checked {
             Checked::Value(typed) => typed,
@@ -409,11 +410,11 @@ impl<'a> Checker<'a> {
                 None => {
                     let mut names: Vec<&str> = FIELDS.iter().map(|(name, ..)| *name).collect();
                     names.push("lines");
-                    self.no_field(expr, "the event", field, names)
+                    self.no_field(expr, "the event", field, &names)
                 }
             },
             Record::Entity if self.entity != EntityKind::Customer && field != "id" => {
-                self.no_field(expr, self.entity.name(), field, vec!["id"])
+                self.no_field(expr, self.entity.name(), field, &["id"])
             }
             Record::Entity if field == "consent" => Checked::Record(Record::Consent),
             Record::Entity if field == "attributes" => Checked::Record(Record::Attributes),
@@ -423,14 +424,14 @@ impl<'a> Checker<'a> {
                     let mut names: Vec<&str> =
                         CUSTOMER_FIELDS.iter().map(|(name, ..)| *name).collect();
                     names.extend(["consent", "attributes"]);
-                    self.no_field(expr, "a customer", field, names)
+                    self.no_field(expr, "a customer", field, &names)
                 }
             },
             Record::Consent if field == "marketing" => {
                 let node = Node::Profile(ProfileField::ConsentMarketing);
                 self.typed(node, Type::Bool, ENTITY)
             }
-            Record::Consent => self.no_field(expr, "`consent`", field, vec!["marketing"]),
+            Record::Consent => self.no_field(expr, "`consent`", field, &["marketing"]),
             Record::Attributes => {
                 self.typed(Node::Attribute(Arc::from(field)), Type::Dynamic, ENTITY)
             }
@@ -455,7 +456,7 @@ impl<'a> Checker<'a> {
                 }
                 ItemType::Event => ("an event", FIELDS.iter().map(|(name, ..)| *name).collect()),
             };
-            return self.no_field(expr, what, field, names);
+            return self.no_field(expr, what, field, &names);
         };
         match item {
             ItemRef::Variable(level, _) => {
@@ -466,7 +467,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn no_field(&mut self, expr: &Expr, what: &str, field: &str, names: Vec<&str>) -> Checked {
+    fn no_field(&mut self, expr: &Expr, what: &str, field: &str, names: &[&str]) -> Checked {
         let near = suggest(field, names.iter().copied()).map(str::to_owned);
         let label = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
         let help = (!names.is_empty()).then(|| format!("it has {}", names.join(", ")));
@@ -547,6 +548,7 @@ impl<'a> Checker<'a> {
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the parts of a diagnostic, in the order shown")]
     fn error(
         &mut self,
         code: &'static str,

@@ -32,7 +32,7 @@ use crate::rule::template::TemplatePart;
 use crate::rule::text::Format;
 use crate::rule::text::Text;
 use crate::rule::text::TextPart;
-use crate::rule::types::Type;
+use crate::rule::vocabulary::Type;
 use crate::state::program::Node;
 use crate::state::program::Program;
 use crate::state::value::Value;

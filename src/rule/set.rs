@@ -10,7 +10,7 @@ use crate::event::EntityKind;
 use crate::event::Kind;
 use crate::rule::file::Mode;
 use crate::rule::text::Text;
-use crate::rule::types::Type;
+use crate::rule::vocabulary::Type;
 use crate::state::program::NodeId;
 use crate::state::program::Program;
 use crate::state::program::Stage;

@@ -2,7 +2,7 @@
 
 use crate::money;
 use crate::money::Currency;
-use crate::rule::types::Type;
+use crate::rule::vocabulary::Type;
 use crate::state::program::NodeId;
 use crate::state::program::Scope;
 use crate::state::program::evaluate;

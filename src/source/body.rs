@@ -30,6 +30,10 @@ pub enum BodyError {
 }
 
 /// Decodes every record of a body; refused ones go to [`Batch::refused`].
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what a body is, and what it is decoded with and into"
+)]
 pub fn decode_body(
     content_type: &str,
     bytes: &[u8],

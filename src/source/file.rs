@@ -119,6 +119,10 @@ pub fn open(
 }
 
 /// Reads a stream of which only the name is known.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a constructor of private parts, called once or twice"
+)]
 fn from_reader(
     path: &str,
     stream: Stream,

@@ -216,7 +216,6 @@ fn ends_element(state: &mut State, byte: u8) -> bool {
     match (state.quoted, byte) {
         (true, b'\\') => state.escaped = true,
         (_, b'"') => state.quoted = !state.quoted,
-        (true, _) => {}
         (false, b'{' | b'[') => state.depth += 1,
         (false, b'}' | b']') if state.depth > 0 => state.depth -= 1,
         (false, b']') => {
@@ -224,7 +223,7 @@ fn ends_element(state: &mut State, byte: u8) -> bool {
             return true;
         }
         (false, b',') => return state.depth == 0,
-        (false, _) => {}
+        _ => {}
     }
     false
 }

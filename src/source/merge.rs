@@ -171,10 +171,8 @@ impl Merge {
             let open = self.files.iter().enumerate().filter(|(_, lane)| !lane.ended);
             let behind = open.min_by_key(|(index, lane)| (lane.newest, *index));
             let behind = behind.map(|(index, lane)| (index, lane.newest));
-            let safe = match behind {
-                None => None,
-                Some((_, newest)) => Some(newest.map_or(Timestamp::MIN, |t| t - self.reorder)),
-            };
+            let safe =
+                behind.map(|(_, newest)| newest.map_or(Timestamp::MIN, |t| t - self.reorder));
             self.release(safe, goal, out);
             if out.records.len() >= goal {
                 break;

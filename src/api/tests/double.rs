@@ -148,7 +148,7 @@ impl Server {
         let engine: Arc<dyn Port> = double.clone();
         let services = Arc::new(Services::new(engine, symbols, (inbox, feed), metrics, http));
         let (stop, stopped) = oneshot::channel::<()>();
-        let (address, bound) = std::sync::mpsc::channel();
+        let (address, bound) = std::sync::mpsc::sync_channel(1);
         let served = Arc::clone(&services);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -50,6 +50,7 @@ pub(crate) fn interaction<'a>(form: &Form<'a>, word: std::borrow::Cow<'a, str>) 
 }
 
 /// Builds and checks the event.
+#[expect(clippy::too_many_lines, reason = "a table: one field after the other")]
 pub(crate) fn event(
     form: &Form<'_>,
     activity: &Activity<'_>,

@@ -323,7 +323,7 @@ impl<'a> Sheet<'_, 'a, '_, '_> {
 /// A value outside of the vocabulary; objects are left out.
 fn attribute(value: Value<'_>) -> Result<Option<Attribute>, Refusal> {
     Ok(match value {
-        Value::Json(Json::Null | Json::Object(_)) => None,
+        Value::Json(Json::Null | Json::Object(_)) | Value::Absurd(_) => None,
         Value::Json(Json::Flag(flag)) => Some(Attribute::Flag(flag)),
         Value::Json(Json::Number(text)) => text.parse().ok().map(Attribute::Number),
         Value::Json(Json::Text(text)) if text.raw.is_empty() => None,
@@ -344,7 +344,6 @@ fn attribute(value: Value<'_>) -> Result<Option<Attribute>, Refusal> {
         #[expect(clippy::cast_precision_loss, reason = "an attribute is a binary number")]
         Value::Whole(number) => Some(Attribute::Number(number as f64)),
         Value::Time(time) => Some(Attribute::Text(time.to_string())),
-        Value::Absurd(_) => None,
     })
 }
 

@@ -23,24 +23,31 @@ use crate::time::Timestamp;
 /// Names that come again and again (products, channels, reps), by their bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
-    known: Box<[Option<(u64, Symbol)>]>,
-}
-
-impl Default for Names {
-    fn default() -> Self {
-        Self { known: vec![None; 1 << Self::BITS].into_boxed_slice() }
-    }
+    known: Vec<Option<(u64, Symbol)>>,
+    /// The table has 2 to this many places.
+    bits: u32,
 }
 
 impl Names {
-    const BITS: u32 = 12;
+    /// Products, categories, channels, reps: some thousand.
+    pub(crate) const COMMON: u32 = 12;
+    /// Customers are many, but few of them make most events.
+    pub(crate) const CUSTOMERS: u32 = 14;
+
+    /// A table of 2 to so many places; it takes its memory when the first name comes.
+    pub(crate) fn new(bits: u32) -> Self {
+        Self { known: Vec::new(), bits }
+    }
 
     /// The symbol of a name; one of up to seven bytes is found without hashing its text.
     #[inline]
     fn find(&mut self, name: &str, symbols: &mut symbol::Writer<'_>) -> Symbol {
         let Some(key) = packed(name) else { return symbols.intern(name) };
         // Fibonacci hashing (Knuth, TAOCP 6.4).
-        let place = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - Self::BITS);
+        let place = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - self.bits);
+        if self.known.is_empty() {
+            self.known.resize(1 << self.bits, None);
+        }
         let slot = &mut self.known[usize::try_from(place).unwrap_or(0)];
         match slot {
             Some((known, symbol)) if *known == key => *symbol,
@@ -108,10 +115,11 @@ pub(crate) fn order(
     (shape, cuts): (&Shape, &Cuts<'_>),
     mapping: &Mapping,
     source: Symbol,
-    names: &mut Names,
+    (names, customers): (&mut Names, &mut Names),
     symbols: &mut symbol::Writer<'_>,
-) -> Option<Event> {
-    let mut event = Event {
+) -> Option<Box<Event>> {
+    // Filled where it will stay: an event is too large to be handed about.
+    let mut event = Box::new(Event {
         id: CompactString::const_new(""),
         source,
         kind: Kind::Order,
@@ -124,15 +132,14 @@ pub(crate) fn order(
         currency: mapping.currency,
         lines: SmallVec::new(),
         detail: None,
-    };
+    });
     let mut line = LineDraft::default();
     for ((_, fields), cut) in shape.members().zip(cuts) {
         for field in fields {
             match field {
                 Field::EventId => event.id = CompactString::from(name(*cut)?),
                 Field::OccurredAt => event.time = time(*cut, mapping)?,
-                // Customers are many: remembering them would only push the others out.
-                Field::CustomerId => event.customer = Some(symbols.intern(name(*cut)?)),
+                Field::CustomerId => event.customer = Some(customers.find(name(*cut)?, symbols)),
                 Field::RepId => event.rep = Some(names.find(name(*cut)?, symbols)),
                 Field::Territory => event.territory = Some(names.find(name(*cut)?, symbols)),
                 Field::Channel => event.channel = Some(names.find(name(*cut)?, symbols)),

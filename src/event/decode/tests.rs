@@ -1,3 +1,5 @@
+//! What becomes of a record, sound or not: its fields, or the reason for its refusal?
+
 use super::*;
 use crate::event::Event;
 use crate::event::Reference;
@@ -44,6 +46,7 @@ impl Desk {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what it is compared with is an option")]
 fn d(text: &str) -> Option<Decimal> {
     Some(Decimal::parse(text).unwrap())
 }
@@ -61,6 +64,7 @@ fn call(fields: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of bad records")]
 fn a_bad_record_is_refused_with_its_reason() {
     let at = r#""event_id":"e1","occurred_at""#;
     for (line, code, words) in [
@@ -70,7 +74,7 @@ fn a_bad_record_is_refused_with_its_reason() {
         ("[1]".to_owned(), "bad_json", "an object in braces"),
         ("\"text\"".to_owned(), "bad_json", "an object in braces"),
         (format!("{} {{}}", call("")), "bad_json", "something follows"),
-        (call(",}").replace("Z\",}", "Z\",}"), "bad_json", "a comma too many"),
+        (call(",}"), "bad_json", "a comma too many"),
         (call(r#","rep_id":'r1'"#), "bad_json", "a value is missing"),
         (call(r#","rep_id":NaN"#), "bad_json", "a value is missing"),
         (call(&format!(r#","x":{}1{}"#, "[".repeat(40), "]".repeat(40))), "too_deep", "32 levels"),

@@ -26,9 +26,9 @@ use crate::rule::expression::Node as Tree;
 use crate::rule::plan::Asked;
 use crate::rule::plan::Window;
 use crate::rule::set::Evidence;
-use crate::rule::types::ItemType;
-use crate::rule::types::LIST_METHODS;
-use crate::rule::types::Type;
+use crate::rule::vocabulary::ItemType;
+use crate::rule::vocabulary::LIST_METHODS;
+use crate::rule::vocabulary::Type;
 use crate::state::program::End;
 use crate::state::program::Field;
 use crate::state::program::Function;
@@ -230,7 +230,7 @@ impl Checker<'_> {
     fn size(&mut self, expr: &Expr, list: &ListExpr) -> Checked {
         let end = End::Size;
         match self.running(expr, list, (Measure::One, AggregateKind::Count, Unit::Int), end) {
-            Some(node) => self.value_of(node, Type::Int),
+            Some(node) => Self::value_of(node, Type::Int),
             None => self.scan(expr, list, end, (Type::Int, 0)),
         }
     }
@@ -241,7 +241,7 @@ impl Checker<'_> {
         self.settled(checked, &expr.span)
     }
 
-    fn value_of(&mut self, node: NodeId, ty: Type) -> Checked {
+    fn value_of(node: NodeId, ty: Type) -> Checked {
         Checked::Value(Typed { node, ty, depends: ENTITY })
     }
 
@@ -324,7 +324,7 @@ impl Checker<'_> {
                 let size = self.size_of(expr, list);
                 self.mean(sum, size.node, ty)
             }
-            Some(node) => self.value_of(node, ty),
+            Some(node) => Self::value_of(node, ty),
             None => self.scan(expr, list, end, (ty, measured.depends)),
         }
     }
@@ -337,7 +337,7 @@ impl Checker<'_> {
         let size = self.program.add(Node::Function(Function::Double, size));
         let mean = self.program.add(Node::Arithmetic(Arithmetic::Divide, sum, size));
         let node = self.program.add(Node::Conditional(empty, null, mean));
-        self.value_of(node, ty)
+        Self::value_of(node, ty)
     }
 
     fn unit(&self, measured: Typed) -> Option<Unit> {
@@ -366,7 +366,7 @@ impl Checker<'_> {
         if let ListSource::History(history, Window::Ever) = list.source
             && let Some(node) = self.owned(expr, history, list, args)
         {
-            return self.value_of(node, Type::Bool);
+            return Self::value_of(node, Type::Bool);
         }
         self.fold(expr, list, (condition, condition.node), End::Exists(condition.node))
     }
@@ -411,7 +411,7 @@ impl Checker<'_> {
         let decided = matches!(end, End::Exists(_));
         let node = self.program.add(Node::Decides(Arc::new(Verdict { count, decided, fallback })));
         let node = if exact { node } else { self.whole(expr, list, node) };
-        self.value_of(node, Type::Bool)
+        Self::value_of(node, Type::Bool)
     }
 
     /// The value of `node` unless a filter of the list, over everything ever seen, has failed on
@@ -594,7 +594,7 @@ impl Checker<'_> {
             let end = if last { End::Max(node) } else { End::Min(node) };
             let asked = (Measure::Field(Field::Time), kind, Unit::Time);
             if let Some(node) = self.running(expr, list, asked, end) {
-                return self.value_of(node, ty);
+                return Self::value_of(node, ty);
             }
         }
         let end = if last { End::Last(node) } else { End::First(node) };

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use crate::money::Decimal;
 use crate::rule::check::Checked;
 use crate::rule::check::Checker;
 use crate::rule::check::ListExpr;
 use crate::rule::check::ListSource;
+use crate::rule::check::Typed;
 use crate::rule::check::list::never_in;
 use crate::rule::expression::BinaryOp;
 use crate::rule::expression::Expr;
 use crate::rule::expression::UnaryOp;
-use crate::rule::types::ItemType;
-use crate::rule::types::Type;
+use crate::rule::vocabulary::ItemType;
+use crate::rule::vocabulary::Type;
 use crate::state::program::Node;
+use crate::state::program::NodeId;
 use crate::state::value;
 use crate::state::value::Arithmetic;
 use crate::state::value::Comparison;
@@ -97,8 +100,30 @@ impl Checker<'_> {
             };
             self.error("E205", &expr.span, message, "", help);
         }
-        let node = Node::Compare(comparison, a.node, b.node);
+        let (left, right) = (self.in_unit_of(b, a), self.in_unit_of(a, b));
+        let node = Node::Compare(comparison, left, right);
         self.typed(node, Type::Bool, a.depends | b.depends)
+    }
+
+    /// A number that is written out and compared with money is money: exact, and compared at once.
+    fn in_unit_of(&mut self, other: Typed, number: Typed) -> NodeId {
+        let written = match self.constant_of(number) {
+            Some(Value::Int(_) | Value::Double(_)) if other.ty == Type::Money => number.node,
+            _ => return number.node,
+        };
+        let plain = match self.program.node(written) {
+            Node::Constant(value) => value.number().ok(),
+            _ => None,
+        };
+        let amount = plain.and_then(|plain| {
+            let amount = Decimal::from_f64(plain).ok()?;
+            // A number finer than money's last place stays what it is.
+            (amount.to_f64().to_bits() == plain.to_bits()).then_some(amount)
+        });
+        match amount {
+            Some(amount) => self.program.add(Node::Constant(Value::Money(amount))),
+            None => number.node,
+        }
     }
 
     fn arithmetic(&mut self, expr: &Expr, op: Arithmetic, a: &Expr, b: &Expr) -> Checked {

@@ -72,9 +72,10 @@ fn a_node_covers_its_whole_sub_expression() {
             vec!["{'k': [1u], 'l': null}", "'k'", "[1u]", "1u", "'l'", "null"],
         ),
     ] {
-        match want.is_empty() {
-            true => assert!(parse(text).is_err(), "{text}"),
-            false => assert_eq!(spans(text), want, "{text}"),
+        if want.is_empty() {
+            assert!(parse(text).is_err(), "{text}");
+        } else {
+            assert_eq!(spans(text), want, "{text}");
         }
     }
 }
@@ -194,7 +195,7 @@ fn size_and_depth_have_limits() {
         "a[".repeat(2_000),
         "1".repeat(20_000),
     ] {
-        assert_eq!(parse(&text).map_err(|e| e.code), Err("E121"), "{:.40}", text);
+        assert_eq!(parse(&text).map_err(|e| e.code), Err("E121"), "{text:.40}");
     }
 }
 
@@ -208,7 +209,7 @@ fn no_text_brings_the_parser_down() {
     let mut seed = 7_u64;
     for _ in 0..800 {
         let mut text = String::new();
-        for _ in 0..(seed >> 40) % 9 + 1 {
+        for _ in 0..=(seed >> 40) % 9 {
             seed = seed
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);

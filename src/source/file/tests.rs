@@ -1,3 +1,5 @@
+//! Is every form of file read as it stands, and a broken one named?
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+//! Do several files come as one stream, by time, whatever their disorder?
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Types of the rule language, and the tables of names that the checker, the completion and the
+//! What can a rule say? The types of the language, and the tables of names that the checker, the completion and the
 //! reference page read.
 
 use std::fmt;
