@@ -17,14 +17,14 @@ use crate::rule::set;
 use crate::rule::set::Rule;
 use crate::rule::text;
 use crate::state::Entity;
+use crate::state::evaluate::evaluate;
 use crate::state::history::Entry;
 use crate::state::item::Body;
 use crate::state::item::Item;
-use crate::state::program;
 use crate::state::program::Items;
 use crate::state::program::Scope;
 use crate::state::program::Stage;
-use crate::state::program::evaluate;
+use crate::state::scan;
 use crate::state::value::Value;
 use crate::state::window::List;
 use crate::time::Timestamp;
@@ -171,7 +171,7 @@ fn evidence(rule: &Rule, scope: &mut Scope<'_>) -> (Vec<Evidence>, u64) {
             return (shown, total);
         }
         set::Evidence::Newest(list, count) => {
-            (*list, program::newest(entity, *list, *count).0, end, &[])
+            (*list, scan::newest(entity, *list, *count).0, end, &[])
         }
         set::Evidence::Window(list, span, stages) => {
             let (from, to) = entity.bounds(scope.plan, *span);

@@ -11,10 +11,10 @@ use crate::rule::set::RuleSet;
 use crate::rule::text;
 use crate::rule::vocabulary::Type;
 use crate::state::catalog::Catalog;
+use crate::state::evaluate::evaluate;
 use crate::state::program::FUEL;
 use crate::state::program::Items;
 use crate::state::program::Scope;
-use crate::state::program::evaluate;
 use crate::state::window::List;
 use crate::time::Span;
 

@@ -3,9 +3,9 @@
 use crate::money;
 use crate::money::Currency;
 use crate::rule::vocabulary::Type;
+use crate::state::evaluate::evaluate;
 use crate::state::program::NodeId;
 use crate::state::program::Scope;
-use crate::state::program::evaluate;
 use crate::state::value::Fault;
 use crate::state::value::Value;
 use crate::time::Span;

@@ -20,6 +20,7 @@ use crate::money::Decimal;
 use crate::state::Entity;
 use crate::state::Slots;
 use crate::state::catalog::Catalog;
+use crate::state::evaluate::evaluate;
 use crate::state::history::Entry;
 use crate::state::item::Body;
 use crate::state::item::Head;
@@ -31,7 +32,6 @@ use crate::state::program::NodeId;
 use crate::state::program::Program;
 use crate::state::program::Scan;
 use crate::state::program::Scope;
-use crate::state::program::evaluate;
 use crate::state::value::Fault;
 use crate::state::value::Value;
 use crate::time::Span;
@@ -384,7 +384,7 @@ impl Entity {
                 }
             };
             if counts {
-                let name = crate::state::program::field_of(&item, owned.field, upkeep.symbols);
+                let name = crate::state::field::field_of(&item, owned.field, upkeep.symbols);
                 let name = if let Value::Text(symbol) = name { Some(symbol) } else { None };
                 self.owned.add(set, name);
             }

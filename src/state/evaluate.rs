@@ -1,0 +1,283 @@
+//! The value of an expression: the compiled tree is walked, and nothing is allocated.
+//!
+//! ```text
+//! recent < baseline - 0.03      compare ─┬─ let 0 ── aggregate ── one read
+//!                                        └─ subtract ─┬─ let 1 …   computed once per event
+//!                                                     └─ 0.03
+//! ```
+
+use crate::money::Decimal;
+use crate::state::field::at_home;
+use crate::state::field::attribute;
+use crate::state::field::event_field;
+use crate::state::field::field_of;
+use crate::state::field::is_foreign;
+use crate::state::field::profile_field;
+use crate::state::program::Bound;
+use crate::state::program::Function;
+use crate::state::program::Function2;
+use crate::state::program::Node;
+use crate::state::program::NodeId;
+use crate::state::program::Scope;
+use crate::state::program::Verdict;
+use crate::state::scan::walk;
+use crate::state::value;
+use crate::state::value::Arithmetic;
+use crate::state::value::Fault;
+use crate::state::value::Value;
+use crate::time::Span;
+use crate::time::Timestamp;
+use std::sync::Arc;
+
+/// The value of a node. What nearly every rule is made of stands here, the rest in [`rarer`]:
+/// a small function has a small frame, and it calls itself.
+pub fn evaluate(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
+    let program = scope.program;
+    match program.node(id) {
+        Node::Constant(value) => Ok(*value),
+        Node::Let(place) => named(scope, *place),
+        Node::Arithmetic(op, a, b) => {
+            let (a, b) = (evaluate(scope, *a)?, evaluate(scope, *b)?);
+            value::arithmetic(*op, a, b)
+        }
+        Node::Compare(op, a, b) => {
+            let (a, b) = (evaluate(scope, *a)?, evaluate(scope, *b)?);
+            value::compare(*op, a, b).map(Value::Bool)
+        }
+        Node::And(a, b) => either(scope, *a, *b, false),
+        Node::Or(a, b) => either(scope, *a, *b, true),
+        Node::Aggregate(place) => {
+            let entity = scope.entity.ok_or(Fault::Type)?;
+            let aggregate = scope.plan.aggregate(*place);
+            if entity.is_irregular(aggregate) {
+                irregular(scope, *place)
+            } else {
+                Ok(aggregate.read(entity))
+            }
+        }
+        other => rarer(scope, other),
+    }
+}
+
+/// The value of a node that is not among the usual ones.
+#[inline(never)]
+fn rarer(scope: &mut Scope<'_>, node: &Node) -> Result<Value, Fault> {
+    match node {
+        Node::Constant(_)
+        | Node::Let(_)
+        | Node::Arithmetic(..)
+        | Node::Compare(..)
+        | Node::And(..)
+        | Node::Or(..)
+        | Node::Aggregate(_) => Err(Fault::Type),
+        Node::Field(outwards, field) => match scope.items.get(*outwards) {
+            Some(Bound::Item(item)) => {
+                at_home(field_of(item, *field, scope.symbols), item.head.foreign)
+            }
+            _ => Err(Fault::Type),
+        },
+        Node::Variable(outwards) => match scope.items.get(*outwards) {
+            Some(Bound::Value(value)) => Ok(*value),
+            _ => Err(Fault::Type),
+        },
+        Node::Event(field) => match scope.event {
+            Some(event) => {
+                at_home(event_field(event, *field, scope.symbols), is_foreign(scope, event))
+            }
+            None => Err(Fault::Missing),
+        },
+        Node::Profile(field) => Ok(profile_field(scope, *field)),
+        Node::Attribute(name) => Ok(attribute(scope, name)),
+        Node::Now => Ok(Value::Time(scope.now)),
+        Node::Not(a) => evaluate(scope, *a)?.truth().map(|truth| Value::Bool(!truth)),
+        Node::Negate(a) => {
+            let value = evaluate(scope, *a)?;
+            value::arithmetic(Arithmetic::Multiply, value, Value::Int(-1))
+        }
+        Node::Conditional(a, b, c) => {
+            let branch = if evaluate(scope, *a)?.truth()? { b } else { c };
+            evaluate(scope, *branch)
+        }
+        Node::Has(a) => match evaluate(scope, *a) {
+            Ok(value) => Ok(Value::Bool(value != Value::Null)),
+            Err(Fault::Missing) => Ok(Value::Bool(false)),
+            // The source did say, though in another currency.
+            Err(Fault::Currencies) => Ok(Value::Bool(true)),
+            Err(fault) => Err(fault),
+        },
+        Node::In(a, values) => {
+            let needle = evaluate(scope, *a)?;
+            Ok(Value::Bool(values.iter().any(|value| value::equal(*value, needle))))
+        }
+        Node::Lookup(a, pairs) => {
+            let key = evaluate(scope, *a)?;
+            let found = pairs.iter().find(|(known, _)| value::equal(*known, key));
+            Ok(found.map_or(Value::Null, |(_, value)| *value))
+        }
+        Node::Owns(set, key) => {
+            let Some(entity) = scope.entity else { return Err(Fault::Type) };
+            match evaluate(scope, *key) {
+                Ok(Value::Text(symbol)) => Ok(Value::Bool(entity.owns(*set, Some(symbol)))),
+                Ok(Value::Null) => Ok(Value::Bool(entity.owns(*set, None))),
+                Ok(_) => Ok(Value::Bool(false)),
+                // Of nothing, nothing is asked.
+                Err(_) if entity.owns_nothing(*set) => Ok(Value::Bool(false)),
+                Err(fault) => Err(fault),
+            }
+        }
+        Node::Decides(verdict) => decides(scope, verdict),
+        Node::Scan(scan) => walk(scope, scan),
+        Node::Function(Function::Sells, a) => sells(scope, *a),
+        Node::Function(function, a) => apply(*function, evaluate(scope, *a)?),
+        Node::Function2(function, a, b) => apply2(scope, *function, *a, *b),
+    }
+}
+
+/// `&&` (absorbing `false`) and `||` (absorbing `true`): an error on one side does not matter
+/// when the other side decides, on whichever side it stands (CEL's logical operators).
+pub(crate) fn either(
+    scope: &mut Scope<'_>,
+    a: NodeId,
+    b: NodeId,
+    absorbing: bool,
+) -> Result<Value, Fault> {
+    let left = evaluate(scope, a).and_then(Value::truth);
+    if left == Ok(absorbing) {
+        return Ok(Value::Bool(absorbing));
+    }
+    let right = evaluate(scope, b).and_then(Value::truth);
+    if right == Ok(absorbing) {
+        return Ok(Value::Bool(absorbing));
+    }
+    left?;
+    right.map(Value::Bool)
+}
+
+/// Whether the catalogue has a product of a category.
+fn sells(scope: &mut Scope<'_>, category: NodeId) -> Result<Value, Fault> {
+    match evaluate(scope, category)? {
+        Value::Text(category) => Ok(Value::Bool(scope.catalog.sells(category))),
+        Value::Null => Err(Fault::Missing),
+        _ => Err(Fault::Type),
+    }
+}
+
+/// A `let` name is computed when it is first asked for, and then kept for the event.
+fn named(scope: &mut Scope<'_>, place: u16) -> Result<Value, Fault> {
+    let place = usize::from(place);
+    if let Some(Some(known)) = scope.lets.get(place) {
+        return *known;
+    }
+    let node = *scope.let_nodes.get(place).ok_or(Fault::Type)?;
+    let hidden = std::mem::replace(&mut scope.items.hidden, scope.items.stack.len());
+    let result = evaluate(scope, node);
+    scope.items.hidden = hidden;
+    if let Some(slot) = scope.lets.get_mut(place) {
+        *slot = Some(result);
+    }
+    result
+}
+
+/// An item without the field, a second currency, an overflow: what the list gives as it stands.
+#[cold]
+fn irregular(scope: &mut Scope<'_>, place: u16) -> Result<Value, Fault> {
+    match scope.plan.fallback(place) {
+        Some(scan) => walk(scope, &Arc::clone(scan)),
+        None => Err(Fault::Missing),
+    }
+}
+
+fn decides(scope: &mut Scope<'_>, verdict: &Verdict) -> Result<Value, Fault> {
+    let entity = scope.entity.ok_or(Fault::Type)?;
+    let count = scope.plan.aggregate(verdict.count);
+    let found = count.read(entity) != Value::Int(0);
+    match &verdict.fallback {
+        Some(scan) if entity.is_irregular(count) => walk(scope, scan),
+        None if entity.is_irregular(count) && !found => Err(Fault::Missing),
+        _ => Ok(Value::Bool(found == verdict.decided)),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "CEL's int() truncates; the range is checked")]
+#[expect(clippy::cast_precision_loss, reason = "lengths of time in days")]
+fn apply(function: Function, value: Value) -> Result<Value, Fault> {
+    match (function, value.widened()) {
+        (_, Value::Null) => Err(Fault::Missing),
+        (Function::Date, Value::Time(at)) => {
+            Ok(Value::Time(Timestamp::saturating(at.day() * Span::DAY.millis())))
+        }
+        (Function::Hour, Value::Time(at)) => {
+            Ok(Value::Int(at.millis().rem_euclid(Span::DAY.millis()) / 3_600_000))
+        }
+        // 1970-01-01 was a Thursday.
+        (Function::DayOfWeek, Value::Time(at)) => Ok(Value::Int((at.day() + 4).rem_euclid(7))),
+        (Function::Millis, Value::Time(at)) => Ok(Value::Int(at.millis())),
+        (Function::Millis, Value::Span(span)) => Ok(Value::Int(span.millis())),
+        (Function::Days, Value::Span(span)) => {
+            Ok(Value::Double(span.millis() as f64 / Span::DAY.millis() as f64))
+        }
+        (Function::Double, value) => value.number().map(Value::Double),
+        (Function::Int, Value::Int(int)) => Ok(Value::Int(int)),
+        (Function::Int, value) => {
+            let number = value.number()?;
+            if number.is_finite() && number.abs() < 9.2e18 {
+                Ok(Value::Int(number as i64))
+            } else {
+                Err(Fault::Overflow)
+            }
+        }
+        (Function::Abs, Value::Int(int)) => {
+            int.checked_abs().map(Value::Int).ok_or(Fault::Overflow)
+        }
+        (Function::Abs, Value::Double(double)) => Ok(Value::Double(double.abs())),
+        (Function::Abs, Value::Money(amount)) => {
+            Ok(Value::Money(if amount < Decimal::ZERO { amount.negated() } else { amount }))
+        }
+        (Function::Abs, Value::Span(span)) => {
+            Ok(Value::Span(Span::from_millis(span.millis().abs())))
+        }
+        (Function::Amount, value) => {
+            Decimal::from_f64(value.number()?).map(Value::Money).map_err(|_| Fault::Overflow)
+        }
+        _ => Err(Fault::Type),
+    }
+}
+
+fn apply2(
+    scope: &mut Scope<'_>,
+    function: Function2,
+    a: NodeId,
+    b: NodeId,
+) -> Result<Value, Fault> {
+    let left = evaluate(scope, a)?;
+    if function == Function2::OrElse {
+        return if left == Value::Null { evaluate(scope, b) } else { Ok(left) };
+    }
+    let right = evaluate(scope, b)?;
+    match function {
+        Function2::Greatest | Function2::Least => {
+            let wanted = if function == Function2::Least {
+                std::cmp::Ordering::Greater
+            } else {
+                std::cmp::Ordering::Less
+            };
+            Ok(if value::order(left, right)? == wanted { right } else { left })
+        }
+        _ => {
+            let (Value::Text(text), Value::Text(part)) = (left, right) else {
+                return Err(if left == Value::Null || right == Value::Null {
+                    Fault::Missing
+                } else {
+                    Fault::Type
+                });
+            };
+            let reader = scope.symbols.read();
+            let (text, part) = (reader.text(text), reader.text(part));
+            Ok(Value::Bool(match function {
+                Function2::StartsWith => text.starts_with(part),
+                Function2::EndsWith => text.ends_with(part),
+                _ => text.contains(part),
+            }))
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What a rule reads of an event, a line or a customer; null where the source did not say.
+
+use crate::event::Event;
+use crate::event::Symbol;
+use crate::event::Symbols;
+use crate::money::Decimal;
+use crate::state::item::Item;
+use crate::state::item::Talk;
+use crate::state::program::Field;
+use crate::state::program::ProfileField;
+use crate::state::program::Scope;
+use crate::state::value::Fault;
+use crate::state::value::Value;
+
+fn named_text(symbol: Option<Symbol>) -> Value {
+    symbol.map_or(Value::Null, Value::Text)
+}
+
+fn talk_field(talk: &Talk, field: Field) -> Value {
+    let number = |decimal: Option<Decimal>| decimal.map_or(Value::Null, Value::Number);
+    match field {
+        Field::Topic => named_text(talk.topic),
+        Field::Outcome => named_text(talk.outcome),
+        Field::Direction => named_text(talk.direction),
+        Field::Campaign => named_text(talk.campaign),
+        Field::Severity => named_text(talk.severity),
+        Field::Duration => number(talk.duration_s),
+        Field::Sentiment => number(talk.sentiment),
+        Field::Count => number(talk.count),
+        Field::Amount => talk.amount.map_or(Value::Null, Value::Money),
+        _ => Value::Null,
+    }
+}
+
+/// A field of an item; null when the source did not say.
+pub fn field_of(item: &Item, field: Field, symbols: &Symbols) -> Value {
+    let money = |amount: Option<Decimal>| amount.map_or(Value::Null, Value::Money);
+    let (head, body) = (&item.head, &item.body);
+    match field {
+        Field::Time => Value::Time(head.time),
+        Field::Kind => match head.talk.word {
+            Some(word) => Value::Text(word),
+            None => Value::Text(symbols.intern(head.kind.name())),
+        },
+        Field::Channel => named_text(head.channel),
+        Field::Rep => named_text(head.rep),
+        Field::Customer => named_text(head.customer),
+        Field::Product => named_text(body.product),
+        Field::Category => named_text(body.category),
+        Field::Brand => named_text(body.brand),
+        Field::Promotion => named_text(body.promotion),
+        Field::Quantity => body.quantity.map_or(Value::Null, Value::Number),
+        Field::Net => money(body.net),
+        Field::Cost => money(body.cost),
+        Field::GrossProfit => money(body.net.and_then(|net| net.checked_sub(body.cost?))),
+        Field::Discount => money(body.discount),
+        Field::NonProduct => Value::Bool(body.non_product),
+        _ => talk_field(&head.talk, field),
+    }
+}
+
+/// A field of the event at hand, without making an item of all of it where one line will do.
+pub(crate) fn event_field(event: &Event, field: Field, symbols: &Symbols) -> Value {
+    match (field, event.lines.as_slice()) {
+        (Field::Time, _) => Value::Time(event.time),
+        (Field::Channel, _) => named_text(event.channel),
+        (Field::Rep, _) => named_text(event.rep),
+        (Field::Customer, _) => named_text(event.customer),
+        (Field::Category, [line]) => named_text(line.category),
+        (Field::Product, [line]) => named_text(line.product),
+        (Field::Net, [line]) => line.net.map_or(Value::Null, Value::Money),
+        _ => field_of(&crate::state::item::whole(event, false), field, symbols),
+    }
+}
+
+pub(crate) fn profile_field(scope: &Scope<'_>, field: ProfileField) -> Value {
+    if field == ProfileField::Id {
+        return named_text(scope.id);
+    }
+    let Some(profile) = scope.entity.and_then(|entity| entity.profile.as_deref()) else {
+        // Of a customer without reference data the id is known, and people call it by that.
+        return if field == ProfileField::Name { named_text(scope.id) } else { Value::Null };
+    };
+    match field {
+        ProfileField::Id => named_text(scope.id),
+        ProfileField::Name => match &profile.name {
+            Some(name) => Value::Text(scope.symbols.intern(name)),
+            None => named_text(scope.id),
+        },
+        ProfileField::Kind => named_text(profile.kind),
+        ProfileField::Segment => named_text(profile.segment),
+        ProfileField::Tier => named_text(profile.tier),
+        ProfileField::Territory => named_text(profile.territory),
+        ProfileField::Owner => named_text(profile.owner),
+        ProfileField::ConsentMarketing => {
+            profile.consent_marketing.map_or(Value::Null, Value::Bool)
+        }
+    }
+}
+
+pub(crate) fn attribute(scope: &Scope<'_>, name: &str) -> Value {
+    use crate::event::reference::Attribute;
+    let profile = scope.entity.and_then(|entity| entity.profile.as_deref());
+    match profile.and_then(|profile| profile.attributes.get(name)) {
+        None => Value::Null,
+        Some(Attribute::Flag(flag)) => Value::Bool(*flag),
+        Some(Attribute::Number(number)) => Value::Double(*number),
+        Some(Attribute::Text(text)) => Value::Text(scope.symbols.intern(text)),
+    }
+}
+
+/// Money of a second currency can neither be added to the first nor compared with it.
+pub(crate) fn at_home(value: Value, foreign: bool) -> Result<Value, Fault> {
+    match value {
+        Value::Money(_) if foreign => Err(Fault::Currencies),
+        value => Ok(value),
+    }
+}
+
+/// Whether the event at hand is in another currency than the entity's first was.
+pub(crate) fn is_foreign(scope: &Scope<'_>, event: &Event) -> bool {
+    let home = scope.entity.and_then(|entity| entity.currency);
+    home.is_some() && event.currency.is_some() && home != event.currency
+}

@@ -1,0 +1,333 @@
+//! Lists that are walked, not built: a source of items, stages that drop or change them, and what
+//! is made of the rest.
+//!
+//! ```text
+//! window of the history ─► filter ─► map ─► sum, min, exists …   stops as soon as it is settled
+//! ```
+
+use crate::money::Decimal;
+use crate::state::Entity;
+use crate::state::evaluate::evaluate;
+use crate::state::field::is_foreign;
+use crate::state::item::Body;
+use crate::state::item::Head;
+use crate::state::item::Item;
+use crate::state::program::Bound;
+use crate::state::program::DISTINCT_MAX;
+use crate::state::program::End;
+use crate::state::program::NEWEST_REACH;
+use crate::state::program::NodeId;
+use crate::state::program::Scan;
+use crate::state::program::Scope;
+use crate::state::program::Source;
+use crate::state::program::Stage;
+use crate::state::value;
+use crate::state::value::Arithmetic;
+use crate::state::value::Fault;
+use crate::state::value::Value;
+use crate::state::window::List;
+use crate::time::Timestamp;
+
+pub(crate) fn walk(scope: &mut Scope<'_>, scan: &Scan) -> Result<Value, Fault> {
+    let mut end = Ending::default();
+    let entity = scope.entity;
+    let plan = scope.plan;
+    match &scan.source {
+        Source::EventLines => {
+            let event = scope.event.ok_or(Fault::Missing)?;
+            let head = Head::of(event, is_foreign(scope, event));
+            for line in &event.lines {
+                let item = Item { head, body: Body::of(line) };
+                if feed(scope, scan, Bound::Item(item), &mut end)? {
+                    break;
+                }
+            }
+        }
+        Source::Values(values) => {
+            for value in values.iter() {
+                if feed(scope, scan, Bound::Value(*value), &mut end)? {
+                    break;
+                }
+            }
+        }
+        Source::Window(list, span) => {
+            let entity = entity.ok_or(Fault::Type)?;
+            let (from, to) = entity.bounds(plan, *span);
+            history_items(scope, scan, entity, (*list, from, to), &mut end)?;
+        }
+        Source::Newest(list, count) => {
+            let entity = entity.ok_or(Fault::Type)?;
+            let (from, skip) = newest(entity, *list, *count);
+            end.skip = skip;
+            history_items(scope, scan, entity, (*list, from, entity.history.end()), &mut end)?;
+        }
+    }
+    end.finish(scan)
+}
+
+/// Where the newest `count` items begin: an offset, and how many of its items are too old.
+pub(crate) fn newest(entity: &Entity, list: List, count: u32) -> (u32, u32) {
+    let (mut from, mut seen) = (entity.history.end(), 0_u32);
+    // What is older is kept or not as memory allows: it is never looked at.
+    let oldest = entity.clock - NEWEST_REACH;
+    for entry in entity.history.back_from(from) {
+        if seen >= count || entry.time() <= oldest {
+            break;
+        }
+        if list.holds(entry.kind()) {
+            let items = if list == List::Lines { entry.lines().count() } else { 1 };
+            seen += u32::try_from(items).unwrap_or(u32::MAX);
+            from = entry.offset;
+        }
+    }
+    (from, seen.saturating_sub(count))
+}
+
+fn history_items(
+    scope: &mut Scope<'_>,
+    scan: &Scan,
+    entity: &Entity,
+    (list, from, to): (List, u32, u32),
+    end: &mut Ending,
+) -> Result<(), Fault> {
+    for entry in entity.history.from(from).take_while(|entry| entry.offset < to) {
+        if !list.holds(entry.kind()) {
+            continue;
+        }
+        if list == List::Lines {
+            let head = entry.open().head;
+            for body in entry.lines() {
+                if feed(scope, scan, Bound::Item(Item { head, body }), end)? {
+                    return Ok(());
+                }
+            }
+        } else if feed(scope, scan, Bound::Item(entry.whole()), end)? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// What a scan has made of its items so far.
+#[derive(Default)]
+struct Ending {
+    /// Items still to be passed over.
+    skip: u32,
+    count: i64,
+    decided: Option<bool>,
+    /// Of an item that would matter if no other decided.
+    undecided: Option<Fault>,
+    total: Total,
+    best: Option<Value>,
+    /// Of the first item or the last.
+    chosen: Option<Result<Value, Fault>>,
+    distinct: Vec<Value>,
+    mean: f64,
+    squares: f64,
+    before: Option<Timestamp>,
+}
+
+/// A sum that knows what it adds up.
+#[derive(Clone, Copy, PartialEq, Default)]
+enum Total {
+    #[default]
+    Nothing,
+    Int(i64),
+    Money(i128),
+    Number(i128),
+    Double(f64),
+}
+
+/// Takes one item; tells whether the result is settled.
+fn feed(scope: &mut Scope<'_>, scan: &Scan, bound: Bound, end: &mut Ending) -> Result<bool, Fault> {
+    if end.skip > 0 {
+        end.skip -= 1;
+        return Ok(false);
+    }
+    scope.fuel = scope.fuel.checked_sub(1).ok_or(Fault::Fuel)?;
+    scope.items.push(bound);
+    let settled = stages(scope, scan, end);
+    scope.items.pop();
+    settled
+}
+
+fn stages(scope: &mut Scope<'_>, scan: &Scan, end: &mut Ending) -> Result<bool, Fault> {
+    for stage in &scan.stages {
+        match stage {
+            Stage::Filter(node) => {
+                if !evaluate(scope, *node)?.truth()? {
+                    return Ok(false);
+                }
+            }
+            Stage::Map(node) => {
+                let value = evaluate(scope, *node)?;
+                scope.items.pop();
+                scope.items.push(Bound::Value(value));
+            }
+        }
+    }
+    end.count += 1;
+    // A filter that fails on a later item fails for the whole list: only without one is the rest
+    // not looked at.
+    let settles = scan.stages.is_empty();
+    match scan.end {
+        End::Size => {}
+        End::Sum(node) | End::Average(node) => {
+            let value = said(scope, node)?;
+            end.total = end.total.plus(value)?;
+        }
+        End::Min(node) | End::Max(node) => {
+            let value = said(scope, node)?;
+            end.extreme(value, matches!(scan.end, End::Min(_)))?;
+        }
+        End::StandardDeviation(node) => {
+            let value = said(scope, node)?.number()?;
+            end.spread(value, end.count);
+        }
+        End::GapDeviation => match scope.items.get(0) {
+            Some(Bound::Item(item)) => end.gap(item.head.time)?,
+            _ => return Err(Fault::Type),
+        },
+        // `exists` is a chain of `||`, `all` one of `&&`: an error on one item does not matter
+        // when another decides.
+        End::Exists(node) | End::All(node) => {
+            let deciding = matches!(scan.end, End::Exists(_));
+            match evaluate(scope, node).and_then(Value::truth) {
+                Ok(truth) if truth == deciding => {
+                    end.decided = Some(deciding);
+                    return Ok(settles);
+                }
+                Ok(_) => {}
+                Err(Fault::Fuel) => return Err(Fault::Fuel),
+                Err(fault) => end.undecided = end.undecided.or(Some(fault)),
+            }
+        }
+        End::ExistsOne(node) => {
+            end.count -= i64::from(!evaluate(scope, node)?.truth()?);
+        }
+        // Only the chosen item is asked: what another one lacks does not matter.
+        End::First(_) if end.chosen.is_some() => {}
+        End::First(node) => {
+            end.chosen = Some(evaluate(scope, node));
+            return Ok(settles);
+        }
+        End::Last(node) => end.chosen = Some(evaluate(scope, node)),
+        End::Distinct(node) => {
+            let value = evaluate(scope, node)?;
+            if !end.distinct.iter().any(|known| value::equal(*known, value)) {
+                if end.distinct.len() >= DISTINCT_MAX {
+                    return Err(Fault::Overflow);
+                }
+                end.distinct.push(value);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// The value of an item's expression, which has to be there.
+fn said(scope: &mut Scope<'_>, node: NodeId) -> Result<Value, Fault> {
+    match evaluate(scope, node)? {
+        Value::Null => Err(Fault::Missing),
+        value => Ok(value),
+    }
+}
+
+impl Total {
+    fn plus(self, value: Value) -> Result<Self, Fault> {
+        Ok(match (self, value) {
+            (Self::Nothing, Value::Int(int)) => Self::Int(int),
+            (Self::Nothing, Value::Money(amount)) => Self::Money(amount.micros().into()),
+            (Self::Nothing, Value::Number(number)) => Self::Number(number.micros().into()),
+            (Self::Nothing, Value::Double(double)) => Self::Double(double),
+            (Self::Int(a), Value::Int(b)) => Self::Int(a.checked_add(b).ok_or(Fault::Overflow)?),
+            (Self::Money(a), Value::Money(b)) => Self::Money(a + i128::from(b.micros())),
+            (Self::Number(a), Value::Number(b)) => Self::Number(a + i128::from(b.micros())),
+            (Self::Double(a), b) => Self::Double(a + b.number()?),
+            (Self::Int(_) | Self::Number(_), b) => {
+                Self::Double(self.value()?.number()? + b.number()?)
+            }
+            _ => return Err(Fault::Type),
+        })
+    }
+
+    fn value(self) -> Result<Value, Fault> {
+        let decimal =
+            |micros| i64::try_from(micros).map(Decimal::from_micros).map_err(|_| Fault::Overflow);
+        Ok(match self {
+            Self::Nothing => Value::Null,
+            Self::Int(int) => Value::Int(int),
+            Self::Money(micros) => Value::Money(decimal(micros)?),
+            Self::Number(micros) => Value::Number(decimal(micros)?),
+            Self::Double(double) => Value::Double(double),
+        })
+    }
+}
+
+impl Ending {
+    /// Takes the `count`th value by Welford's recurrence: no cancellation of large squares.
+    #[expect(clippy::cast_precision_loss, reason = "a count of items in memory")]
+    fn spread(&mut self, value: f64, count: i64) {
+        let delta = value - self.mean;
+        self.mean += delta / count as f64;
+        self.squares += delta * (value - self.mean);
+    }
+
+    /// Keeps the smallest value, or the largest.
+    fn extreme(&mut self, value: Value, smallest: bool) -> Result<(), Fault> {
+        use std::cmp::Ordering::Greater;
+        use std::cmp::Ordering::Less;
+        let wanted = if smallest { Less } else { Greater };
+        match self.best {
+            Some(best) if value::order(value, best)? != wanted => {}
+            _ => self.best = Some(value),
+        }
+        Ok(())
+    }
+
+    /// Takes the time from the item before to this one.
+    fn gap(&mut self, at: Timestamp) -> Result<(), Fault> {
+        if let Some(before) = self.before.replace(at) {
+            let gap = Value::Span(at - before).number()?;
+            self.spread(gap, self.count - 1);
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a count of items in memory")]
+    fn finish(self, scan: &Scan) -> Result<Value, Fault> {
+        match scan.end {
+            End::Size => Ok(Value::Int(self.count)),
+            End::Sum(_) if self.total == Total::Nothing => Ok(scan.zero),
+            End::Sum(_) => self.total.value(),
+            End::Average(_) if self.count == 0 => Ok(Value::Null),
+            End::Average(_) => {
+                let total = self.total.value()?;
+                value::arithmetic(
+                    Arithmetic::Divide,
+                    total.widened(),
+                    Value::Double(self.count as f64),
+                )
+            }
+            End::Min(_) | End::Max(_) => Ok(self.best.unwrap_or(Value::Null)),
+            End::First(_) | End::Last(_) => self.chosen.unwrap_or(Ok(Value::Null)),
+            End::StandardDeviation(_) if self.count < 2 => Ok(Value::Null),
+            End::StandardDeviation(_) => {
+                Ok(Value::Double((self.squares / (self.count - 1) as f64).sqrt()))
+            }
+            End::GapDeviation if self.count < 3 => Ok(Value::Null),
+            End::GapDeviation => {
+                value::span_of((self.squares / (self.count - 2) as f64).sqrt().floor())
+            }
+            End::Exists(_) | End::All(_) => match (self.decided, self.undecided) {
+                (Some(decided), _) => Ok(Value::Bool(decided)),
+                (None, Some(fault)) => Err(fault),
+                (None, None) => Ok(Value::Bool(matches!(scan.end, End::All(_)))),
+            },
+            End::ExistsOne(_) => Ok(Value::Bool(self.count == 1)),
+            End::Distinct(_) => {
+                Ok(Value::Int(i64::try_from(self.distinct.len()).unwrap_or(i64::MAX)))
+            }
+        }
+    }
+}
