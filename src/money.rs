@@ -116,33 +116,41 @@ impl Decimal {
 
 /// `123`, `-123.45`: what nearly every record holds.
 fn parse_plain(bytes: &[u8]) -> Option<Decimal> {
-    let (negative, digits) = match bytes.split_first()? {
-        (b'-', rest) => (true, rest),
-        _ => (false, bytes),
-    };
-    let (mut value, mut places, mut seen) = (0_i64, None, 0_u32);
-    for &byte in digits {
-        match byte {
-            b'0'..=b'9' => {
-                if places.is_some_and(|p| p == 6) {
-                    return None;
-                }
-                value = value * 10 + i64::from(byte - b'0');
-                places = places.map(|p| p + 1);
-                seen += 1;
-            }
-            b'.' if places.is_none() && seen > 0 => places = Some(0_u32),
-            _ => return None,
-        }
-        if seen > 12 {
-            return None;
-        }
-    }
-    if seen == 0 || places == Some(0) {
+    /// A place's worth in millionths, by the number of places behind the point.
+    const WORTH: [i64; 7] = [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+    let negative = bytes.first() == Some(&b'-');
+    let digits = &bytes[usize::from(negative)..];
+    // Twelve digits and a point: longer ones may leave the range.
+    if digits.len() > 13 {
         return None;
     }
-    let micros = value * 10_i64.pow(6 - places.unwrap_or(0));
+    let (whole, value) = read_digits(digits, 0);
+    let micros = match digits.get(whole) {
+        None if whole > 0 && whole <= 12 => value * Decimal::SCALE,
+        Some(b'.') if whole > 0 => {
+            let fraction = &digits[whole + 1..];
+            let (places, value) = read_digits(fraction, value);
+            if places == 0 || places != fraction.len() || places >= WORTH.len() {
+                return None;
+            }
+            value * WORTH[places]
+        }
+        _ => return None,
+    };
     Some(Decimal(if negative { -micros } else { micros }))
+}
+
+/// How many digits come first, and what they add to the digits before them.
+#[inline]
+fn read_digits(bytes: &[u8], before: i64) -> (usize, i64) {
+    let (mut count, mut value) = (0, before);
+    while let Some(digit) = bytes.get(count).map(|byte| byte.wrapping_sub(b'0'))
+        && digit < 10
+    {
+        value = value * 10 + i64::from(digit);
+        count += 1;
+    }
+    (count, value)
 }
 
 /// The whole notation: exponents and any number of digits.

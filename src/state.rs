@@ -64,7 +64,11 @@ pub(crate) type Slots = SmallVec<[i64; 14]>;
 /// Sets of names, such as the categories ever bought. Most entities have a handful. An item
 /// without the name is in its set as `None`.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct OwnedSets(Option<Box<Vec<(u16, Option<Symbol>)>>>);
+#[expect(clippy::box_collection, reason = "most entities own nothing: one word instead of three")]
+pub(crate) struct OwnedSets(Option<Box<Vec<Owning>>>);
+
+/// A set of the plan, and one of its names; none stands for items that have no name.
+type Owning = (u16, Option<Symbol>);
 
 /// What an event did to an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -115,12 +115,12 @@ pub(crate) struct Cause<'a> {
 }
 
 /// Values of a rule's parts for one evaluation.
-type Parts = SmallVec<[Option<Result<Value, Fault>>; 8]>;
+type Parts = SmallVec<[Option<Result<Value, Fault>>; 4]>;
 
 /// None of a rule's parts is known yet.
 #[inline]
 fn no_parts(count: usize) -> Parts {
-    let mut parts = Parts::from_buf([None; 8]);
+    let mut parts = Parts::from_buf([None; 4]);
     if count > parts.len() {
         parts.resize(count, None);
     }
