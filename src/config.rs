@@ -105,7 +105,8 @@ impl Default for RulesConfig {
 
 impl Config {
     /// Variables that the command line reads itself.
-    const OTHER_VARIABLES: [&str; 3] = ["SIAGA_CONFIG", "SIAGA_DATA", "SIAGA_LOG"];
+    const OTHER_VARIABLES: [&str; 4] =
+        ["SIAGA_ALL_DATA", "SIAGA_CONFIG", "SIAGA_DATA", "SIAGA_LOG"];
 
     /// Reads the file, if there is one, and the variables over it.
     pub fn load(

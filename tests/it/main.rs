@@ -6,11 +6,13 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod browser;
 mod hostile;
 mod history;
 mod layers;
 mod life_cycle;
 mod permutation;
+mod replay;
 mod salert4;
 mod scene;
 mod shapes;

@@ -1,0 +1,216 @@
+//! Does the inbox work in a real browser: the demo's alerts, live changes, one alert and its undo?
+//!
+//! ```text
+//! siaga demo ◄── Chromium ◄── chromedriver ◄── this test
+//! ```
+
+use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use thirtyfour::ChromiumLikeCapabilities;
+use thirtyfour::DesiredCapabilities;
+use thirtyfour::LoggingPrefsLogLevel;
+use thirtyfour::WebDriver;
+
+/// Tries, a fifth of a second apart, before something that must come counts as missing.
+const TRIES: u32 = 300;
+
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A program that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Starts the demo; gives it and the address of its page, which it tells on standard error.
+fn demo() -> (Running, String) {
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_siaga"))
+        .args(["demo", "--listen", "127.0.0.1:0", "--speed", "1800"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(demo.stderr.take().unwrap()).lines();
+    let demo = Running(demo);
+    let address = lines
+        .find_map(|line| line.unwrap().strip_prefix("siaga: open ").map(str::to_owned))
+        .expect("the demo tells where its page is");
+    // What else it says must not fill the pipe.
+    std::thread::spawn(move || lines.for_each(drop));
+    (demo, address)
+}
+
+/// Whether the demo's history is in.
+fn is_ready(address: &str) -> bool {
+    let host = address.strip_prefix("http://").unwrap();
+    let mut socket = TcpStream::connect(host).unwrap();
+    let mut answer = String::new();
+    write!(socket, "GET /-/ready HTTP/1.0\r\nHost: {host}\r\n\r\n").unwrap();
+    socket.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1) == Some("200")
+}
+
+/// Starts chromedriver on a free port; gives it and its address.
+fn driver() -> (Running, String) {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let driver = Command::new("chromedriver")
+        .arg(format!("--port={port}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let driver = Running(driver);
+    for _ in 0..TRIES {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return (driver, format!("http://127.0.0.1:{port}"));
+        }
+        std::thread::sleep(PAUSE);
+    }
+    panic!("chromedriver does not listen on port {port}");
+}
+
+async fn browser(driver: &str, profile: &Path) -> WebDriver {
+    // The driver knows Chromium by its sibling's name.
+    let mut wanted = DesiredCapabilities::chrome();
+    wanted.set_binary(on_path("chromium").unwrap().to_str().unwrap()).unwrap();
+    for argument in [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--window-size=1360,1080",
+        &format!("--user-data-dir={}", profile.display()),
+    ] {
+        wanted.add_arg(argument).unwrap();
+    }
+    wanted.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
+    WebDriver::new(driver, wanted).await.unwrap()
+}
+
+/// What a script in the page gives.
+async fn ask(page: &WebDriver, script: &str) -> Value {
+    page.execute(script, Vec::new()).await.unwrap().json().clone()
+}
+
+/// Asks until the answer is `true`.
+async fn wait_until(page: &WebDriver, what: &str, script: &str) {
+    for _ in 0..TRIES {
+        if ask(page, script).await == Value::Bool(true) {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    panic!("{what} did not come about: `{script}` stayed false");
+}
+
+#[test]
+fn an_inbox_shows_live_alerts_and_takes_what_a_rep_does() {
+    for program in ["chromium", "chromedriver"] {
+        if on_path(program).is_none() {
+            assert!(std::env::var_os("CI").is_none(), "{program} is not on the PATH");
+            eprintln!("the inbox is not opened in a browser: {program} is not on the PATH");
+            return;
+        }
+    }
+    let (_demo, address) = demo();
+    let (_driver, at) = driver();
+    for _ in 0..TRIES {
+        if is_ready(&address) {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    assert!(is_ready(&address), "the demo's history is not in");
+    let profile = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let page = browser(&at, profile.path()).await;
+        page.goto(&address).await.unwrap();
+        alerts_arrive(&page).await;
+        one_is_opened_acknowledged_and_taken_back(&page).await;
+        nothing_went_wrong(&page).await;
+        page.quit().await.unwrap();
+    });
+}
+
+/// Alerts of several families are there, and a new one comes without the page being loaded again.
+async fn alerts_arrive(page: &WebDriver) {
+    // What is seen is kept: an offer that fits one call only is soon closed again.
+    let several = "window.families ??= new Set();
+        document.querySelectorAll('.rows .row .chip').forEach((c) => families.add(c.className));
+        return families.size >= 3";
+    wait_until(page, "alerts of three families", several).await;
+    // A reload would lose both the marker and the ids seen so far.
+    let mark = "window.marker = 'same page';
+        window.total = () => Number(document.querySelector('.stake b').textContent
+            .replace(/\\D/g, ''));
+        window.known = new Set([...document.querySelectorAll('.rows .row')].map((r) => r.dataset.id));
+        window.before = total(); window.fresh = new Set();
+        new MutationObserver(() => document.querySelectorAll('.rows .row').forEach((r) => {
+            if (!known.has(r.dataset.id)) fresh.add(r.dataset.id);
+        })).observe(document.getElementById('list'), {childList: true, subtree: true});";
+    ask(page, mark).await;
+    let arrived = "return window.marker === 'same page'
+        && (window.fresh.size > 0 || total() !== window.before)";
+    wait_until(page, "a new alert on the open page", arrived).await;
+}
+
+async fn one_is_opened_acknowledged_and_taken_back(page: &WebDriver) {
+    // A drift of several orders has evidence with a chart; any other alert will do, too.
+    let open = "const row = document.querySelector('.rows .row:has(.family-drift) a')
+            ?? document.querySelector('.rows .row a');
+        row.click(); return true";
+    ask(page, open).await;
+    let explained = "const article = document.querySelector('#detail article');
+        return !!article && article.querySelectorAll('.reasons > div').length > 0
+            && [...article.querySelectorAll('h3')].some((h) => h.textContent === 'The events behind it')";
+    wait_until(page, "an opened alert with reasons and evidence", explained).await;
+    let folder = std::env::temp_dir().join(format!("siaga-browser-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    page.screenshot(&folder.join("inbox.png")).await.unwrap();
+    eprintln!("picture: {}", folder.join("inbox.png").display());
+
+    let press = |key: &str| {
+        format!("document.querySelector('#detail [data-key=\"{key}\"]').click(); return true")
+    };
+    let state = |wanted: &str| {
+        format!("return document.querySelector('#detail article').dataset.state === '{wanted}'")
+    };
+    let before = "return document.querySelector('#detail article').dataset.state";
+    assert_eq!(ask(page, before).await, "firing");
+    ask(page, &press("a")).await;
+    wait_until(page, "the acknowledgement", &state("acknowledged")).await;
+    ask(page, &press("u")).await;
+    wait_until(page, "the undoing", &state("firing")).await;
+    let marker = ask(page, "return window.marker").await;
+    assert_eq!(marker, "same page", "the page was loaded again");
+}
+
+async fn nothing_went_wrong(page: &WebDriver) {
+    let log = page.browser_log().await.unwrap();
+    let severe: Vec<String> =
+        log.into_iter().filter(|line| line.level == "SEVERE").map(|line| line.message).collect();
+    assert!(severe.is_empty(), "the browser complains: {severe:#?}");
+}
