@@ -114,7 +114,7 @@ impl Entity {
             self.count_for_ever(upkeep, event, foreign);
             return Applied::TooLate;
         }
-        let inserted = match self.history.insert(event, foreign) {
+        let inserted = match self.history.insert_after(event, foreign, Some(self.clock)) {
             Ok(inserted) => inserted,
             Err(Unchanged::Duplicate) => return Applied::Duplicate,
             Err(Unchanged::Full) => return Applied::TooLate,

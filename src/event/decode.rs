@@ -44,7 +44,6 @@ use crate::event::decode::lines::LINES_MAX;
 use crate::event::decode::lines::LineDraft;
 use crate::event::decode::refusal::shown;
 use crate::event::decode::sale::Names;
-use crate::event::decode::shape::Cuts;
 use crate::event::decode::shape::Member;
 use crate::event::decode::shape::Shape;
 use crate::event::mapping::Field;
@@ -169,12 +168,8 @@ impl Decoder {
     /// The order of one line that a text of the usual shape is.
     #[inline]
     fn sale(&mut self, text: &str, symbols: &mut symbol::Writer<'_>) -> Option<Box<Event>> {
-        let mut cuts = Cuts::new();
-        if !self.shape.read(text, &mut cuts) {
-            return None;
-        }
         let Self { mapping, source, shape, names, customers, .. } = self;
-        sale::order((shape, &cuts), mapping, *source, (names, customers), symbols)
+        sale::order((shape, text), mapping, *source, (names, customers), symbols)
     }
 
     /// Remembers how a sound line is written.

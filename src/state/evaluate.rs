@@ -37,11 +37,11 @@ pub fn evaluate(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
         Node::Constant(value) => Ok(*value),
         Node::Let(place) => named(scope, *place),
         Node::Arithmetic(op, a, b) => {
-            let (a, b) = (evaluate(scope, *a)?, evaluate(scope, *b)?);
+            let (a, b) = (operand(scope, *a)?, operand(scope, *b)?);
             value::arithmetic(*op, a, b)
         }
         Node::Compare(op, a, b) => {
-            let (a, b) = (evaluate(scope, *a)?, evaluate(scope, *b)?);
+            let (a, b) = (operand(scope, *a)?, operand(scope, *b)?);
             value::compare(*op, a, b).map(Value::Bool)
         }
         Node::And(a, b) => either(scope, *a, *b, false),
@@ -57,6 +57,25 @@ pub fn evaluate(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
         }
         other => rarer(scope, other),
     }
+}
+
+/// The value of an operand. Constants and running values, which most operands are, are read here
+/// and now, without a call.
+#[inline]
+fn operand(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
+    match scope.program.node(id) {
+        Node::Constant(value) => return Ok(*value),
+        Node::Aggregate(place) => {
+            if let Some(entity) = scope.entity {
+                let aggregate = scope.plan.aggregate(*place);
+                if !entity.is_irregular(aggregate) {
+                    return Ok(aggregate.read(entity));
+                }
+            }
+        }
+        _ => {}
+    }
+    evaluate(scope, id)
 }
 
 /// The value of a node that is not among the usual ones.

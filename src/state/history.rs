@@ -122,11 +122,23 @@ impl History {
 
     /// Inserts an event at its place; equal times stand in the order of their ids and kinds.
     pub fn insert(&mut self, event: &Event, foreign: bool) -> Result<Inserted, Unchanged> {
+        self.insert_after(event, foreign, None)
+    }
+
+    /// As [`History::insert`]; no event in the list is later than `newest`, which spares most
+    /// events the look at the one before them.
+    pub(crate) fn insert_after(
+        &mut self,
+        event: &Event,
+        foreign: bool,
+        newest: Option<Timestamp>,
+    ) -> Result<Inserted, Unchanged> {
         if self.count == 0 {
             self.base = event.time.millis();
         }
         let mut place = self.end();
-        while let Some(before) = self.before(place) {
+        let last = newest.is_some_and(|newest| newest < event.time);
+        while !last && let Some(before) = self.before(place) {
             let order = before
                 .time
                 .cmp(&event.time)

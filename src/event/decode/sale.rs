@@ -10,7 +10,6 @@ use crate::event::Symbol;
 use crate::event::decode::form::NAME_BYTES_MAX;
 use crate::event::decode::lines::LineDraft;
 use crate::event::decode::shape::Cut;
-use crate::event::decode::shape::Cuts;
 use crate::event::decode::shape::Shape;
 use crate::event::mapping::Field;
 use crate::event::mapping::Mapping;
@@ -98,7 +97,7 @@ pub(crate) fn fits(shape: &Shape, mapping: &Mapping) -> bool {
         )
     };
     let mut seen = 0;
-    for field in shape.members().flat_map(|(_, fields)| fields) {
+    for field in shape.fields() {
         let twice = *field != Field::Unknown && seen & field.bit() != 0;
         if !plain(field) || twice {
             return false;
@@ -112,7 +111,7 @@ pub(crate) fn fits(shape: &Shape, mapping: &Mapping) -> bool {
 /// The order that the values make; none when one of them is not plain.
 #[inline]
 pub(crate) fn order(
-    (shape, cuts): (&Shape, &Cuts<'_>),
+    (shape, text): (&mut Shape, &str),
     mapping: &Mapping,
     source: Symbol,
     (names, customers): (&mut Names, &mut Names),
@@ -134,25 +133,26 @@ pub(crate) fn order(
         detail: None,
     });
     let mut line = LineDraft::default();
-    for ((_, fields), cut) in shape.members().zip(cuts) {
+    shape.read(text, |fields, cut| {
         for field in fields {
             match field {
-                Field::EventId => event.id = CompactString::from(name(*cut)?),
-                Field::OccurredAt => event.time = time(*cut, mapping)?,
-                Field::CustomerId => event.customer = Some(customers.find(name(*cut)?, symbols)),
-                Field::RepId => event.rep = Some(names.find(name(*cut)?, symbols)),
-                Field::Territory => event.territory = Some(names.find(name(*cut)?, symbols)),
-                Field::Channel => event.channel = Some(names.find(name(*cut)?, symbols)),
-                Field::OrderId => event.order = Some(CompactString::from(name(*cut)?)),
+                Field::EventId => event.id = CompactString::from(name(cut)?),
+                Field::OccurredAt => event.time = time(cut, mapping)?,
+                Field::CustomerId => event.customer = Some(customers.find(name(cut)?, symbols)),
+                Field::RepId => event.rep = Some(names.find(name(cut)?, symbols)),
+                Field::Territory => event.territory = Some(names.find(name(cut)?, symbols)),
+                Field::Channel => event.channel = Some(names.find(name(cut)?, symbols)),
+                Field::OrderId => event.order = Some(CompactString::from(name(cut)?)),
                 Field::Currency => event.currency = Some(Currency::parse(cut.text).ok()?),
-                Field::ProductId => line.set_product(names.find(name(*cut)?, symbols)),
-                Field::Category => line.set_category(names.find(name(*cut)?, symbols)),
-                Field::Brand => line.set_brand(names.find(name(*cut)?, symbols)),
+                Field::ProductId => line.set_product(names.find(name(cut)?, symbols)),
+                Field::Category => line.set_category(names.find(name(cut)?, symbols)),
+                Field::Brand => line.set_brand(names.find(name(cut)?, symbols)),
                 Field::Unknown => {}
-                amount => line.set_number(*amount, number(*cut)?),
+                amount => line.set_number(*amount, number(cut)?),
             }
         }
-    }
+        Some(())
+    })?;
     event.lines.push(line.finish_flat(Kind::Order).ok()?);
     Some(event)
 }

@@ -33,7 +33,6 @@ struct Step {
     /// What stands before the value, an opening quote included.
     before: Box<[u8]>,
     quoted: bool,
-    name: Box<str>,
     fields: SmallVec<[Field; 2]>,
 }
 
@@ -47,9 +46,6 @@ pub(crate) struct Cut<'a> {
     /// Whether it is digits alone, without sign and point.
     pub(crate) whole: bool,
 }
-
-/// The values of a line, in the order of the shape.
-pub(crate) type Cuts<'a> = SmallVec<[Cut<'a>; 24]>;
 
 /// One member as the full parser met it.
 #[derive(Debug, Clone, Copy)]
@@ -86,27 +82,32 @@ impl Shape {
             let start = cut.text.as_ptr() as usize - line.as_ptr() as usize;
             let Some(before) = line.as_bytes().get(at..start) else { return };
             let fields = fields(name.raw);
-            let (before, name) = (Box::from(before), Box::from(name.raw));
-            steps.push(Step { before, quoted: cut.quoted, name, fields });
+            steps.push(Step { before: Box::from(before), quoted: cut.quoted, fields });
             at = start + cut.text.len();
         }
         self.tail = line.as_bytes().get(at..).map(Box::from).unwrap_or_default();
         self.steps = steps;
     }
 
-    /// Cuts the values out of a line of this shape; `false` when it is of another.
+    /// Hands the values of a line of this shape out, each with the fields that it feeds; `None`
+    /// when the line is of another shape, or `each` does not want a value.
     #[inline]
-    pub(crate) fn read<'a>(&mut self, line: &'a str, cuts: &mut Cuts<'a>) -> bool {
-        if self.steps.is_empty() {
-            return false;
-        }
-        let fits = self.cut(line, cuts).is_some();
-        self.misses = if fits { 0 } else { self.misses.saturating_add(1) };
+    pub(crate) fn read<'a>(
+        &mut self,
+        line: &'a str,
+        each: impl FnMut(&[Field], Cut<'a>) -> Option<()>,
+    ) -> Option<()> {
+        let fits = self.cut(line, each);
+        self.misses = if fits.is_some() { 0 } else { self.misses.saturating_add(1) };
         fits
     }
 
     #[inline]
-    fn cut<'a>(&self, line: &'a str, cuts: &mut Cuts<'a>) -> Option<()> {
+    fn cut<'a>(
+        &self,
+        line: &'a str,
+        mut each: impl FnMut(&[Field], Cut<'a>) -> Option<()>,
+    ) -> Option<()> {
         let bytes = line.as_bytes();
         let mut at = 0;
         for step in &self.steps {
@@ -118,14 +119,14 @@ impl Shape {
             let (length, whole) =
                 if step.quoted { (text_length(rest)?, false) } else { number_length(rest)? };
             at = start + length;
-            cuts.push(Cut { text: line.get(start..at)?, quoted: step.quoted, whole });
+            each(&step.fields, Cut { text: line.get(start..at)?, quoted: step.quoted, whole })?;
         }
         (*bytes.get(at..)? == *self.tail).then_some(())
     }
 
-    /// The fields that each value feeds, and the name it stands under.
-    pub(crate) fn members(&self) -> impl Iterator<Item = (&str, &[Field])> {
-        self.steps.iter().map(|step| (&*step.name, step.fields.as_slice()))
+    /// Every field that a value feeds.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.steps.iter().flat_map(|step| &step.fields)
     }
 }
 
