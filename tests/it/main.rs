@@ -2,8 +2,9 @@
 #![allow(
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "a test fails by panicking, in its helpers too"
+    reason = "a test fails by panicking and says what it leaves out, in its helpers too"
 )]
 
 mod browser;
