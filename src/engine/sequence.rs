@@ -28,7 +28,7 @@ use crate::time::Timestamp;
 
 /// Repeats are recognised among about so many of the latest events, whatever they carry; a repeat
 /// of the same time is recognised by the history of its entity, as far as that reaches.
-pub const RECENT_EVENTS: usize = 1 << 17;
+pub const RECENT_EVENTS: usize = 1 << 15;
 
 /// The state of the one order.
 pub struct Sequencer {
@@ -80,7 +80,7 @@ impl Recent {
         let source = u64::from(event.source.number()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let id = rapidhash_v3_seeded(event.id.as_bytes(), &self.secrets);
         let fingerprint = id.wrapping_add(source) | 1;
-        let place = usize::try_from(fingerprint >> 40).unwrap_or(0) % self.buckets.len();
+        let place = usize::try_from(fingerprint >> 40).unwrap_or(0) % (RECENT_EVENTS / 8);
         let bucket = &mut self.buckets[place];
         if bucket.contains(&fingerprint) {
             return true;

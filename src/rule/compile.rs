@@ -42,6 +42,9 @@ use crate::time::Span;
 /// A window longer than this is refused.
 pub const WINDOW_MAX: Span = Span::from_millis(1_100 * Span::DAY.millis());
 
+/// A schedule that looks more often than this would catch up for hours after a quiet night.
+pub const EVERY_MIN: Span = Span::from_millis(60_000);
+
 /// History is kept at least so far back: evidence and the customer's page live on it.
 pub const HISTORY_MIN: Span = Span::from_millis(30 * Span::DAY.millis());
 
@@ -189,6 +192,15 @@ fn trigger(checker: &mut Checker<'_>, source: &RuleSource) -> Option<Trigger> {
         }
         file::Trigger::Every { every, at } => {
             let at = at.as_ref().map_or(Span::ZERO, |at| at.value);
+            if every.value < EVERY_MIN {
+                let message =
+                    format!("`every` is {}: a schedule looks once a minute at most", every.value);
+                let found = Diagnostic::error("E306", source.file, every.span.clone(), message)
+                    .with_help(
+                        "write `every: 1d`, or let an event set the rule off: `on: [order]`",
+                    );
+                checker.diagnostics.push(found);
+            }
             let slot = slot(checker, source)?;
             Some(Trigger::Every { every: every.value, at, slot })
         }

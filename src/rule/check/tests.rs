@@ -198,6 +198,7 @@ fn what_stands_around_the_expressions_is_checked() {
             "sees lists and `now`",
         ),
         ("on: {every: 1d}\nwhen: event.net > 3", "E211", "event", "sees lists and `now`"),
+        ("on: {every: 59s}", "E306", "59s", "once a minute at most"),
         ("entity: rep\nwhen: customer.id == 'c'", "E201", "customer", "set `entity: customer`"),
         ("entity: rep\nwhen: rep.name == 'c'", "E203", "name", "it has id"),
         ("let: {orders: '5'}\nwhen: now > event.time", "E303", "orders", "choose another name"),

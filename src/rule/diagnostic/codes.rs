@@ -261,6 +261,11 @@ pub const CODES: &[Code] = &[
         "Evidence is a list of the entity's events: a window, or the newest of a list, filtered if need be.\nOf lines, the orders that they belong to are shown.\n\n  evidence: lines.last('30d').filter(l, l.category == 'Safety')\n  evidence: orders.last(10)",
     ),
     code(
+        "E306",
+        "a schedule that looks too often",
+        "A schedule looks at every customer each time. Once a minute is the most; once a day is usual.\n\n  on: {every: 1d, at: '07:00'}\n\nWhat has to be seen at once is set off by its event instead: `on: [order]`.",
+    ),
+    code(
         "W001",
         "a folder without rule files",
         "The names of rule files end in `.rules.yaml`; others are not looked at.",
