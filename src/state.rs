@@ -31,6 +31,7 @@ use crate::state::history::History;
 use crate::state::history::Unchanged;
 use crate::state::window::Aggregate;
 use crate::state::window::Plan;
+use crate::state::window::Taken;
 use crate::state::window::Upkeep;
 use crate::time::Timestamp;
 
@@ -111,7 +112,7 @@ impl Entity {
         };
         let late = event.time < self.clock;
         if self.clock - event.time > upkeep.plan.horizon && self.clock > Timestamp::MIN {
-            self.count_for_ever(upkeep, event, foreign);
+            self.count_for_ever(upkeep, &Taken::of(event, foreign));
             return Applied::TooLate;
         }
         let inserted = match self.history.insert_after(event, foreign, Some(self.clock)) {
@@ -119,8 +120,9 @@ impl Entity {
             Err(Unchanged::Duplicate) => return Applied::Duplicate,
             Err(Unchanged::Full) => return Applied::TooLate,
         };
-        self.enter(upkeep, event, foreign, (inserted.offset, inserted.length));
-        self.count_for_ever(upkeep, event, foreign);
+        let taken = Taken::of(event, foreign);
+        self.enter(upkeep, &taken, (inserted.offset, inserted.length));
+        self.count_for_ever(upkeep, &taken);
         self.serve(event);
         self.advance(upkeep, event.time);
         if late { Applied::Late } else { Applied::InTime }

@@ -12,6 +12,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::event::Event;
 use crate::event::Kind;
 use crate::event::Symbol;
@@ -330,6 +332,25 @@ impl Upkeep<'_> {
     }
 }
 
+/// An event on its way into every window: its lines are made items once.
+pub(crate) struct Taken<'a> {
+    event: &'a Event,
+    foreign: bool,
+    /// The lines of an order; other events have none that a list holds.
+    lines: SmallVec<[Item; 1]>,
+}
+
+impl<'a> Taken<'a> {
+    pub(crate) fn of(event: &'a Event, foreign: bool) -> Self {
+        let mut lines = SmallVec::new();
+        if List::Lines.holds(event.kind) {
+            let head = Head::of(event, foreign);
+            lines.extend(event.lines.iter().map(|line| Item { head, body: Body::of(line) }));
+        }
+        Self { event, foreign, lines }
+    }
+}
+
 /// Whether an item enters or leaves.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Move {
@@ -339,7 +360,8 @@ enum Move {
 
 impl Entity {
     /// Puts an event into the running values over everything ever seen.
-    pub(crate) fn count_for_ever(&mut self, upkeep: Upkeep<'_>, event: &Event, foreign: bool) {
+    pub(crate) fn count_for_ever(&mut self, upkeep: Upkeep<'_>, taken: &Taken<'_>) {
+        let (event, foreign) = (taken.event, taken.foreign);
         let plan = upkeep.plan;
         if !plan.ever.is_empty() {
             for &place in &plan.ever {
@@ -348,10 +370,8 @@ impl Entity {
                     continue;
                 }
                 if aggregate.list == List::Lines {
-                    let head = Head::of(event, foreign);
-                    for line in &event.lines {
-                        let item = Item { head, body: Body::of(line) };
-                        self.count(aggregate, &item, upkeep, Move::In);
+                    for item in &taken.lines {
+                        self.count(aggregate, item, upkeep, Move::In);
                     }
                 } else if aggregate.measure == Measure::Field(Field::Time)
                     && aggregate.filter == Filter::All
@@ -396,10 +416,10 @@ impl Entity {
     pub(crate) fn enter(
         &mut self,
         upkeep: Upkeep<'_>,
-        event: &Event,
-        foreign: bool,
+        taken: &Taken<'_>,
         (offset, length): (u32, u32),
     ) {
+        let event = taken.event;
         let at_end = offset + length == self.history.end();
         for span in &upkeep.plan.spans {
             let slot = usize::from(span.cursors);
@@ -417,18 +437,15 @@ impl Entity {
             if behind_tail || (span.to > Span::ZERO && !behind_head) {
                 continue;
             }
-            self.enter_span(span, upkeep, event, foreign);
+            self.enter_span(span, upkeep, taken);
         }
     }
 
-    fn enter_span(&mut self, span: &SpanPlan, upkeep: Upkeep<'_>, event: &Event, foreign: bool) {
-        if !span.lines.is_empty() && List::Lines.holds(event.kind) {
-            let head = Head::of(event, foreign);
-            for line in &event.lines {
-                let item = Item { head, body: Body::of(line) };
-                for &place in &span.lines {
-                    self.count(upkeep.plan.aggregate(place), &item, upkeep, Move::In);
-                }
+    fn enter_span(&mut self, span: &SpanPlan, upkeep: Upkeep<'_>, taken: &Taken<'_>) {
+        let (event, foreign) = (taken.event, taken.foreign);
+        for item in &taken.lines {
+            for &place in &span.lines {
+                self.count(upkeep.plan.aggregate(place), item, upkeep, Move::In);
             }
         }
         for &place in &span.events {
