@@ -197,6 +197,19 @@ mod tests {
     }
 
     #[test]
+    fn the_example_says_every_key_and_its_built_in_value() {
+        let example = include_str!("../deploy/siaga.example.toml");
+        assert_eq!(read(example, &[]), Ok(Config::default()));
+        let written: toml::Table = toml::from_str(example).unwrap();
+        let known = toml::Table::try_from(Config::default()).unwrap();
+        for (section, keys) in &known {
+            for key in keys.as_table().unwrap().keys() {
+                assert!(written[section].get(key).is_some(), "[{section}] {key} is missing");
+            }
+        }
+    }
+
+    #[test]
     fn the_environment_wins_over_the_file() {
         let file = "[http]\nlisten = \"127.0.0.1:1\"\ndemo = true\n[engine]\nlateness = \"2h\"";
         let config = read(

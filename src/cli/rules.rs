@@ -98,7 +98,7 @@ pub enum TestOutput {
     Pretty,
     /// For programs: one JSON object a test, then one for the whole
     Json,
-    /// For build servers: `JUnit` XML
+    /// For build servers: XML in the form of junit.xml
     Junit,
 }
 
