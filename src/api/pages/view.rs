@@ -217,7 +217,7 @@ impl Detail {
         Self {
             row: RowView::new(alert, clock),
             description: alert.description.clone(),
-            play: alert.labels.get("play").cloned().unwrap_or_default(),
+            play: alert.labels.get("play").map_or_else(String::new, |play| words::play(play)),
             labels: labels.map(|(name, value)| (name.clone(), value.clone())).collect(),
             reasons: alert.reasons.clone(),
             chart: Chart::new(&alert.evidence),

@@ -92,6 +92,16 @@ fn rounded(amount: Decimal) -> Decimal {
     Decimal::from_micros(units.saturating_mul(Decimal::SCALE))
 }
 
+/// A play as people say it: `win_back` reads "Win back".
+pub(super) fn play(label: &str) -> String {
+    let words = label.replace('_', " ");
+    let mut letters = words.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => words,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
