@@ -33,7 +33,7 @@ const HISTORY_BATCH: usize = 512;
 #[command(after_help = "\
 Examples:
   siaga demo
-  siaga demo --speed 600 --listen 127.0.0.1:9000
+  siaga demo --speed 60 --listen 127.0.0.1:9000
   siaga demo --rules my-rules/
 
 All customers, reps and amounts are made up by a generator with a seed.")]
@@ -42,10 +42,11 @@ pub struct Demo {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Its customers
-    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     customers: u32,
-    /// How much faster than the clock its days pass
-    #[arg(long, default_value_t = 3600.0)]
+    /// How much faster than the clock its days pass; an offer for a call, good for a quarter of an
+    /// hour, is there for a second and a half at 600: slow down to read it
+    #[arg(long, default_value_t = 600.0)]
     speed: f64,
     /// Address and port of the page
     #[arg(long, default_value = "127.0.0.1:8080")]

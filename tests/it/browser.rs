@@ -47,7 +47,7 @@ fn on_path(name: &str) -> Option<PathBuf> {
 /// Starts the demo; gives it and the address of its page, which it tells on standard error.
 fn demo() -> (Running, String) {
     let mut demo = Command::new(env!("CARGO_BIN_EXE_siaga"))
-        .args(["demo", "--listen", "127.0.0.1:0", "--speed", "1800"])
+        .args(["demo", "--listen", "127.0.0.1:0", "--speed", "1800", "--customers", "400"])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
