@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod event;
 pub mod source;
 pub mod state;
+pub mod model;
 pub mod alert;
 pub mod rule;
 pub mod engine;
