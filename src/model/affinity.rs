@@ -150,11 +150,18 @@ impl Affinity {
 
     /// Scores of all items for a context; to be compared with each other only.
     pub fn scores(&self, context: &[usize]) -> Vec<f64> {
+        self.scores_after(context, &[], 0.0)
+    }
+
+    /// The same with what the customer's history says, by another set of weights over owned items
+    /// (undivided), counted `weight` times: a basket tells more than a history, both tell most.
+    pub fn scores_after(&self, context: &[usize], history: &[f64], weight: f64) -> Vec<f64> {
         let mut scores = vec![0.0; self.weights.size()];
         for item in context.iter().filter(|item| **item < self.weights.size()) {
             let weights = self.weights.row(*item);
             scores.iter_mut().zip(weights).for_each(|(score, weight)| *score += weight);
         }
+        scores.iter_mut().zip(history).for_each(|(score, known)| *score += weight * known);
         let divided = scores.iter_mut().zip(&self.divisors);
         divided.for_each(|(score, divisor)| *score /= divisor);
         scores
