@@ -10,8 +10,14 @@
 //! kept once. An event enters and leaves each sum once, so a window costs a constant amount of
 //! work per event, however long it is.
 
+mod ledger;
+
 use std::sync::Arc;
 
+pub(crate) use self::ledger::Arriving;
+use self::ledger::Countable;
+use self::ledger::Ledger;
+use self::ledger::Move;
 use crate::event::Event;
 use crate::event::Kind;
 use crate::event::Symbol;
@@ -21,10 +27,10 @@ use crate::state::Entity;
 use crate::state::Slots;
 use crate::state::catalog::Catalog;
 use crate::state::evaluate::evaluate;
+use crate::state::field::field_of;
 use crate::state::history::Entry;
 use crate::state::history::Inserted;
 use crate::state::item::Body;
-use crate::state::item::Head;
 use crate::state::item::Item;
 use crate::state::program::FUEL;
 use crate::state::program::Field;
@@ -374,154 +380,6 @@ impl Upkeep<'_> {
     }
 }
 
-/// Whether an item enters or leaves.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Move {
-    In,
-    Out,
-}
-
-/// What windows count: an event at hand, or a record of the history.
-trait Countable {
-    fn kind(&self) -> Kind;
-    fn time(&self) -> Timestamp;
-    fn is_foreign(&self) -> bool;
-    /// Category and numbers of its lines.
-    fn bare_lines(&self) -> impl Iterator<Item = Body>;
-    /// Its lines, as whole items.
-    fn lines(&self) -> impl Iterator<Item = Item>;
-    /// Itself as one item.
-    fn whole(&self) -> Item;
-}
-
-/// An event on its way into every window.
-#[derive(Clone, Copy)]
-pub(crate) struct Arriving<'a> {
-    pub(crate) event: &'a Event,
-    /// Whether its amounts are in another currency than the entity's first event was.
-    pub(crate) foreign: bool,
-}
-
-impl Countable for Arriving<'_> {
-    fn kind(&self) -> Kind {
-        self.event.kind
-    }
-
-    fn time(&self) -> Timestamp {
-        self.event.time
-    }
-
-    fn is_foreign(&self) -> bool {
-        self.foreign
-    }
-
-    fn bare_lines(&self) -> impl Iterator<Item = Body> {
-        self.event.lines.iter().map(Body::of)
-    }
-
-    fn lines(&self) -> impl Iterator<Item = Item> {
-        let head = Head::of(self.event, self.foreign);
-        self.bare_lines().map(move |body| Item { head, body })
-    }
-
-    fn whole(&self) -> Item {
-        crate::state::item::whole(self.event, self.foreign)
-    }
-}
-
-impl Countable for Entry<'_> {
-    fn kind(&self) -> Kind {
-        Entry::kind(self)
-    }
-
-    fn time(&self) -> Timestamp {
-        Entry::time(self)
-    }
-
-    fn is_foreign(&self) -> bool {
-        Entry::is_foreign(self)
-    }
-
-    fn bare_lines(&self) -> impl Iterator<Item = Body> {
-        Entry::bare_lines(self)
-    }
-
-    fn lines(&self) -> impl Iterator<Item = Item> {
-        let head = self.open().head;
-        Entry::lines(self).map(move |body| Item { head, body })
-    }
-
-    fn whole(&self) -> Item {
-        Entry::whole(self)
-    }
-}
-
-/// An entity's running values, open for items that enter or leave.
-struct Ledger<'a> {
-    slots: &'a mut [i64],
-    upkeep: Upkeep<'a>,
-}
-
-impl Ledger<'_> {
-    /// Counts an event in or out of a window.
-    #[inline]
-    fn count(&mut self, members: &Members, counted: &impl Countable, way: Move) {
-        let plan = self.upkeep.plan;
-        if List::Lines.holds(counted.kind()) {
-            if !members.lines.is_empty() {
-                let (time, foreign) = (counted.time(), counted.is_foreign());
-                for body in counted.bare_lines() {
-                    for &place in &members.lines {
-                        let aggregate = plan.aggregate(place);
-                        self.put(aggregate, aggregate.by_fields(time, foreign, &body), way);
-                    }
-                }
-            }
-            if !members.judged_lines.is_empty() {
-                for item in counted.lines() {
-                    for &place in &members.judged_lines {
-                        let aggregate = plan.aggregate(place);
-                        self.put(aggregate, aggregate.by_item(&item, self.upkeep), way);
-                    }
-                }
-            }
-        }
-        let mut whole = None;
-        for &place in &members.events {
-            let aggregate = plan.aggregate(place);
-            if !aggregate.list.holds(counted.kind()) {
-                continue;
-            }
-            if let Some(amount) = aggregate.by_time(counted.time()) {
-                self.put(aggregate, Ok(Some(amount)), way);
-            } else {
-                let item = whole.get_or_insert_with(|| counted.whole());
-                self.put(aggregate, aggregate.by_item(item, self.upkeep), way);
-            }
-        }
-    }
-
-    /// Puts an amount into a running value; what cannot be counted is marked.
-    #[inline]
-    fn put(&mut self, aggregate: &Aggregate, amount: Result<Option<i64>, Fault>, way: Move) {
-        let slot = &mut self.slots[usize::from(aggregate.slot)];
-        let value = match (amount, aggregate.kind) {
-            (Ok(None), _) => return,
-            (Ok(Some(amount)), AggregateKind::Min) => Some(amount.min(*slot)),
-            (Ok(Some(amount)), AggregateKind::Max) => Some(amount.max(*slot)),
-            (Ok(Some(amount)), AggregateKind::Count | AggregateKind::Sum) => match way {
-                Move::In => slot.checked_add(amount),
-                Move::Out => slot.checked_sub(amount),
-            },
-            (Err(_), _) => None,
-        };
-        match value {
-            Some(value) => *slot = value,
-            None => self.slots[usize::from(aggregate.flags)] |= aggregate.flag(),
-        }
-    }
-}
-
 impl Entity {
     /// Puts the newest event into all running values that it enters at once. No cursor moves for
     /// it; windows that end before the clock are entered as time passes.
@@ -539,6 +397,7 @@ impl Entity {
     }
 
     /// Puts an event's names into the sets.
+    #[inline]
     fn own(&mut self, upkeep: Upkeep<'_>, event: &Event) {
         for (set, owned) in upkeep.plan.owned.iter().enumerate() {
             if owned.list.holds(event.kind) {
@@ -557,7 +416,7 @@ impl Entity {
                 }
             };
             if counts {
-                let name = crate::state::field::field_of(&item, owned.field, upkeep.symbols);
+                let name = field_of(&item, owned.field, upkeep.symbols);
                 let name = if let Value::Text(symbol) = name { Some(symbol) } else { None };
                 self.owned.add(set, name);
             }

@@ -159,7 +159,7 @@ pub(super) fn pack<'a>(
     framed(out)
 }
 
-/// Puts the length before and behind the record that was written behind the room for it.
+/// Puts the length before the record, into the room left for it, and behind.
 fn framed(out: Writer<'_>) -> &[u8] {
     let (end, room) = out.finish();
     let length = end - FRONT;
@@ -234,8 +234,8 @@ fn pack_line(out: &mut Writer<'_>, line: &Line) {
     mark(line_field::PROMOTION, line.promotion.is_some());
     mark(line_field::NON_PRODUCT, line.non_product);
     out.number(u64::from(fields));
-    for amount in [line.net, line.cost, line.discount].into_iter().flatten() {
-        out.decimal(amount);
+    for amount in [line.net, line.cost, line.discount] {
+        pack_amount(out, amount);
     }
     out.signed(if whole { quantity / UNIT } else { quantity });
     for name in [line.category, line.product, line.brand, line.promotion] {
@@ -256,9 +256,8 @@ fn pack_detail(out: &mut Writer<'_>, detail: &Detail) {
     ] {
         pack_name(out, name);
     }
-    let numbers = [detail.duration_s, detail.sentiment, detail.amount, detail.count];
-    for number in numbers.into_iter().flatten() {
-        out.decimal(number);
+    for amount in [detail.duration_s, detail.sentiment, detail.amount, detail.count] {
+        pack_amount(out, amount);
     }
 }
 
@@ -266,6 +265,13 @@ fn pack_detail(out: &mut Writer<'_>, detail: &Detail) {
 fn pack_name(out: &mut Writer<'_>, name: Option<Symbol>) {
     if let Some(symbol) = name {
         out.number(u64::from(symbol.number()));
+    }
+}
+
+#[inline]
+fn pack_amount(out: &mut Writer<'_>, amount: Option<Decimal>) {
+    if let Some(amount) = amount {
+        out.decimal(amount);
     }
 }
 
