@@ -468,6 +468,9 @@ impl Running<'_> {
 }
 
 impl<'a> Context<'a> {
+    // Inlined, so that it is made where it stands: it is large.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call would copy it, 250 bytes an evaluation")]
     fn scope<'s>(
         self,
         (id, live): (EntityId, &'s Live),

@@ -155,11 +155,26 @@ impl Cell {
                 // Timestamps are far from the ends of an i64.
                 return Self::of_number(Tag::Span, self.int() - other.int());
             }
+            (Tag::Span, Tag::Int | Tag::Double) => return self.scaled(op, other),
             _ => None,
         };
         match exact {
             Some(exact) => Self::of_number(self.tag, exact),
             None => self.rare(op, other),
+        }
+    }
+
+    /// A length of time, so many times or in so many parts.
+    #[expect(clippy::cast_precision_loss, reason = "lengths of time are far below 2^53 ms")]
+    fn scaled(self, op: Arithmetic, other: Self) -> Self {
+        let (span, factor) = match other.tag {
+            Tag::Int => (self.int() as f64, other.int() as f64),
+            _ => (self.int() as f64, other.double()),
+        };
+        match op {
+            Arithmetic::Multiply => value::span_of((span * factor).floor()).into(),
+            Arithmetic::Divide if factor != 0.0 => value::span_of((span / factor).floor()).into(),
+            _ => self.rare(op, other),
         }
     }
 
