@@ -10,9 +10,11 @@ use siaga::state::detector::rhythm::Rhythm;
 use crate::anchor::Anchors;
 use crate::data::Customer;
 use crate::data::midnight;
+use crate::report::Gate;
 use crate::report::Row;
 use crate::report::Table;
 use crate::statistics;
+use crate::statistics::Estimate;
 use crate::statistics::count;
 
 const QUARTER: i64 = 91;
@@ -118,6 +120,7 @@ impl Cut<'_> {
 
 /// The AUC rows of one set.
 pub(crate) fn scores(customers: &[Customer], plan: &Plan, anchors: &Anchors, table: &mut Table) {
+    let (mut rows_above, mut rows_known) = (0, 0);
     for (day, earlier) in plan.cuts {
         let (now, then) = (cut(customers, *day), cut(customers, *earlier));
         for (repeats_min, weeks) in plan.rows {
@@ -145,10 +148,23 @@ pub(crate) fn scores(customers: &[Customer], plan: &Plan, anchors: &Anchors, tab
                 ours,
                 anchor.best_learned,
             ));
+            rows_known += usize::from(anchor.best_learned.is_some());
+            rows_above +=
+                usize::from(anchor.best_learned.is_some_and(|theirs| ours.value > theirs));
             let own = statistics::auc(&outcomes, &expected, &units);
             table.rows.push(Row::told(&spoken, "−E[N] alone", own, anchor.expected));
         }
     }
+    if rows_known > 0 {
+        let name = format!("{}, of {rows_known} rows", plan.set);
+        let row = Row::told(&name, "rows above the learned anchor", exact(count(rows_above)), None);
+        table.rows.push(row.gated(Gate::NoLess(2.0)));
+    }
+}
+
+/// A figure without chance.
+fn exact(value: f64) -> Estimate {
+    Estimate { value, low: value, high: value }
 }
 
 /// One silence: the state after a purchase, and what came next.

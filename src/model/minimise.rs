@@ -3,6 +3,8 @@
 //! The points are compared by value and then by age, so the path is the same each time. Source:
 //! Nelder and Mead, "A simplex method for function minimization", Computer Journal 1965.
 
+use crate::state::detector::count;
+
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effort {
@@ -77,9 +79,7 @@ fn centre(points: &[Point]) -> Vec<f64> {
     for (point, _) in points {
         sum.iter_mut().zip(point).for_each(|(sum, x)| *sum += x);
     }
-    let count = crate::state::detector::count(points.len());
-    sum.iter_mut().for_each(|sum| *sum /= count);
-    sum
+    sum.into_iter().map(|sum| sum / count(points.len())).collect()
 }
 
 #[cfg(test)]

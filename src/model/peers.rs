@@ -26,7 +26,9 @@ impl<Segment: Ord> Peers<Segment> {
                 all.push(figure);
             }
         }
-        segments.values_mut().for_each(|figures| figures.sort_by(f64::total_cmp));
+        for figures in segments.values_mut() {
+            figures.sort_by(f64::total_cmp);
+        }
         all.sort_by(f64::total_cmp);
         Self { segments, all }
     }

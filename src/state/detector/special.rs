@@ -100,15 +100,16 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
     const TINY: f64 = 1e-300;
     let (mut value, mut upper, mut lower) = (1.0, 1.0, 0.0);
     for term in 1..=TERMS {
-        let m = f64::from(term / 2);
-        let d = if term % 2 == 0 {
-            m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m))
+        let half = f64::from(term / 2);
+        let place = a + 2.0 * half;
+        let numerator = if term % 2 == 0 {
+            half * (b - half) * x / ((place - 1.0) * place)
         } else {
-            -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0))
+            -(a + half) * (a + b + half) * x / (place * (place + 1.0))
         };
         let away = |value: f64| if value.abs() < TINY { TINY } else { value };
-        upper = away(1.0 + d / upper);
-        lower = 1.0 / away(1.0 + d * lower);
+        upper = away(1.0 + numerator / upper);
+        lower = 1.0 / away(1.0 + numerator * lower);
         value *= upper * lower;
         if (upper * lower - 1.0).abs() < PRECISION {
             break;
@@ -120,12 +121,12 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
 /// ₂F₁(a, b; c; z) by its series, for 0 ≤ z < 1 and c no whole number below 1.
 pub fn hypergeometric(a: f64, b: f64, c: f64, z: f64) -> f64 {
     let (mut term, mut sum) = (1.0, 1.0);
-    for n in 0..TERMS {
-        let n = f64::from(n);
-        term *= (a + n) * (b + n) / ((c + n) * (n + 1.0)) * z;
+    for index in 0..TERMS {
+        let index = f64::from(index);
+        term *= (a + index) * (b + index) / ((c + index) * (index + 1.0)) * z;
         sum += term;
         // Terms may rise first; beyond the parameters they fall like zⁿ.
-        if term.abs() <= PRECISION * sum.abs() * (1.0 - z) && n > a.abs() + b.abs() + c.abs() {
+        if term.abs() <= PRECISION * sum.abs() * (1.0 - z) && index > a.abs() + b.abs() + c.abs() {
             break;
         }
         if term == 0.0 {
