@@ -134,7 +134,9 @@ impl Baskets {
                 let others = basket.categories.iter().filter(|other| *other != category);
                 let context: Vec<usize> = others.copied().collect();
                 let mut known: Vec<bool> = times.iter().map(|time| *time < basket.at).collect();
-                context.iter().for_each(|other| known[*other] = true);
+                for other in &context {
+                    known[*other] = true;
+                }
                 let household = basket.household;
                 targets.push(Target { household, category: *category, context, known });
             }

@@ -32,7 +32,8 @@ pub(crate) struct Line {
 struct Order {
     occurred_at: String,
     customer_id: String,
-    order_id: String,
+    #[serde(rename = "order_id")]
+    number: String,
     lines: Vec<OrderLine>,
 }
 
@@ -64,7 +65,7 @@ pub(crate) fn lines(folder: &Path, set: &str, start: Timestamp) -> anyhow::Resul
         let at = Timestamp::parse(&order.occurred_at)?;
         let number = order.customer_id.rsplit('-').next().unwrap_or_default();
         let customer = number.parse().with_context(|| format!("no number: {number}"))?;
-        let places = orders.entry(order.order_id).or_default();
+        let places = orders.entry(order.number).or_default();
         for line in order.lines {
             places.push(lines.len());
             lines.push(Line {
@@ -80,7 +81,9 @@ pub(crate) fn lines(folder: &Path, set: &str, start: Timestamp) -> anyhow::Resul
         }
     }
     for (number, places) in orders.into_values().enumerate() {
-        places.into_iter().for_each(|place| lines[place].order = number);
+        for place in places {
+            lines[place].order = number;
+        }
     }
     Ok(lines)
 }

@@ -60,7 +60,9 @@ struct Cut<'a> {
 fn rhythm(days: &[(i64, f64)]) -> Option<Rhythm> {
     let (first, rest) = days.split_first()?;
     let mut rhythm = Rhythm::first(midnight(first.0), first.1);
-    rest.iter().for_each(|(day, amount)| rhythm.add(midnight(*day), *amount));
+    for (day, amount) in rest {
+        rhythm.add(midnight(*day), *amount);
+    }
     Some(rhythm)
 }
 
@@ -194,38 +196,7 @@ pub(crate) fn timers(customers: &[Customer], plan: &Plan, anchors: &Anchors, tab
     units.dedup();
     let end = count(usize::try_from(plan.end).unwrap_or(0));
     let volume = 0.5 * count(units.len()) * (end - 91.0) / 365.25;
-    let model = population.repeat_buying;
-    let median = population.gap_median_days;
-    let gap = |s: &Silence| (s.since - s.first) / f64::from(s.rhythm.purchases - 1);
-    let own = |s: &Silence| s.rhythm.spend / (s.since - s.first).max(91.0) * 91.0;
-    // The knob runs from −20 to 20; e^knob is the factor, the odds, or the rate in money.
-    let rules: [Deadline<'_>; 4] = [
-        (
-            "tempered deadline",
-            "p_alive_below",
-            Box::new(move |s, q| s.rhythm.tempered_deadline_days(median, q.exp())),
-        ),
-        (
-            "P(alive) deadline",
-            "p_alive_below",
-            Box::new(move |s, q| {
-                let p = 1.0 / (1.0 + q.exp());
-                let repeats = s.rhythm.purchases - 1;
-                model.deadline_days(repeats, s.since - s.first, p).unwrap_or(f64::INFINITY)
-            }),
-        ),
-        (
-            "control: own rate at a quarter gap",
-            "control_rate_at_0.25_gap",
-            Box::new(move |s, q| if own(s) > q.exp() { 0.25 * gap(s) } else { f64::INFINITY }),
-        ),
-        (
-            "control: own rate at one gap",
-            "control_rate_at_1_gap",
-            Box::new(move |s, q| if own(s) > q.exp() { gap(s) } else { f64::INFINITY }),
-        ),
-    ];
-    for (name, anchor, deadline) in rules {
+    for (name, anchor, deadline) in deadlines(&population) {
         let fires = |s: &Silence, q: f64| {
             let after = deadline(s, q);
             after < s.next && after <= end - s.since - 91.0
@@ -252,6 +223,41 @@ pub(crate) fn timers(customers: &[Customer], plan: &Plan, anchors: &Anchors, tab
         let lost = statistics::ratio(&lost, &usual, &units);
         table.rows.push(gate(&what, "lost share", lost, theirs.1));
     }
+}
+
+/// The rules that are compared: name, the anchor's rule, days of silence by knob.
+fn deadlines(population: &Population) -> [Deadline<'static>; 4] {
+    let model = population.repeat_buying;
+    let median = population.gap_median_days;
+    let gap = |s: &Silence| (s.since - s.first) / f64::from(s.rhythm.purchases - 1);
+    let own = |s: &Silence| s.rhythm.spend / (s.since - s.first).max(91.0) * 91.0;
+    // The knob runs from −20 to 20; e^knob is the factor, the odds, or the rate in money.
+    [
+        (
+            "tempered deadline",
+            "p_alive_below",
+            Box::new(move |s, q| s.rhythm.tempered_deadline_days(median, q.exp())),
+        ),
+        (
+            "P(alive) deadline",
+            "p_alive_below",
+            Box::new(move |s, q| {
+                let p = 1.0 / (1.0 + q.exp());
+                let repeats = s.rhythm.purchases - 1;
+                model.deadline_days(repeats, s.since - s.first, p).unwrap_or(f64::INFINITY)
+            }),
+        ),
+        (
+            "control: own rate at a quarter gap",
+            "control_rate_at_0.25_gap",
+            Box::new(move |s, q| if own(s) > q.exp() { 0.25 * gap(s) } else { f64::INFINITY }),
+        ),
+        (
+            "control: own rate at one gap",
+            "control_rate_at_1_gap",
+            Box::new(move |s, q| if own(s) > q.exp() { gap(s) } else { f64::INFINITY }),
+        ),
+    ]
 }
 
 fn silences(scored: &[&Customer], plan: &Plan) -> Vec<Silence> {

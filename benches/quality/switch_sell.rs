@@ -57,14 +57,20 @@ fn shares(pairs: &Pairs) -> BTreeMap<usize, f64> {
     usable.map(|(kind, _, share)| (kind, share)).collect()
 }
 
+/// How often buyers of each type switched, and of all types.
+#[derive(Default)]
+struct Rates {
+    by_type: BTreeMap<usize, f64>,
+    mean: f64,
+}
+
 /// Chances at a cut: household, type, whether it switched by `until`, and what is known.
 fn chances(
     lines: &Lines<'_>,
     cut: i64,
     until: i64,
     types: &BTreeMap<usize, f64>,
-    rates: &BTreeMap<usize, f64>,
-    mean: f64,
+    rates: &Rates,
 ) -> Vec<(u64, usize, bool, Switch)> {
     let (past, future) = (lines.bought(|d| d <= cut), lines.bought(|d| d > cut && d <= until));
     let mut households: BTreeMap<u64, Brands> = BTreeMap::new();
@@ -85,7 +91,7 @@ fn chances(
         }
         let of_type = Brands { own: bought.own, base: bought.lines * share };
         let switch = Switch {
-            type_rate: rates.get(kind).copied().unwrap_or(mean),
+            type_rate: rates.by_type.get(kind).copied().unwrap_or(rates.mean),
             type_share: *share,
             proneness: switching::proneness(households[household], of_type),
             lines: bought.lines,
@@ -96,13 +102,8 @@ fn chances(
 }
 
 /// Switch rates of the types over the pairs from one cut to the next, and the mean over all.
-fn rates(
-    lines: &Lines<'_>,
-    cut: i64,
-    until: i64,
-    types: &BTreeMap<usize, f64>,
-) -> (BTreeMap<usize, f64>, f64) {
-    let pairs = chances(lines, cut, until, types, &BTreeMap::new(), 0.5);
+fn rates(lines: &Lines<'_>, cut: i64, until: i64, types: &BTreeMap<usize, f64>) -> Rates {
+    let pairs = chances(lines, cut, until, types, &Rates::default());
     let mut counts: BTreeMap<usize, Switches> = BTreeMap::new();
     let mut all = Switches::default();
     for (_, kind, switched, _) in &pairs {
@@ -112,7 +113,8 @@ fn rates(
         }
     }
     let mean = f64::from(all.switched) / f64::from(all.pairs.max(1));
-    (counts.into_iter().map(|(kind, count)| (kind, count.rate(mean))).collect(), mean)
+    let by_type = counts.into_iter().map(|(kind, count)| (kind, count.rate(mean)));
+    Rates { by_type: by_type.collect(), mean }
 }
 
 /// The rows.
@@ -130,16 +132,16 @@ pub(crate) fn table(lines: &[Line], names: &BTreeMap<String, String>, anchors: &
     let [first, second, third] = CUTS;
     let (types, earlier) = (at(third), at(second));
     // Each score knows only rates of windows that were over by its cut.
-    let (early_rates, early_mean) = rates(&lines, first, second, &earlier);
-    let past = chances(&lines, second, third, &earlier, &early_rates, early_mean);
+    let early = rates(&lines, first, second, &earlier);
+    let past = chances(&lines, second, third, &earlier, &early);
     let examples: Vec<Example> = past
         .iter()
         .map(|(_, _, outcome, s)| Example { features: s.features().to_vec(), outcome: *outcome })
         .collect();
     let start = switching::start_score();
     let learned = logistic::fit(&examples, &[10.0; 4]).unwrap_or_else(|_| start.clone());
-    let (late_rates, late_mean) = rates(&lines, second, third, &types);
-    let now = chances(&lines, third, i64::MAX, &types, &late_rates, late_mean);
+    let late = rates(&lines, second, third, &types);
+    let now = chances(&lines, third, i64::MAX, &types, &late);
     let outcomes: Vec<bool> = now.iter().map(|chance| chance.2).collect();
     let mut ids: Vec<u64> = now.iter().map(|chance| chance.0).collect();
     ids.dedup();

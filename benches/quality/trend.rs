@@ -78,7 +78,9 @@ fn thinned(baskets: &[&Basket], drop: f64, seed: u64) -> BTreeMap<u64, Vec<(i64,
             kept.push((basket.day, basket.amount));
         }
     }
-    households.values_mut().for_each(|baskets| baskets.sort_by_key(|(day, _)| *day));
+    for baskets in households.values_mut() {
+        baskets.sort_by_key(|(day, _)| *day);
+    }
     households
 }
 

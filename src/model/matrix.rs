@@ -169,8 +169,8 @@ mod tests {
             }
             let inverse = matrix.inverse().unwrap();
             let x = matrix.solve(&right).unwrap();
-            for row in 0..7 {
-                prop_assert!((dot(matrix.row(row), &x) - right[row]).abs() < 1e-9);
+            for (row, right) in right.iter().enumerate() {
+                prop_assert!((dot(matrix.row(row), &x) - right).abs() < 1e-9);
                 for column in 0..7 {
                     let unit = dot(matrix.row(row), inverse.row(column));
                     let want = f64::from(u8::from(row == column));

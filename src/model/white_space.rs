@@ -33,8 +33,8 @@ pub fn lift_scores(gram: &Gram, owned: &[usize]) -> Vec<f64> {
         .collect()
 }
 
-/// How many of the customers that own all of `owned` also own `item`: the evidence "n of m peers
-/// that buy X and Y also buy Z", for up to two owned items, which the pair counts can tell.
+/// How many customers own both items, and how many own the first: the evidence "n of m peers that
+/// buy X also buy Z".
 pub fn peers_who_own(gram: &Gram, owned: usize, item: usize) -> (f64, f64) {
     (gram.counts.at(owned, item), gram.counts.at(owned, owned))
 }
