@@ -21,7 +21,7 @@ use crate::state::detector::score::Score;
 /// Customers that a fit needs; with fewer the parameters of all customers, or the start, hold.
 pub const CUSTOMERS_MIN: usize = 100;
 /// Ridge penalty of the drift score's corrections to −E\[N\]: as much as a thousand customers.
-/// Measured between 300 and 3,000 all rows of `benches/quality` stay within .003 of each other.
+/// Anywhere from 300 to 3,000 the AUC of each row of `benches/quality` stays within .011.
 pub const CORRECTION_PENALTY: f64 = 1_000.0;
 
 /// Parameters fitted to customers at one instant; `None` with fewer than [`CUSTOMERS_MIN`] of them.
