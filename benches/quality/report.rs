@@ -109,27 +109,23 @@ pub(crate) fn html(tables: &[Table], source: &str) -> String {
     let mut out = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Detection quality</title>\
          <style>{STYLE}</style><h1>Detection quality</h1><p>Data: {}. {passed} of {all} gates \
-         passed. A bar is a 95 % interval, a dot our figure, a line the anchor's.</p>",
+         passed. A bar is a 95 % interval, a dot our figure, a line the \
+         anchor's or the limit.</p>",
         escaped(source)
     );
     for table in tables {
         let _ = write!(out, "<h2>{}</h2><p>{}</p>", escaped(table.title), escaped(table.note));
-        out.push_str("<table><tr><th>case<th>figure<th>ours<th>anchor<th><th>");
-        let numbers = table.rows.iter().flat_map(|row| {
-            [Some(row.ours.low), Some(row.ours.high), Some(row.ours.value), row.anchor]
-        });
-        let known: Vec<f64> = numbers.flatten().filter(|number| number.is_finite()).collect();
-        let low = known.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = known.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        out.push_str("<table><tr><th>case<th>figure<th>ours<th>95 %<th>anchor<th><th>");
         for row in &table.rows {
             let anchor = row.anchor.map_or("–".to_owned(), |anchor| format!("{anchor:.3}"));
             let _ = write!(
                 out,
-                "<tr><td>{}<td>{}<td class=n>{:.3}<td class=n>{anchor}<td>{}<td>{}",
+                "<tr><td>{}<td>{}<td class=n>{:.3}<td class=n>{}<td class=n>{anchor}<td>{}<td>{}",
                 escaped(&row.what),
                 escaped(&row.figure),
                 row.ours.value,
-                plot(row, low, high),
+                interval(row),
+                plot(row, &table.rows),
                 row.verdict(),
             );
         }
@@ -144,8 +140,44 @@ padding:0 1rem;color:#1a1a1a;background:#fff}table{border-collapse:collapse;widt
 td,th{padding:.2rem .6rem;text-align:left;border-bottom:1px solid #ddd}.n{text-align:right;\
 font-variant-numeric:tabular-nums}";
 
-/// Interval, figure and anchor on the scale of the table.
-fn plot(row: &Row, low: f64, high: f64) -> String {
+impl Row {
+    /// Whether chance has a part in it.
+    fn has_interval(&self) -> bool {
+        self.ours.high > self.ours.low
+    }
+
+    /// What the figure is drawn beside: the anchor, or the limit.
+    fn mark(&self) -> Option<f64> {
+        match self.gate {
+            Gate::AtMost(limit) => Some(limit),
+            _ => self.anchor,
+        }
+    }
+
+    /// Whether two rows can be drawn on one scale: ratios to a limit have their own.
+    fn is_like(&self, other: &Self) -> bool {
+        matches!(self.gate, Gate::AtMost(_)) == matches!(other.gate, Gate::AtMost(_))
+    }
+}
+
+fn interval(row: &Row) -> String {
+    if row.has_interval() {
+        format!("{:.3} to {:.3}", row.ours.low, row.ours.high)
+    } else {
+        String::new()
+    }
+}
+
+/// Interval, figure and anchor on one scale with the rows like it; nothing without an interval.
+fn plot(row: &Row, rows: &[Row]) -> String {
+    if !row.has_interval() {
+        return String::new();
+    }
+    let like = rows.iter().filter(|other| other.has_interval() && other.is_like(row));
+    let ends = like.flat_map(|other| [Some(other.ours.low), Some(other.ours.high), other.mark()]);
+    let known: Vec<f64> = ends.flatten().filter(|end| end.is_finite()).collect();
+    let low = known.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = known.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let place = |value: f64| 5.0 + 190.0 * (value - low) / (high - low).max(1e-12);
     let name = format!("{}: {:.3}", row.figure, row.ours.value);
     let mut out = format!(
@@ -155,7 +187,7 @@ fn plot(row: &Row, low: f64, high: f64) -> String {
         place(row.ours.low),
         (place(row.ours.high) - place(row.ours.low)).max(0.5),
     );
-    if let Some(anchor) = row.anchor {
+    if let Some(anchor) = row.mark() {
         let x = place(anchor);
         let _ = write!(out, "<path d=\"M{x:.1} 2v14\" stroke=\"#b0413e\" stroke-width=\"2\"/>");
     }
