@@ -6,8 +6,9 @@ use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::event::Kind;
+use crate::event::Spares;
 use crate::event::Symbol;
-use crate::event::decode::form::NAME_BYTES_MAX;
+use crate::event::decode::eight::Padded;
 use crate::event::decode::lines::LineDraft;
 use crate::event::decode::shape::Cut;
 use crate::event::decode::shape::Shape;
@@ -16,7 +17,6 @@ use crate::event::mapping::Mapping;
 use crate::event::mapping::TimeForm;
 use crate::event::symbol;
 use crate::money::Currency;
-use crate::money::Decimal;
 use crate::time::Timestamp;
 
 /// Names that come again and again (products, channels, reps), by their bytes.
@@ -40,36 +40,37 @@ impl Names {
 
     /// The symbol of a name; one of up to seven bytes is found without hashing its text.
     #[inline]
-    fn find(&mut self, name: &str, symbols: &mut symbol::Writer<'_>) -> Symbol {
-        let Some(key) = packed(name) else { return symbols.intern(name) };
+    fn find(&mut self, name: Cut<'_>, symbols: &mut symbol::Writer<'_>) -> Option<Symbol> {
+        if !name.is_name() {
+            return None;
+        }
+        let Some(key) = name.packed() else { return intern(name, symbols) };
         // Fibonacci hashing (Knuth, TAOCP 6.4).
         let place = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - self.bits);
-        if self.known.is_empty() {
-            self.known.resize(1 << self.bits, None);
+        let place = usize::try_from(place).unwrap_or(0);
+        match self.known.get(place) {
+            Some(Some((known, symbol))) if *known == key => Some(*symbol),
+            _ => self.meet(name, (key, place), symbols),
         }
-        let slot = &mut self.known[usize::try_from(place).unwrap_or(0)];
-        match slot {
-            Some((known, symbol)) if *known == key => *symbol,
-            _ => {
-                let symbol = symbols.intern(name);
-                *slot = Some((key, symbol));
-                symbol
-            }
-        }
+    }
+
+    /// Takes a name in that stands elsewhere or nowhere yet.
+    #[inline(never)]
+    fn meet(
+        &mut self,
+        name: Cut<'_>,
+        (key, place): (u64, usize),
+        symbols: &mut symbol::Writer<'_>,
+    ) -> Option<Symbol> {
+        self.known.resize(1 << self.bits, None);
+        let symbol = intern(name, symbols)?;
+        self.known[place] = Some((key, symbol));
+        Some(symbol)
     }
 }
 
-/// Up to seven bytes and their number as one word.
-#[inline]
-fn packed(name: &str) -> Option<u64> {
-    let bytes = name.as_bytes();
-    if bytes.len() > 7 {
-        return None;
-    }
-    let mut word = [0; 8];
-    word[..bytes.len()].copy_from_slice(bytes);
-    word[7] = u8::try_from(bytes.len()).unwrap_or(0);
-    Some(u64::from_le_bytes(word))
+fn intern(name: Cut<'_>, symbols: &mut symbol::Writer<'_>) -> Option<Symbol> {
+    str::from_utf8(name.bytes()).ok().map(|text| symbols.intern(text))
 }
 
 /// Whether lines of this shape are orders of one line and nothing else.
@@ -111,14 +112,14 @@ pub(crate) fn fits(shape: &Shape, mapping: &Mapping) -> bool {
 /// The order that the values make; none when one of them is not plain.
 #[inline]
 pub(crate) fn order(
-    (shape, text): (&mut Shape, &str),
-    mapping: &Mapping,
-    source: Symbol,
+    (shape, line): (&mut Shape, &Padded),
+    (mapping, source): (&Mapping, Symbol),
     (names, customers): (&mut Names, &mut Names),
+    spares: &mut Spares,
     symbols: &mut symbol::Writer<'_>,
 ) -> Option<Box<Event>> {
     // Filled where it will stay: an event is too large to be handed about.
-    let mut event = Box::new(Event {
+    let mut event = spares.place(Event {
         id: CompactString::const_new(""),
         source,
         kind: Kind::Order,
@@ -132,53 +133,48 @@ pub(crate) fn order(
         lines: SmallVec::new(),
         detail: None,
     });
-    let mut line = LineDraft::default();
-    shape.read(text, |fields, cut| {
+    let mut draft = LineDraft::default();
+    shape.read(line, |fields, cut| {
         for field in fields {
             match field {
-                Field::EventId => event.id = CompactString::from(name(cut)?),
+                Field::EventId => event.id = text(cut)?,
                 Field::OccurredAt => event.time = time(cut, mapping)?,
-                Field::CustomerId => event.customer = Some(customers.find(name(cut)?, symbols)),
-                Field::RepId => event.rep = Some(names.find(name(cut)?, symbols)),
-                Field::Territory => event.territory = Some(names.find(name(cut)?, symbols)),
-                Field::Channel => event.channel = Some(names.find(name(cut)?, symbols)),
-                Field::OrderId => event.order = Some(CompactString::from(name(cut)?)),
-                Field::Currency => event.currency = Some(Currency::parse(cut.text).ok()?),
-                Field::ProductId => line.set_product(names.find(name(cut)?, symbols)),
-                Field::Category => line.set_category(names.find(name(cut)?, symbols)),
-                Field::Brand => line.set_brand(names.find(name(cut)?, symbols)),
+                Field::CustomerId => event.customer = Some(customers.find(cut, symbols)?),
+                Field::RepId => event.rep = Some(names.find(cut, symbols)?),
+                Field::Territory => event.territory = Some(names.find(cut, symbols)?),
+                Field::Channel => event.channel = Some(names.find(cut, symbols)?),
+                Field::OrderId => event.order = Some(text(cut)?),
+                Field::Currency => event.currency = Some(currency(cut)?),
+                Field::ProductId => draft.set_product(names.find(cut, symbols)?),
+                Field::Category => draft.set_category(names.find(cut, symbols)?),
+                Field::Brand => draft.set_brand(names.find(cut, symbols)?),
                 Field::Unknown => {}
-                amount => line.set_number(*amount, number(cut)?),
+                amount => draft.set_number(*amount, cut.decimal()?),
             }
         }
         Some(())
     })?;
-    event.lines.push(line.finish_flat(Kind::Order).ok()?);
+    event.lines.push(draft.finish_flat(Kind::Order).ok()?);
     Some(event)
 }
 
-/// A name that can be taken as it stands.
 #[inline]
-fn name(cut: Cut<'_>) -> Option<&str> {
-    ((cut.quoted || cut.whole) && (1..=NAME_BYTES_MAX).contains(&cut.text.len()))
-        .then_some(cut.text)
-}
-
-#[inline]
-fn number(cut: Cut<'_>) -> Option<Decimal> {
-    if cut.quoted { None } else { Decimal::parse(cut.text).ok() }
+fn text(cut: Cut<'_>) -> Option<CompactString> {
+    if cut.is_name() { CompactString::from_utf8(cut.bytes()).ok() } else { None }
 }
 
 #[inline]
 fn time(cut: Cut<'_>, mapping: &Mapping) -> Option<Timestamp> {
     let time = match mapping.time {
-        TimeForm::Millis if cut.whole && cut.text.len() <= 15 => {
-            let digits = cut.text.bytes();
-            let millis = digits.fold(0, |millis, digit| millis * 10 + i64::from(digit - b'0'));
-            Timestamp::from_millis(millis).ok()?
+        TimeForm::Millis => Timestamp::from_millis(cut.whole()?.try_into().ok()?).ok()?,
+        TimeForm::Rfc3339 if cut.is_text() => {
+            Timestamp::parse(str::from_utf8(cut.bytes()).ok()?).ok()?
         }
-        TimeForm::Rfc3339 if cut.quoted => Timestamp::parse(cut.text).ok()?,
         _ => return None,
     };
     (mapping.earliest <= time && time < mapping.latest).then_some(time)
+}
+
+fn currency(cut: Cut<'_>) -> Option<Currency> {
+    Currency::parse(str::from_utf8(cut.bytes()).ok()?).ok()
 }

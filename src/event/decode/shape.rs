@@ -9,11 +9,12 @@
 //! Only flat objects of plain numbers and of texts without escapes have a shape. Whatever does
 //! not fit is left to the full parser, which also finds the words for what is wrong.
 
-use smallvec::SmallVec;
-
+use crate::event::decode::eight::Eight;
+use crate::event::decode::eight::Padded;
+use crate::event::decode::form::NAME_BYTES_MAX;
 use crate::event::decode::json::Text;
-use crate::event::decode::json::plain_bytes;
 use crate::event::mapping::Field;
+use crate::money::Decimal;
 
 /// Members of an object that is worth a shape.
 const MEMBERS_MAX: usize = 48;
@@ -23,7 +24,7 @@ const MEMBERS_MAX: usize = 48;
 pub(crate) struct Shape {
     steps: Vec<Step>,
     /// What stands behind the last value.
-    tail: Box<[u8]>,
+    tail: Literal,
     /// Lines that did not fit since one did.
     misses: u32,
 }
@@ -31,20 +32,41 @@ pub(crate) struct Shape {
 #[derive(Debug, Clone)]
 struct Step {
     /// What stands before the value, an opening quote included.
-    before: Box<[u8]>,
+    before: Literal,
     quoted: bool,
-    fields: SmallVec<[Field; 2]>,
+    fields: Box<[Field]>,
+}
+
+/// Bytes that stand in every line, for comparisons without a loop: few names are longer.
+#[derive(Debug, Clone)]
+struct Literal {
+    /// Its first sixteen bytes, zeros behind its end.
+    words: [Eight; 2],
+    /// The bytes of the words that count.
+    masks: [Eight; 2],
+    /// What comes behind them.
+    rest: Box<[u8]>,
+    length: usize,
 }
 
 /// A value cut out of a line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cut<'a> {
-    /// Its text, without quotes.
-    pub(crate) text: &'a str,
-    /// Whether it stood in quotes.
-    pub(crate) quoted: bool,
-    /// Whether it is digits alone, without sign and point.
-    pub(crate) whole: bool,
+    line: &'a Padded,
+    at: usize,
+    length: usize,
+    form: Form,
+}
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// In quotes, which are not part of the cut; nothing in it is escaped.
+    Text,
+    /// Digits alone, without sign and point.
+    Whole,
+    /// A sign, so many digits, a point, so many digits; sign and point may be missing.
+    Number { negative: bool, whole: usize, places: usize },
 }
 
 /// One member as the full parser met it.
@@ -52,8 +74,17 @@ pub(crate) struct Cut<'a> {
 pub(crate) struct Member<'a> {
     /// Its name; escaped names have no shape.
     pub(crate) name: Text<'a>,
-    /// Its value without quotes; none for anything but plain numbers and texts.
-    pub(crate) value: Option<Cut<'a>>,
+    /// Its value; none for anything but plain numbers and texts.
+    pub(crate) value: Option<Written<'a>>,
+}
+
+/// A value as it is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written<'a> {
+    /// Without quotes.
+    pub(crate) text: &'a str,
+    /// Whether it stood in quotes.
+    pub(crate) quoted: bool,
 }
 
 impl Shape {
@@ -68,7 +99,7 @@ impl Shape {
         &mut self,
         line: &'a str,
         members: &[Member<'a>],
-        fields: impl Fn(&str) -> SmallVec<[Field; 2]>,
+        fields: impl Fn(&str) -> Box<[Field]>,
     ) {
         *self = Self::default();
         if members.is_empty() || members.len() > MEMBERS_MAX {
@@ -77,24 +108,24 @@ impl Shape {
         let mut steps = Vec::with_capacity(members.len());
         let mut at = 0;
         for Member { name, value } in members {
-            let Some(cut) = value.filter(|_| !name.escaped) else { return };
+            let Some(Written { text, quoted }) = value.filter(|_| !name.escaped) else { return };
             // Both are slices of the line, so their distance is the value's place in it.
-            let start = cut.text.as_ptr() as usize - line.as_ptr() as usize;
+            let start = text.as_ptr() as usize - line.as_ptr() as usize;
             let Some(before) = line.as_bytes().get(at..start) else { return };
-            let fields = fields(name.raw);
-            steps.push(Step { before: Box::from(before), quoted: cut.quoted, fields });
-            at = start + cut.text.len();
+            steps.push(Step { before: Literal::new(before), quoted, fields: fields(name.raw) });
+            at = start + text.len();
         }
-        self.tail = line.as_bytes().get(at..).map(Box::from).unwrap_or_default();
+        self.tail = line.as_bytes().get(at..).map(Literal::new).unwrap_or_default();
         self.steps = steps;
     }
 
     /// Hands the values of a line of this shape out, each with the fields that it feeds; `None`
-    /// when the line is of another shape, or `each` does not want a value.
+    /// when the line is of another shape, or `each` does not want a value. A line that fits is
+    /// sound: it is JSON, and it is UTF-8.
     #[inline]
     pub(crate) fn read<'a>(
         &mut self,
-        line: &'a str,
+        line: &'a Padded,
         each: impl FnMut(&[Field], Cut<'a>) -> Option<()>,
     ) -> Option<()> {
         let fits = self.cut(line, each);
@@ -105,23 +136,17 @@ impl Shape {
     #[inline]
     fn cut<'a>(
         &self,
-        line: &'a str,
+        line: &'a Padded,
         mut each: impl FnMut(&[Field], Cut<'a>) -> Option<()>,
     ) -> Option<()> {
-        let bytes = line.as_bytes();
         let mut at = 0;
         for step in &self.steps {
-            let start = at + step.before.len();
-            if *bytes.get(at..start)? != *step.before {
-                return None;
-            }
-            let rest = &bytes[start..];
-            let (length, whole) =
-                if step.quoted { (text_length(rest)?, false) } else { number_length(rest)? };
-            at = start + length;
-            each(&step.fields, Cut { text: line.get(start..at)?, quoted: step.quoted, whole })?;
+            at = step.before.end(line, at)?;
+            let cut = if step.quoted { Cut::text(line, at)? } else { Cut::number(line, at)? };
+            each(&step.fields, cut)?;
+            at += cut.length;
         }
-        (*bytes.get(at..)? == *self.tail).then_some(())
+        (self.tail.end(line, at)? == line.len()).then_some(())
     }
 
     /// Every field that a value feeds.
@@ -130,41 +155,112 @@ impl Shape {
     }
 }
 
-/// Length of a text that ends before a quote and holds no escape.
-#[inline]
-fn text_length(rest: &[u8]) -> Option<usize> {
-    let mut length = plain_bytes(rest);
-    while let Some(byte) = rest.get(length) {
-        match byte {
-            b'"' => return Some(length),
-            b'\\' | 0..0x20 => return None,
-            _ => length += 1,
+impl Literal {
+    fn new(bytes: &[u8]) -> Self {
+        let (first, rest) = bytes.split_at(bytes.len().min(16));
+        let words = |bytes: &[u8]| [0, 8].map(|at| Eight::first(bytes.get(at..).unwrap_or(b"")));
+        Self {
+            words: words(first),
+            masks: words(&[0xff; 16][..first.len()]),
+            rest: Box::from(rest),
+            length: bytes.len(),
         }
     }
-    None
+
+    /// Where it ends, if it stands at this place of the line.
+    #[inline]
+    fn end(&self, line: &Padded, at: usize) -> Option<usize> {
+        let [first, second] = self.words;
+        let differs = line.at(at).differs(first, self.masks[0])
+            || line.at(at + 8).differs(second, self.masks[1]);
+        let end = at + self.length;
+        let fits = self.rest.is_empty() || line.get(at + 16..end) == Some(&*self.rest);
+        // No byte of it is zero, so that it cannot end beyond the line.
+        (!differs && fits).then_some(end)
+    }
 }
 
-/// Length of a number without an exponent, and whether it is digits alone.
-#[inline]
-fn number_length(rest: &[u8]) -> Option<(usize, bool)> {
-    let sign = usize::from(rest.first() == Some(&b'-'));
-    let whole = digits(rest, sign);
-    if whole == sign || (rest[sign] == b'0' && whole > sign + 1) {
-        return None;
+impl Default for Literal {
+    fn default() -> Self {
+        Self::new(b"")
     }
-    if rest.get(whole) != Some(&b'.') {
-        // What follows is compared with the shape next, so an exponent does not pass for its end.
-        return Some((whole, sign == 0));
-    }
-    let end = digits(rest, whole + 1);
-    (end > whole + 1).then_some((end, false))
 }
 
-/// Where the digits from `at` on end.
-#[inline]
-fn digits(bytes: &[u8], mut at: usize) -> usize {
-    while bytes.get(at).is_some_and(|byte| byte.wrapping_sub(b'0') < 10) {
-        at += 1;
+impl<'a> Cut<'a> {
+    /// A text without escapes; what ends it is compared with the shape next.
+    #[inline]
+    fn text(line: &'a Padded, at: usize) -> Option<Self> {
+        let (length, ascii) = line.plain(at);
+        let cut = Self { line, at, length, form: Form::Text };
+        (ascii || str::from_utf8(cut.bytes()).is_ok()).then_some(cut)
     }
-    at
+
+    /// A number without an exponent, which would not pass for what the shape expects next.
+    #[inline]
+    fn number(line: &'a Padded, at: usize) -> Option<Self> {
+        let negative = line.byte(at) == b'-';
+        let sign = usize::from(negative);
+        let whole = line.digits(at + sign);
+        if whole == 0 || (whole > 1 && line.byte(at + sign) == b'0') {
+            return None;
+        }
+        let end = sign + whole;
+        if line.byte(at + end) != b'.' {
+            let form =
+                if negative { Form::Number { negative, whole, places: 0 } } else { Form::Whole };
+            return Some(Self { line, at, length: end, form });
+        }
+        let places = line.digits(at + end + 1);
+        let form = Form::Number { negative, whole, places };
+        (places > 0).then_some(Self { line, at, length: end + 1 + places, form })
+    }
+
+    /// Its bytes, as UTF-8.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.line.get(self.at..self.at + self.length).unwrap_or_default()
+    }
+
+    /// Whether it stood in quotes.
+    #[inline]
+    pub(crate) fn is_text(&self) -> bool {
+        self.form == Form::Text
+    }
+
+    /// One word for it, if it is short; another one for every other short value.
+    #[inline]
+    pub(crate) fn packed(&self) -> Option<u64> {
+        (self.length < 8).then(|| self.line.at(self.at).packed(self.length))
+    }
+
+    /// The number that its digits make, when it is digits alone and not absurdly many.
+    #[inline]
+    pub(crate) fn whole(&self) -> Option<u64> {
+        (self.form == Form::Whole && self.length <= 18)
+            .then(|| self.line.number(self.at, self.length))
+    }
+
+    /// Its number, exactly; none for texts and for what has to be rounded or refused.
+    #[inline]
+    pub(crate) fn decimal(&self) -> Option<Decimal> {
+        let (negative, whole, places) = match self.form {
+            Form::Text => return None,
+            Form::Whole => (false, self.length, 0),
+            Form::Number { negative, whole, places } => (negative, whole, places),
+        };
+        if whole > 12 || places > 6 {
+            return None;
+        }
+        let at = self.at + usize::from(negative);
+        let units = self.line.number(at, whole);
+        let fraction = self.line.number(at + whole + 1, places);
+        let number = Decimal::from_parts(units, (fraction, places))?;
+        Some(if negative { number.negated() } else { number })
+    }
+
+    /// Whether it can be the name of something, as [`Cut::bytes`] write it.
+    #[inline]
+    pub(crate) fn is_name(&self) -> bool {
+        matches!(self.form, Form::Text | Form::Whole) && (1..=NAME_BYTES_MAX).contains(&self.length)
+    }
 }
