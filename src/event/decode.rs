@@ -47,6 +47,7 @@ use crate::event::decode::lines::LINES_MAX;
 use crate::event::decode::lines::LineDraft;
 use crate::event::decode::refusal::shown;
 use crate::event::decode::sale::Names;
+use crate::event::decode::sale::Places;
 use crate::event::decode::shape::Member;
 use crate::event::decode::shape::Shape;
 use crate::event::mapping::Field;
@@ -70,8 +71,8 @@ pub struct Decoder {
     shape: Shape,
     /// The line, where the shape looks at it.
     padded: Padded,
-    /// Whether lines of the shape are plain orders.
-    sales: bool,
+    /// Where the values of lines of the shape are, when those are plain orders.
+    sales: Option<Places>,
     names: Names,
     customers: Names,
     spares: Spares,
@@ -94,7 +95,7 @@ impl Decoder {
             hint,
             shape: Shape::default(),
             padded: Padded::default(),
-            sales: false,
+            sales: None,
             names: Names::new(Names::COMMON),
             customers: Names::new(Names::CUSTOMERS),
             spares: Spares::default(),
@@ -124,8 +125,7 @@ impl Decoder {
         line: &[u8],
         symbols: &mut symbol::Writer<'_>,
     ) -> Result<Record, Refusal> {
-        if self.sales
-            && line.len() <= self.mapping.record_bytes_max
+        if line.len() <= self.mapping.record_bytes_max
             && let Some(event) = self.sale(line, symbols)
         {
             return Ok(Record::Event(event));
@@ -182,10 +182,11 @@ impl Decoder {
     /// The order of one line that a record of the usual shape is.
     #[inline]
     fn sale(&mut self, line: &[u8], symbols: &mut symbol::Writer<'_>) -> Option<Box<Event>> {
-        let Self { mapping, source, shape, padded, names, customers, spares, .. } = self;
+        let Self { mapping, source, shape, sales, padded, names, customers, spares, .. } = self;
+        let places = sales.as_ref()?;
         padded.fill(line);
         let names = (names, customers);
-        sale::order((shape, padded), (mapping, *source), names, spares, symbols)
+        sale::order((shape, places, padded), (mapping, *source), names, spares, symbols)
     }
 
     /// Remembers how a sound line is written.
@@ -193,7 +194,7 @@ impl Decoder {
         let members: Vec<Member<'_>> = form.members().collect();
         self.shape.learn(text, &members, |name| self.keys.fields_of(name).into());
         let orders = matches!(self.hint, None | Some(RecordKind::Order));
-        self.sales = orders && sale::fits(&self.shape, &self.mapping);
+        self.sales = orders.then(|| Places::of(&self.shape, &self.mapping)).flatten();
     }
 
     fn text<'a>(&self, line: &'a [u8]) -> Result<&'a str, Refusal> {

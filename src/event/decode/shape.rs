@@ -27,6 +27,8 @@ pub(crate) struct Shape {
     tail: Literal,
     /// Lines that did not fit since one did.
     misses: u32,
+    /// The values of the line that was read last.
+    cuts: Vec<Cut>,
 }
 
 #[derive(Debug, Clone)]
@@ -49,10 +51,9 @@ struct Literal {
     length: usize,
 }
 
-/// A value cut out of a line.
+/// A value's place in a line, and how it is written there.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cut<'a> {
-    line: &'a Padded,
+pub(crate) struct Cut {
     at: usize,
     length: usize,
     form: Form,
@@ -65,8 +66,8 @@ enum Form {
     Text,
     /// Digits alone, without sign and point.
     Whole,
-    /// A sign, so many digits, a point, so many digits; sign and point may be missing.
-    Number { negative: bool, whole: usize, places: usize },
+    /// A sign or none, so many digits, then a point and more digits or nothing.
+    Number { negative: bool, whole: usize },
 }
 
 /// One member as the full parser met it.
@@ -119,40 +120,33 @@ impl Shape {
         self.steps = steps;
     }
 
-    /// Hands the values of a line of this shape out, each with the fields that it feeds; `None`
-    /// when the line is of another shape, or `each` does not want a value. A line that fits is
-    /// sound: it is JSON, and it is UTF-8.
+    /// Finds the values of a line of this shape, in their order; none when the line is of another
+    /// shape. A line that fits is sound: it is JSON, and it is UTF-8.
     #[inline]
-    pub(crate) fn read<'a>(
-        &mut self,
-        line: &'a Padded,
-        each: impl FnMut(&[Field], Cut<'a>) -> Option<()>,
-    ) -> Option<()> {
-        let fits = self.cut(line, each);
+    pub(crate) fn cut(&mut self, line: &Padded) -> Option<&[Cut]> {
+        self.cuts.clear();
+        let fits = cut(&self.steps, &self.tail, line, &mut self.cuts);
         self.misses = if fits.is_some() { 0 } else { self.misses.saturating_add(1) };
-        fits
+        fits.map(|()| self.cuts.as_slice())
     }
 
-    #[inline]
-    fn cut<'a>(
-        &self,
-        line: &'a Padded,
-        mut each: impl FnMut(&[Field], Cut<'a>) -> Option<()>,
-    ) -> Option<()> {
-        let mut at = 0;
-        for step in &self.steps {
-            at = step.before.end(line, at)?;
-            let cut = if step.quoted { Cut::text(line, at)? } else { Cut::number(line, at)? };
-            each(&step.fields, cut)?;
-            at += cut.length;
-        }
-        (self.tail.end(line, at)? == line.len()).then_some(())
+    /// Every field that a value feeds, with the value's place in the order.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (usize, Field)> {
+        let steps = self.steps.iter().enumerate();
+        steps.flat_map(|(place, step)| step.fields.iter().map(move |field| (place, *field)))
     }
+}
 
-    /// Every field that a value feeds.
-    pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
-        self.steps.iter().flat_map(|step| &step.fields)
+#[inline]
+fn cut(steps: &[Step], tail: &Literal, line: &Padded, cuts: &mut Vec<Cut>) -> Option<()> {
+    let mut at = 0;
+    for step in steps {
+        at = step.before.end(line, at)?;
+        let cut = if step.quoted { Cut::text(line, at)? } else { Cut::number(line, at)? };
+        at += cut.length;
+        cuts.push(cut);
     }
+    (tail.end(line, at)? == line.len()).then_some(())
 }
 
 impl Literal {
@@ -186,39 +180,51 @@ impl Default for Literal {
     }
 }
 
-impl<'a> Cut<'a> {
+impl Cut {
     /// A text without escapes; what ends it is compared with the shape next.
     #[inline]
-    fn text(line: &'a Padded, at: usize) -> Option<Self> {
+    fn text(line: &Padded, at: usize) -> Option<Self> {
         let (length, ascii) = line.plain(at);
-        let cut = Self { line, at, length, form: Form::Text };
-        (ascii || str::from_utf8(cut.bytes()).is_ok()).then_some(cut)
+        let cut = Self { at, length, form: Form::Text };
+        (ascii || str::from_utf8(cut.bytes(line)).is_ok()).then_some(cut)
     }
 
     /// A number without an exponent, which would not pass for what the shape expects next.
     #[inline]
-    fn number(line: &'a Padded, at: usize) -> Option<Self> {
+    fn number(line: &Padded, at: usize) -> Option<Self> {
         let negative = line.byte(at) == b'-';
         let sign = usize::from(negative);
         let whole = line.digits(at + sign);
         if whole == 0 || (whole > 1 && line.byte(at + sign) == b'0') {
             return None;
         }
-        let end = sign + whole;
-        if line.byte(at + end) != b'.' {
-            let form =
-                if negative { Form::Number { negative, whole, places: 0 } } else { Form::Whole };
-            return Some(Self { line, at, length: end, form });
+        let length = sign + whole;
+        if line.byte(at + length) == b'.' {
+            let places = line.digits(at + length + 1);
+            let length = length + 1 + places;
+            let form = Form::Number { negative, whole };
+            return (places > 0).then_some(Self { at, length, form });
         }
-        let places = line.digits(at + end + 1);
-        let form = Form::Number { negative, whole, places };
-        (places > 0).then_some(Self { line, at, length: end + 1 + places, form })
+        let form = if negative { Form::Number { negative, whole } } else { Form::Whole };
+        Some(Self { at, length, form })
     }
 
-    /// Its bytes, as UTF-8.
+    /// Its bytes, without quotes, as UTF-8.
     #[inline]
-    pub(crate) fn bytes(&self) -> &'a [u8] {
-        self.line.get(self.at..self.at + self.length).unwrap_or_default()
+    pub(crate) fn bytes<'a>(&self, line: &'a Padded) -> &'a [u8] {
+        line.get(self.at..self.at + self.length).unwrap_or_default()
+    }
+
+    /// Its text, when it can be the name of something.
+    #[inline]
+    pub(crate) fn name<'a>(&self, line: &'a Padded) -> Option<&'a str> {
+        if self.is_name() { str::from_utf8(self.bytes(line)).ok() } else { None }
+    }
+
+    /// Whether it can be the name of something.
+    #[inline]
+    pub(crate) fn is_name(&self) -> bool {
+        matches!(self.form, Form::Text | Form::Whole) && (1..=NAME_BYTES_MAX).contains(&self.length)
     }
 
     /// Whether it stood in quotes.
@@ -229,38 +235,33 @@ impl<'a> Cut<'a> {
 
     /// One word for it, if it is short; another one for every other short value.
     #[inline]
-    pub(crate) fn packed(&self) -> Option<u64> {
-        (self.length < 8).then(|| self.line.at(self.at).packed(self.length))
+    pub(crate) fn packed(&self, line: &Padded) -> Option<u64> {
+        if self.length < 8 { Some(line.at(self.at).packed(self.length)) } else { None }
     }
 
     /// The number that its digits make, when it is digits alone and not absurdly many.
     #[inline]
-    pub(crate) fn whole(&self) -> Option<u64> {
-        (self.form == Form::Whole && self.length <= 18)
-            .then(|| self.line.number(self.at, self.length))
+    pub(crate) fn whole(&self, line: &Padded) -> Option<u64> {
+        let plain = self.form == Form::Whole && self.length <= 18;
+        if plain { Some(line.number(self.at, self.length)) } else { None }
     }
 
     /// Its number, exactly; none for texts and for what has to be rounded or refused.
     #[inline]
-    pub(crate) fn decimal(&self) -> Option<Decimal> {
-        let (negative, whole, places) = match self.form {
+    pub(crate) fn decimal(&self, line: &Padded) -> Option<Decimal> {
+        let (negative, whole) = match self.form {
             Form::Text => return None,
-            Form::Whole => (false, self.length, 0),
-            Form::Number { negative, whole, places } => (negative, whole, places),
+            Form::Whole => (false, self.length),
+            Form::Number { negative, whole } => (negative, whole),
         };
+        let behind = usize::from(negative) + whole;
+        let places = self.length.saturating_sub(behind + 1);
         if whole > 12 || places > 6 {
             return None;
         }
-        let at = self.at + usize::from(negative);
-        let units = self.line.number(at, whole);
-        let fraction = self.line.number(at + whole + 1, places);
-        let number = Decimal::from_parts(units, (fraction, places))?;
+        let end = self.at + behind;
+        let fraction = line.number(end + 1, places);
+        let number = Decimal::from_parts(line.number(end - whole, whole), (fraction, places))?;
         Some(if negative { number.negated() } else { number })
-    }
-
-    /// Whether it can be the name of something, as [`Cut::bytes`] write it.
-    #[inline]
-    pub(crate) fn is_name(&self) -> bool {
-        matches!(self.form, Form::Text | Form::Whole) && (1..=NAME_BYTES_MAX).contains(&self.length)
     }
 }
