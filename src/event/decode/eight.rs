@@ -125,7 +125,7 @@ impl Padded {
     #[inline]
     pub(crate) fn digits(&self, at: usize) -> usize {
         let mut count = self.at(at).digits();
-        while count % 8 == 0 && count > 0 {
+        while count > 0 && count.is_multiple_of(8) {
             match self.at(at + count).digits() {
                 0 => break,
                 more => count += more,

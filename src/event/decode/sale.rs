@@ -65,7 +65,9 @@ impl Names {
         (key, place): (u64, usize),
         symbols: &mut symbol::Writer<'_>,
     ) -> Option<Symbol> {
-        self.known.resize(1 << self.bits, None);
+        if self.known.is_empty() {
+            self.known.resize(1 << self.bits, None);
+        }
         let symbol = symbols.intern(name.name(line)?);
         self.known[place] = Some((key, symbol));
         Some(symbol)
