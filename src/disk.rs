@@ -14,7 +14,6 @@ pub mod simulated;
 
 use std::io;
 use std::path::Path;
-use std::path::PathBuf;
 
 /// A place for files.
 pub trait Disk: Send + Sync {
@@ -116,20 +115,20 @@ pub fn read_full_at(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Resu
 }
 
 /// Makes a folder and those above it that are missing, so that they outlast a power loss.
+///
+/// A folder that is there already may have been made by a process that was killed before it could
+/// sync, so the whole path is synced.
 pub fn make_folders(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
-    let mut missing: Vec<PathBuf> = Vec::new();
-    for above in folder.ancestors().filter(|path| !path.as_os_str().is_empty()) {
-        if disk.exists(above)? {
-            break;
+    let path: Vec<&Path> = folder.ancestors().filter(|path| path.parent().is_some()).collect();
+    for folder in path.into_iter().rev() {
+        if !disk.exists(folder)? {
+            disk.make_folder(folder)?;
         }
-        missing.push(above.to_owned());
-    }
-    while let Some(next) = missing.pop() {
-        match disk.make_folder(&next) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => made?,
+        match disk.sync_folder(parent(folder)) {
+            // What we may not even read, we have not written.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
         }
-        disk.sync_folder(parent(&next))?;
     }
     Ok(())
 }

@@ -34,7 +34,8 @@ fn crash_everywhere(seed: u64, faults: &Faults) -> Result<usize, String> {
         let known = known_at(&run.known, operations);
         for loss in 0..LOSSES {
             let loss = seed << 32 | (operations as u64) << 8 | loss;
-            let told = |what: &str| format!("seed {seed}, operation {operations}, loss {loss}, {what}");
+            let told =
+                |what: &str| format!("seed {seed}, operation {operations}, loss {loss}, {what}");
             let after = disk.crashed(operations, loss).unwrap();
             after.set_faults(faults.clone());
             let again = loss % 16 == 0;

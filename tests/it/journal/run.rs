@@ -39,7 +39,8 @@ pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit.max(1)
     }
 }
@@ -95,7 +96,8 @@ fn steps(disk: &SimulatedDisk, numbers: &mut Numbers, run: &mut Run) -> Result<(
                 log = open(disk)?;
             }
             1 => {
-                retained = Position::new(log.next().number().saturating_sub(numbers.below(12)));
+                let from = log.next().number().saturating_sub(numbers.below(12));
+                retained = retained.max(Position::new(from));
                 run.known.push(Known {
                     operations: disk.recorded(),
                     acknowledged: log.next(),
@@ -161,9 +163,4 @@ pub(crate) fn known_at(known: &[Known], operations: usize) -> Known {
     let before = known.iter().rev().find(|known| known.operations <= operations);
     let nothing = Known { operations, acknowledged: Position::FIRST, retained: Position::FIRST };
     before.copied().unwrap_or(nothing)
-}
-
-/// The furthest that retention may have come by then.
-pub(crate) fn known_after(known: &[Known], operations: usize) -> Known {
-    Known { operations, ..known_at(known, operations) }
 }
