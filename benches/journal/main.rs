@@ -193,7 +193,7 @@ fn replay(folder: &Path, mut each: impl FnMut(u8, &[u8])) -> (u64, u64, f64) {
     let began = Instant::now();
     let mut replay = Replay::open(&SystemDisk, folder, Position::FIRST).unwrap();
     let mut found = 0;
-    while let Some(record) = replay.next().unwrap() {
+    while let Some(record) = replay.next_record().unwrap() {
         each(record.kind, record.payload);
         found += 1;
     }

@@ -66,7 +66,7 @@ enum Output {
 pub fn run(command: &JournalCommand) -> anyhow::Result<ExitCode> {
     let (args, write): (_, fn(&Report) -> String) = match command {
         JournalCommand::Inspect(args) => (args, inspected),
-        JournalCommand::Verify(args) => (args, verified),
+        JournalCommand::Verify(args) => (args, verdict),
     };
     let bar = bar();
     let report = inspect::inspect(&SystemDisk, &args.path, &mut |progress| {
@@ -117,10 +117,6 @@ fn inspected(report: &Report) -> String {
     text + &verdict(report)
 }
 
-fn verified(report: &Report) -> String {
-    verdict(report)
-}
-
 fn verdict(report: &Report) -> String {
     let mut text = String::new();
     if let Some(torn) = &report.torn {
@@ -132,7 +128,8 @@ fn verdict(report: &Report) -> String {
     }
     match &report.error {
         Some(error) => {
-            text += &format!("NOT SOUND, {} records before it: {error}\n", report.records())
+            let records = report.records();
+            text += &format!("NOT SOUND, {records} records before it: {error}\n");
         }
         None if report.segments.is_empty() => text += "there is no journal in this folder\n",
         None => {

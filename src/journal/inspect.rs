@@ -98,7 +98,7 @@ fn read(
     let mut read = 0_u64;
     note_place(&replay, report);
     loop {
-        let result = replay.next();
+        let result = replay.next_record();
         let found = match result {
             Ok(Some(record)) => {
                 let entry = entry::decode(record.kind, record.payload, &symbols);

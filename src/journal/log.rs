@@ -106,10 +106,8 @@ impl Log {
         };
         // A name that the last process gave may not be durable yet.
         disk.sync_folder(folder).map_err(|e| failed("sync", e))?;
-        let segments = match segments.is_empty() {
-            true => VecDeque::from([Position::FIRST]),
-            false => segments,
-        };
+        let segments =
+            if segments.is_empty() { VecDeque::from([Position::FIRST]) } else { segments };
         let folder = folder.to_owned();
         let log =
             Self { disk, folder, settings, segments, active, next, poisoned: None, _lock: lock };

@@ -98,7 +98,7 @@ impl<'d> Replay<'d> {
     }
 
     /// The next record; none at the end.
-    pub fn next(&mut self) -> Result<Option<Record<'_>>, JournalError> {
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, JournalError> {
         let frame = loop {
             let Some(reader) = &mut self.reader else { return self.end(Position::FIRST) };
             match reader.next()? {

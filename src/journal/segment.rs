@@ -169,7 +169,7 @@ impl Header {
         if (self.id, &self.tenant) == (other.id, &other.tenant) {
             return Ok(());
         }
-        Err(JournalError::Foreign { file: shown(path), want: self.owner(), found: other.owner() })
+        Err(JournalError::Foreign { file: shown(path), want: other.owner(), found: self.owner() })
     }
 
     pub(super) fn owner(&self) -> String {

@@ -334,7 +334,7 @@ fn write(folder: &Path) {
 fn read(folder: &Path, symbols: &Symbols) -> Vec<Entry> {
     let mut replay = Replay::open(&SystemDisk, folder, Position::FIRST).unwrap();
     let mut found = Vec::new();
-    while let Some(record) = replay.next().unwrap() {
+    while let Some(record) = replay.next_record().unwrap() {
         found.push(entry::decode(record.kind, record.payload, symbols).unwrap());
     }
     found

@@ -24,7 +24,7 @@ use crate::journal::run::settings;
 fn records(disk: &dyn Disk, folder: &std::path::Path) -> Vec<(u64, u8, Vec<u8>)> {
     let mut replay = Replay::open(disk, folder, Position::FIRST).unwrap();
     let mut found = Vec::new();
-    while let Some(record) = replay.next().unwrap() {
+    while let Some(record) = replay.next_record().unwrap() {
         found.push((record.position.number(), record.kind, record.payload.to_vec()));
     }
     let progress = replay.progress();

@@ -149,7 +149,7 @@ pub(crate) fn read_back(disk: &SimulatedDisk, from: Position) -> Result<Position
     let mut replay =
         Replay::open(disk, folder(), from).map_err(|error| format!("cannot replay: {error}"))?;
     let mut want = from;
-    while let Some(record) = replay.next().map_err(|error| format!("at {want}: {error}"))? {
+    while let Some(record) = replay.next_record().map_err(|error| format!("at {want}: {error}"))? {
         if record.position != want || record.kind != 1 || record.payload != payload(want) {
             return Err(format!("record {} was read in the place of {want}", record.position));
         }
