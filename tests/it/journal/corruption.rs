@@ -182,3 +182,31 @@ fn a_format_of_tomorrow_is_left_alone() {
     let error = open(&disk).map(|_| ()).unwrap_err();
     assert!(matches!(error, JournalError::Newer { version: 9, .. }), "{error}");
 }
+
+#[test]
+fn torn_bytes_are_left_out_and_not_thrown_away() {
+    // Commits, and what a crash has torn off the end of the last one.
+    for commits in [1, 2] {
+        let disk = SimulatedDisk::new(1);
+        let mut log = open(&disk).unwrap();
+        for _ in 0..commits {
+            commit(&mut log, 1).unwrap();
+        }
+        drop(log);
+        let path = folder().join("00000000000000000001.journal");
+        disk.tamper(&path, |bytes| drop(bytes.pop())).unwrap();
+        let torn = disk.content(&path).unwrap();
+
+        let (mut log, opened) = Log::open(Arc::new(disk.clone()), folder(), settings()).unwrap();
+        let found = opened.torn.unwrap();
+        assert_eq!(found.offset + found.bytes, torn.len() as u64);
+        let next = commit(&mut log, 2).unwrap();
+        drop(log);
+        assert_eq!(next, Position::new(commits + 2));
+        assert_eq!(read_back(&disk, Position::FIRST), Ok(next));
+        // The bytes are where they were, or beside it, where their segment held nothing else.
+        let kept = if commits == 1 { path.with_extension("torn-1") } else { path };
+        assert_eq!(disk.content(&kept).unwrap(), torn);
+        assert_eq!(open(&disk).unwrap().next(), next);
+    }
+}
