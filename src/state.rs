@@ -9,10 +9,12 @@
 //! ```
 
 pub mod catalog;
+mod cell;
 mod fingerprint;
 pub mod history;
 pub mod item;
 pub mod program;
+mod code;
 pub mod field;
 pub mod scan;
 pub mod evaluate;
@@ -27,11 +29,13 @@ use crate::event::Event;
 use crate::event::Symbol;
 use crate::event::reference::Customer;
 use crate::money::Currency;
+use crate::state::cell::Cell;
 use crate::state::history::History;
 use crate::state::history::Unchanged;
-use crate::state::window::Aggregate;
+use crate::state::program::Running;
+use crate::state::window::AggregateKind;
+use crate::state::window::Arriving;
 use crate::state::window::Plan;
-use crate::state::window::Taken;
 use crate::state::window::Upkeep;
 use crate::time::Timestamp;
 
@@ -110,9 +114,10 @@ impl Entity {
             }
             (None, Some(_)) => false,
         };
+        let arriving = Arriving { event, foreign };
         let late = event.time < self.clock;
         if self.clock - event.time > upkeep.plan.horizon && self.clock > Timestamp::MIN {
-            self.count_for_ever(upkeep, &Taken::of(event, foreign));
+            self.enter_ever(upkeep, arriving);
             return Applied::TooLate;
         }
         let inserted = match self.history.insert_after(event, foreign, Some(self.clock)) {
@@ -120,19 +125,24 @@ impl Entity {
             Err(Unchanged::Duplicate) => return Applied::Duplicate,
             Err(Unchanged::Full) => return Applied::TooLate,
         };
-        let taken = Taken::of(event, foreign);
-        self.enter(upkeep, &taken, (inserted.offset, inserted.length));
-        self.count_for_ever(upkeep, &taken);
         self.serve(event);
+        if late {
+            self.enter_late(upkeep, arriving, inserted);
+            self.enter_ever(upkeep, arriving);
+            return Applied::Late;
+        }
+        self.enter_newest(upkeep, arriving);
         self.advance(upkeep, event.time);
-        if late { Applied::Late } else { Applied::InTime }
+        Applied::InTime
     }
 
     /// Remembers who served the entity last, by event time and not by arrival.
     fn serve(&mut self, event: &Event) {
         let named = event.rep.is_some() || event.territory.is_some();
-        let newer =
-            (event.time, event.rep, event.territory) > (self.served_at, self.rep, self.territory);
+        // By the names, where two events of one instant disagree.
+        let newer = event.time > self.served_at
+            || (event.time == self.served_at
+                && (event.rep, event.territory) > (self.rep, self.territory));
         if named && newer {
             self.rep = event.rep;
             self.territory = event.territory;
@@ -152,9 +162,21 @@ impl Entity {
         !names.is_some_and(|names| names.iter().any(|(known, _)| *known == set))
     }
 
-    /// Whether a running value met an item that it could not count.
-    pub(crate) fn is_irregular(&self, aggregate: &Aggregate) -> bool {
-        self.slots[usize::from(aggregate.flags)] & aggregate.flag() != 0
+    /// A running value as it stands; none where it met an item that it could not count. It is
+    /// null where nothing was ever seen.
+    #[inline]
+    pub(crate) fn running(&self, running: Running) -> Option<Cell> {
+        let slots = self.slots.as_slice();
+        if slots[usize::from(running.flags)] & (1 << (running.place % 64)) != 0 {
+            return None;
+        }
+        let raw = slots[usize::from(running.slot)];
+        let unseen = match running.kind {
+            AggregateKind::Count | AggregateKind::Sum => false,
+            AggregateKind::Min => raw == i64::MAX,
+            AggregateKind::Max => raw == i64::MIN,
+        };
+        Some(if unseen { Cell::NULL } else { Cell::of_running(running.unit, raw) })
     }
 
     /// Heap and inline bytes that it occupies.
