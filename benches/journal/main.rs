@@ -11,7 +11,10 @@
     clippy::expect_used,
     clippy::print_stdout,
     clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     clippy::disallowed_methods,
     reason = "a bench reads the clock, tells what it found, and stops where it fails"
 )]
