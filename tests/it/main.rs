@@ -10,6 +10,7 @@
 mod browser;
 mod hostile;
 mod history;
+mod journal;
 mod layers;
 mod life_cycle;
 mod permutation;
