@@ -20,4 +20,6 @@ mod shapes;
 mod silence;
 mod windows;
 mod rule_reference;
+mod rule_tools;
+mod typos;
 mod starter_rules;
