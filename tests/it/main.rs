@@ -8,6 +8,7 @@
 )]
 
 mod browser;
+mod golden;
 mod hostile;
 mod history;
 mod layers;
