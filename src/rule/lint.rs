@@ -30,6 +30,7 @@ use crate::rule::file::RuleFile;
 use crate::rule::file::RuleSource;
 use crate::rule::file::Trigger;
 use crate::rule::keys;
+use crate::rule::template::Template;
 
 /// What is odd in rules that were read without a mistake. `seen` is what a history holds, where
 /// one was given.
@@ -61,7 +62,7 @@ fn expressions(rule: &RuleSource) -> impl Iterator<Item = &Expr> {
     let formulas = rule.parts.iter().map(|(_, part)| part).chain(after).chain(&rule.when);
     let formulas = formulas.chain(&rule.value).chain(&rule.episode).chain(&rule.at);
     let texts = rule.summary.expressions();
-    let texts = texts.chain(rule.description.iter().flat_map(|text| text.expressions()));
+    let texts = texts.chain(rule.description.iter().flat_map(Template::expressions));
     formulas.chain(&rule.evidence).map(|formula| &formula.expr).chain(texts)
 }
 
@@ -138,7 +139,7 @@ fn swallowed_key(file: usize, text: &str, comment: &Range<usize>) -> Option<Diag
     for (at, _) in said.match_indices("  ") {
         let word = said[at..].trim_start_matches(' ');
         let start = at + said[at..].len() - word.len();
-        let Some((key, _)) = word.split_once(':') else { return None };
+        let (key, _) = word.split_once(':')?;
         let known = keys::RULE.iter().chain(&keys::ANNOTATIONS).any(|known| known.name == key);
         if known && at > 1 {
             let from = comment.start + start;

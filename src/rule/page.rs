@@ -72,7 +72,9 @@ impl Page {
                     };
                     out.push_str(&row(head));
                     out.push_str(&format!("|{}\n", "---|".repeat(head.len())));
-                    rows.iter().for_each(|cells| out.push_str(&row(cells)));
+                    for cells in rows {
+                        out.push_str(&row(cells));
+                    }
                 }
             }
         }
@@ -113,7 +115,7 @@ impl Page {
 
 /// Text with its `code`.
 fn inline(text: &str) -> String {
-    let even = text.matches('`').count() % 2 == 0;
+    let even = text.matches('`').count().is_multiple_of(2);
     if !even {
         return escaped(text);
     }

@@ -73,7 +73,7 @@ const CONDITIONS: [&str; 58] = [
     "size(orders) ≥ 3",
     "recent < 30%",
     "",
-    "1u == 1",
+    "event.{topic} == 1",
     "[1, 2].exists(x, x > 1) && b'x' == b'y'",
     "size(orders) >= 0",
     "event.duration > 10.0 && event.duration < 5.0",
@@ -201,7 +201,9 @@ fn of_tests(lines: &str) -> (Files, Vec<Diagnostic>) {
     let (set, _) = compile::compile(&file::read(&rules).0, &symbols);
     let events = "      - {at: 2025-01-01, customer_id: c1, type: order, currency: USD, lines: [{product_id: p, quantity: 1, net_amount: 250}]}\n";
     let mut files = Files::default();
-    let text = format!("rule_files: [small.rules.yaml]\ntests:\n  - name: claim\n    events:\n{events}{lines}");
+    let text = format!(
+        "rule_files: [small.rules.yaml]\ntests:\n  - name: claim\n    events:\n{events}{lines}"
+    );
     let file = files.add("small.test.yaml", text);
     let (fixture, mut problems) = fixture::read(file, &files);
     if let Some(fixture) = fixture.filter(|_| problems.is_empty()) {
@@ -213,11 +215,13 @@ fn of_tests(lines: &str) -> (Files, Vec<Diagnostic>) {
 
 /// Two of a name, too deep an expression, too much to keep: more than lines of one rule.
 fn of_more() -> Vec<(&'static str, (Files, Vec<Diagnostic>))> {
-    let twice = rule_file("") + &rule_file("").replace("groups:\n", "").replace("name: g", "name: h");
+    let second = rule_file("").replace("groups:\n", "").replace("name: g", "name: h");
+    let twice = rule_file("") + second.as_str();
     let deep = format!("when: {}size(orders) > 3{}", "(".repeat(100), ")".repeat(100));
     let mut windows = "let:\n".to_owned();
     for days in 1..=2_200 {
-        let _ = writeln!(windows, "  w{days}: size(orders.between('{}h', '{days}h'))", days + 2_300);
+        let _ =
+            writeln!(windows, "  w{days}: size(orders.between('{}h', '{days}h'))", days + 2_300);
     }
     vec![
         ("two rules of one name", of_rules(&twice)),

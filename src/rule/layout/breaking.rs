@@ -30,7 +30,9 @@ fn visit(lines: &Lines<'_>, text: &str, yaml: &Yaml, holds: Holds, parts: &mut P
     match &yaml.shape {
         Shape::List(items) => {
             let inner = sameness::element(holds);
-            items.iter().for_each(|item| visit(lines, text, item, inner, parts));
+            for item in items {
+                visit(lines, text, item, inner, parts);
+            }
         }
         Shape::Map(entries) => {
             for (key, value) in entries {

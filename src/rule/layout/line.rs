@@ -52,7 +52,8 @@ impl<'t> Lines<'t> {
         while place > 0 && top > 0 {
             let above = top - 1;
             let comment = self.get(above).trim_start().starts_with('#');
-            if !self.is_empty(above) && !(comment && self.indent(above) <= column) {
+            let trivia = self.is_empty(above) || (comment && self.indent(above) <= column);
+            if !trivia {
                 break;
             }
             top = above;

@@ -47,7 +47,9 @@ fn collect(lines: &Lines<'_>, yaml: &Yaml, holds: Holds, moves: &mut Vec<Move>) 
     match &yaml.shape {
         document::Shape::List(items) => {
             let inner = sameness::element(holds);
-            items.iter().for_each(|item| collect(lines, item, inner, moves));
+            for item in items {
+                collect(lines, item, inner, moves);
+            }
         }
         document::Shape::Map(entries) => {
             for (key, value) in entries {

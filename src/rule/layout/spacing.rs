@@ -37,7 +37,9 @@ fn visit(text: &str, yaml: &Yaml, holds: Holds, parts: &mut Parts) {
         },
         Shape::List(items) => {
             let inner = sameness::element(holds);
-            items.iter().for_each(|item| visit(text, item, inner, parts));
+            for item in items {
+                visit(text, item, inner, parts);
+            }
         }
         Shape::Map(entries) => {
             for (key, value) in entries {

@@ -82,7 +82,7 @@ fn what_is_meant_is_left_alone() {
         "when: size(orders.last('9d')) > 0  // what is new",
         "value: |\n  event.net // what it is, in words\n    * 2",
         "when: event.topic == 'a//b'\nexpires_after: 1d",
-        "labels: {team: x, region: y, plan: z}",
+        "labels: {team: x, region: y, zone: z}",
         "cooldown: 1d  # value: none, see above",
         "# value: event.net\ncooldown: 1d",
     ] {

@@ -93,10 +93,9 @@ fn compared(op: BinaryOp, a: &Expr, b: &Expr) -> Option<bool> {
 fn counted(op: BinaryOp, bound: f64) -> Option<bool> {
     match op {
         BinaryOp::GreaterEqual if bound <= 0.0 => Some(true),
-        BinaryOp::Greater if bound < 0.0 => Some(true),
+        BinaryOp::Greater | BinaryOp::NotEqual if bound < 0.0 => Some(true),
         BinaryOp::Less if bound <= 0.0 => Some(false),
         BinaryOp::LessEqual | BinaryOp::Equal if bound < 0.0 => Some(false),
-        BinaryOp::NotEqual if bound < 0.0 => Some(true),
         _ => None,
     }
 }

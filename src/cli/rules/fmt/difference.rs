@@ -1,7 +1,7 @@
 //! What is different between two texts? A unified diff of their lines.
 //!
 //! Lines that both share at the start and at the end are set aside; of what is left, the longest
-//! common subsequence stays. Source: Hunt and McIlroy, "An algorithm for differential file
+//! common subsequence stays. Source: Hunt and others, "An algorithm for differential file
 //! comparison", 1976, in its plain quadratic form.
 
 /// Lines shown around a change.
