@@ -7,24 +7,19 @@
 //! ```
 //!
 //! What is left is what no reader of the file alone could know for a slip, because the file says
-//! something else that is as good: see [`Exempt`]. The number of those is held, kind by kind, and
-//! those that change an operator have to be caught by the tests of the rules themselves.
+//! something else that is as good: see [`Exempt`]. Those are for the tests of the rules themselves.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::hash::DefaultHasher;
 use std::hash::Hash;
 use std::hash::Hasher;
-use std::path::Path;
-use std::sync::Arc;
 
-use siaga::engine::rehearsal;
 use siaga::event::Symbols;
 use siaga::rule::compile;
 use siaga::rule::diagnostic::Diagnostic;
 use siaga::rule::diagnostic::Files;
 use siaga::rule::file;
-use siaga::rule::fixture;
 use siaga::rule::lint;
 use siaga::rule::set::RuleSet;
 use siaga::rule::starter;
@@ -41,7 +36,7 @@ enum Exempt {
     Text,
     /// The name of a rule: its tests name it, too, and then do not find it (E150).
     Name,
-    /// `>` for `>=`, `==` for `!=`, a `!` too few, `+` for `-`: the rule's own tests have to fail.
+    /// `>` for `>=`, `==` for `!=`, a `!` too few, `+` for `-`: both are rules.
     Operator,
 }
 
@@ -98,17 +93,11 @@ fn neighbour(c: char) -> char {
     }
 }
 
-/// The stride of every day.
-const STRIDE: usize = 97;
-
-/// Changed operators of a file that its tests are run with every day.
-const OPERATORS_TRIED: usize = 2;
-
 /// Every how many typos one is tried. `SIAGA_TYPOS=1` tries all of them, which takes a while; the
 /// prime of every day comes by each kind of typo, and is enough to notice a hole that opens.
 fn stride() -> usize {
     let given = std::env::var("SIAGA_TYPOS").ok().and_then(|number| number.parse().ok());
-    given.filter(|stride| *stride > 0).unwrap_or(STRIDE)
+    given.filter(|stride| *stride > 0).unwrap_or(97)
 }
 
 /// What rules do, whatever they are called and however they are worded.
@@ -211,20 +200,6 @@ fn end(name: &str, text: &str, typo: &Typo, (want, symbols): (u64, &Symbols)) ->
     exempt(text, typo).map_or(End::Silent, End::Changed)
 }
 
-/// Whether the starter tests of a file fail with these rules.
-fn tests_fail(name: &str, rules: &str) -> bool {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
-    let tests = folder.join(name.replace(".rules.yaml", ".test.yaml"));
-    let (_, fixtures, _) = fixture::load(&[tests]);
-    let symbols = Symbols::default();
-    let (_, set, _) = compiled(name, rules, &symbols);
-    let set = Arc::new(set);
-    fixtures.iter().any(|fixture| {
-        let report = rehearsal::rehearse(fixture, &set, &symbols).unwrap();
-        !report.tests.iter().all(rehearsal::Outcome::passed)
-    })
-}
-
 /// What came of the typos of all files.
 #[derive(Default)]
 struct Tally {
@@ -234,8 +209,6 @@ struct Tally {
     silent: Vec<String>,
     /// Typos told more than a line away from where they are: how far, and what.
     far: Vec<(usize, String)>,
-    /// Typos in operators that the rules' own tests do not notice.
-    unnoticed: Vec<String>,
     told: usize,
 }
 
@@ -261,7 +234,7 @@ fn tally(name: &str, text: &str, all: &mut Tally) {
     let every = text.char_indices().flat_map(|(at, _)| typos(text, at));
     let chosen: Vec<Typo> = every.step_by(stride()).collect();
     let (mut told, mut harmless) = (0, 0);
-    let (mut exempted, mut operators) = (BTreeMap::new(), Vec::new());
+    let mut exempted = BTreeMap::new();
     for (typo, end) in chosen.iter().zip(ends(name, text, &chosen)) {
         let line = text[..typo.at].matches('\n').count() + 1;
         let shown = format!("{name}:{line}: {}", typo.text.lines().nth(line - 1).unwrap_or(""));
@@ -275,18 +248,10 @@ fn tally(name: &str, text: &str, all: &mut Tally) {
             End::Harmless => harmless += 1,
             End::Changed(kind) => {
                 *exempted.entry(kind).or_insert(0) += 1;
-                if kind == Exempt::Operator {
-                    operators.push((typo, shown));
-                }
             }
             End::Silent => all.silent.push(shown),
         }
     }
-    // A run of the tests takes as long as a hundred typos.
-    let tried = if stride() < STRIDE { operators.len() } else { OPERATORS_TRIED };
-    let passing = operators.into_iter().take(tried);
-    let passing = passing.filter(|(typo, _)| !tests_fail(name, &typo.text));
-    all.unnoticed.extend(passing.map(|(_, shown)| shown));
     all.told += told;
     let _ = writeln!(
         all.table,
@@ -301,8 +266,8 @@ fn a_typo_is_told_or_harmless_wherever_it_is() {
     for (name, text) in starter::STARTER {
         tally(name, text, &mut all);
     }
-    let Tally { table, silent, far, unnoticed, told } = all;
-    eprintln!("{table}{} told further away: {far:#?}\nunnoticed: {unnoticed:#?}", far.len());
+    let Tally { table, silent, far, told } = all;
+    eprintln!("{table}{} told further away", far.len());
     assert!(silent.is_empty(), "{table}{} typos go unseen:\n{}", silent.len(), silent.join("\n"));
     // A quote or bracket that is lost may only show where the next one stands.
     assert!(far.len() * 10 <= told, "{} of {told} are told far away: {far:#?}", far.len());
