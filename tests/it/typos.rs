@@ -79,17 +79,11 @@ fn typos(text: &str, at: usize) -> Vec<Typo> {
 
 /// What lies next to it: the next digit, the next letter, the next sign.
 fn neighbour(c: char) -> char {
-    const SIGNS: &str = "<>=!+-*/&|.,:;'\"()[]{}#_ ";
+    const SIGNS: &str = "<>=!+-*/&|.,:;'\"()[]{}#_ <";
     match c {
         '9' | 'z' | 'Z' => char::from_u32(u32::from(c) - 1).unwrap_or('a'),
         _ if c.is_ascii_alphanumeric() => char::from_u32(u32::from(c) + 1).unwrap_or('a'),
-        _ => SIGNS
-            .chars()
-            .cycle()
-            .skip_while(|sign| *sign != c)
-            .nth(1)
-            .filter(|_| SIGNS.contains(c))
-            .unwrap_or('-'),
+        _ => SIGNS.chars().skip_while(|sign| *sign != c).nth(1).unwrap_or('-'),
     }
 }
 
