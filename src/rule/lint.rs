@@ -4,6 +4,7 @@
 //! the text of a file   a comment that swallows a key                              W107
 //! labels               a name that is nearly `severity` or `play`                 W106
 //! expressions          always true, always false; a name for nothing; `//`        W101 W102 W104 W105
+//!                      a text that begins or ends with a blank                    W110
 //! the whole rule       nothing will ever close its alerts                         W103
 //! with a history       events and names that it never has                         W108 W109
 //! ```
@@ -45,6 +46,7 @@ pub fn lint(rule_files: &[RuleFile], files: &Files, seen: Option<&Seen>) -> Vec<
         closing::never(rule, &mut found);
         for expr in expressions(rule) {
             unused_variables(rule, expr, &mut found);
+            padded_texts(rule, expr, &mut found);
         }
         if let Some(seen) = seen {
             history::unseen(rule, seen, &mut found);
@@ -102,6 +104,24 @@ fn unused_variables(rule: &RuleSource, expr: &Expr, found: &mut Vec<Diagnostic>)
             let help =
                 format!("ask something of each item: `.{name}({variable}, {variable}.net …)`");
             found.push(warning(rule, "W104", span, message).with_help(help));
+        }
+    });
+}
+
+/// `' Welding'`: no name of the data begins or ends with a blank.
+fn padded_texts(rule: &RuleSource, expr: &Expr, found: &mut Vec<Diagnostic>) {
+    expr.walk(&mut |expr| {
+        // A part of a text that is looked for may well begin with a blank.
+        if !matches!(expr.node, Node::Binary(..) | Node::List(_) | Node::Map(_)) {
+            return;
+        }
+        for child in expr.children() {
+            let Node::Text(text) = &child.node else { continue };
+            if text.trim() != text && !text.trim().is_empty() {
+                let message = "this text begins or ends with a blank".to_owned();
+                let help = format!("write `'{}'`", text.trim());
+                found.push(warning(rule, "W110", &child.span, message).with_help(help));
+            }
         }
     });
 }

@@ -21,7 +21,7 @@ use siaga::rule::fixture;
 use siaga::rule::lint;
 
 /// Conditions of a rule on `call.started`.
-const CONDITIONS: [&str; 58] = [
+const CONDITIONS: [&str; 59] = [
     "size(order) > 3",
     "tomorrow > now",
     "rep.id == 'r1'",
@@ -80,6 +80,7 @@ const CONDITIONS: [&str; 58] = [
     "size(orders) >= 5",
     "lines.last('9d').exists(x, size(orders) > 3)",
     "event.duration // 2",
+    "event.topic == ' car'",
 ];
 
 /// Lines of a rule; they take the place of its own.

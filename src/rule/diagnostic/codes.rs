@@ -320,6 +320,11 @@ pub const CODES: &[Code] = &[
         "a name that the history does not have",
         "The rule compares a category, a brand, a topic … with a text that the history never has in that\nfield. Upper and lower case are different.\n\n  event.category == 'Tires and Tubes'       not  'Tyres and Tubes'",
     ),
+    code(
+        "W110",
+        "a text that begins or ends with a blank",
+        "The text is compared with names of the data, blanks included, and names seldom have them at their\nends. A quote and a blank may have changed places.\n\n  event.category == 'Welding'               not  ' Welding'",
+    ),
 ];
 
 /// The explanation of a code, in whatever case it is written.

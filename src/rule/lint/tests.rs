@@ -55,6 +55,7 @@ fn what_is_hardly_meant_is_told() {
         ("on: [call]\nwhen: event.topic == 'x'", "W103", "event.topic", "one event"),
         ("when: lines.last('9d').exists(x, 3 > size(orders))", "W104", "x", "never used"),
         ("value: |\n  event.net // 2\n", "W105", "// 2", "write `/` once"),
+        ("value: \"{' a': 1}[event.topic]\"", "W110", "' a'", "write `'a'`"),
         ("labels: {severty: info}", "W106", "severty", "did you mean `severity`?"),
         ("labels: {plya: info}", "W106", "plya", "did you mean `play`?"),
         ("cooldown: 1d  # Why.        value: event.net", "W107", "value", "begin a new line"),
