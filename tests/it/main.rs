@@ -8,6 +8,7 @@
 )]
 
 mod browser;
+mod golden;
 mod hostile;
 mod history;
 mod journal;
@@ -21,4 +22,6 @@ mod shapes;
 mod silence;
 mod windows;
 mod rule_reference;
+mod rule_tools;
+mod typos;
 mod starter_rules;
