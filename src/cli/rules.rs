@@ -3,13 +3,16 @@
 //! ```text
 //! check  PATHS…  ─► files, checker          ─► every mistake of every file
 //! test   PATHS…  ─► the same, then rehearse ─► every test, and what no test reaches
+//! backtest       ─► recorded history under two rule sets ─► what is new, gone, kept
 //! explain-code E203                         ─► a code at length
 //!
 //! 0 good        1 a bad rule or a failed test        2 used wrongly
 //! ```
 
+pub mod backtest;
 mod check;
 mod explain_code;
+pub mod history;
 mod test;
 
 use std::io;
@@ -29,6 +32,8 @@ pub enum RulesCommand {
     Check(CheckArgs),
     /// Run the tests of rules on a virtual clock
     Test(TestArgs),
+    /// Compare what two rule sets find in recorded history
+    Backtest(Box<backtest::BacktestArgs>),
     /// Explain a code such as E203 at length
     ExplainCode(ExplainCodeArgs),
 }
@@ -141,6 +146,7 @@ pub fn perform(command: &RulesCommand, terminal: &mut Terminal<'_>) -> anyhow::R
     match command {
         RulesCommand::Check(args) => check::check(args, terminal),
         RulesCommand::Test(args) => test::test(args, terminal),
+        RulesCommand::Backtest(args) => backtest::backtest(args, terminal),
         RulesCommand::ExplainCode(args) => explain_code::explain_code(args, terminal),
     }
 }
