@@ -4,6 +4,7 @@
 //! check  PATHS…  ─► files, checker          ─► every mistake of every file
 //! test   PATHS…  ─► the same, then rehearse ─► every test, and what no test reaches
 //! backtest       ─► recorded history under two rule sets ─► what is new, gone, kept
+//! explain        ─► one evaluation in it: every sub-expression with its value
 //! explain-code E203                         ─► a code at length
 //!
 //! 0 good        1 a bad rule or a failed test        2 used wrongly
@@ -11,6 +12,7 @@
 
 pub mod backtest;
 mod check;
+pub mod explain;
 mod explain_code;
 pub mod history;
 mod test;
@@ -34,6 +36,8 @@ pub enum RulesCommand {
     Test(TestArgs),
     /// Compare what two rule sets find in recorded history
     Backtest(Box<backtest::BacktestArgs>),
+    /// Explain why a rule fired for a customer at a time, or why it did not
+    Explain(Box<explain::ExplainArgs>),
     /// Explain a code such as E203 at length
     ExplainCode(ExplainCodeArgs),
 }
@@ -147,6 +151,7 @@ pub fn perform(command: &RulesCommand, terminal: &mut Terminal<'_>) -> anyhow::R
         RulesCommand::Check(args) => check::check(args, terminal),
         RulesCommand::Test(args) => test::test(args, terminal),
         RulesCommand::Backtest(args) => backtest::backtest(args, terminal),
+        RulesCommand::Explain(args) => explain::explain(args, terminal),
         RulesCommand::ExplainCode(args) => explain_code::explain_code(args, terminal),
     }
 }

@@ -422,7 +422,7 @@ impl Seen {
                 continue;
             }
             let found = moment.get_or_insert_with(|| {
-                let moment = Moment::new(rule, suppositions, look.deadline, scope);
+                let moment = Moment::new(rule, suppositions, (look.deadline, look.phase), scope);
                 let verdict = verdict(rule, look, &moment);
                 (Arc::new(moment), verdict)
             });
@@ -511,7 +511,7 @@ fn stood(
             fuel: FUEL,
             items: Items::default(),
         };
-        Arc::new(Moment::new(rule, &seen.suppositions, None, &scope))
+        Arc::new(Moment::new(rule, &seen.suppositions, (None, live.phase(place)), &scope))
     });
     let trigger = TriggerSeen { kinds: kind_names, last, armed };
     Stood { trigger, events, moment }

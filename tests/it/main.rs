@@ -7,7 +7,9 @@
     reason = "a test fails by panicking and says what it leaves out, in its helpers too"
 )]
 
+mod backtest;
 mod browser;
+mod explain;
 mod hostile;
 mod history;
 mod layers;

@@ -18,13 +18,13 @@ use smallvec::SmallVec;
 
 use crate::alert::Evidence;
 use crate::alert::life_cycle::Observation;
+use crate::alert::life_cycle::Phase;
 use crate::engine::explain::behind;
 use crate::engine::explain::behind::Behind;
 use crate::engine::explain::suppose;
 use crate::engine::explain::suppose::Supposition;
 use crate::engine::firing;
 use crate::event::Event;
-use crate::money::Currency;
 use crate::rule::set::Rule;
 use crate::rule::set::Trigger;
 use crate::rule::text;
@@ -60,8 +60,8 @@ pub struct Moment {
     pub evidence: (Vec<Evidence>, u64),
     /// What would be so if suppositions held.
     pub supposed: Option<Supposed>,
-    /// Currency of the entity.
-    pub currency: Option<Currency>,
+    /// Where the rule stood before.
+    pub phase: Option<Phase>,
     episode: u64,
     at: Timestamp,
 }
@@ -130,10 +130,9 @@ impl Moment {
     pub fn new(
         rule: &Rule,
         suppositions: &[Supposition],
-        deadline: Option<Timestamp>,
+        (deadline, phase): (Option<Timestamp>, Option<&Phase>),
         scope: &Scope<'_>,
     ) -> Self {
-        let currency = scope.entity.and_then(|entity| entity.currency);
         let mut view = View::new(rule, scope, scope.event, &[]);
         let sections = view.sections();
         let holds = view.value(rule.when).and_then(Value::truth);
@@ -167,7 +166,7 @@ impl Moment {
             lists,
             evidence,
             supposed,
-            currency,
+            phase: phase.cloned(),
             episode,
             at,
         }
