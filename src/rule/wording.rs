@@ -61,8 +61,8 @@ pub fn of(writing: Writing<'_>, id: NodeId) -> String {
 pub fn list_of(writing: Writing<'_>, id: NodeId) -> Option<String> {
     let mut writer = Writer { writing, variables: Vec::new() };
     match writing.program.node(id) {
-        Node::Aggregate(place) => Some(writer.kept(*place)),
-        Node::Decides(verdict) => Some(writer.kept(verdict.count)),
+        Node::Aggregate(running) => Some(writer.kept(running.place)),
+        Node::Decides(verdict) => Some(writer.kept(verdict.count.place)),
         Node::Scan(scan) if !matches!(scan.source, Source::Values(_)) => {
             Some(writer.items(scan, |_, text| text))
         }
@@ -166,9 +166,9 @@ impl Writer<'_> {
                 let x = letter(list);
                 format!("{text}.exists({x}, {x}.{field} == {key})")
             }
-            Node::Aggregate(place) => self.aggregate(*place),
+            Node::Aggregate(running) => self.aggregate(running.place),
             Node::Decides(verdict) => {
-                let text = self.kept(verdict.count);
+                let text = self.kept(verdict.count.place);
                 // What counts are the items that decide: for `all`, those for which it fails.
                 let sign = if verdict.decided { ">" } else { "==" };
                 format!("(size({text}) {sign} 0)")

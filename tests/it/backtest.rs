@@ -297,9 +297,8 @@ fn money_precision_reps_and_days_are_told() {
     assert_eq!(total["before"]["outcomes"]["precision"], 0.5);
     assert_eq!(total["after"]["outcomes"]["precision"], 0.0);
     assert_eq!(whole["owners"][0]["owner"], "rep:r-a");
-    assert_eq!((&whole["days"][0]["day"], &whole["days"][0]["gone"]["alerts"]), {
-        (&"2025-01-02".into(), &1.into())
-    });
+    let day = &whole["days"][0];
+    assert_eq!((&day["day"], &day["gone"]["alerts"]), (&"2025-01-02".into(), &1.into()));
     assert_eq!(whole["refused"]["bad_json"], 1);
     // Three alerts before, three reps, from the 2nd to the 20th.
     let mean = whole["volume"]["old"]["mean_per_rep_and_day"].as_f64().unwrap();

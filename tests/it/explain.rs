@@ -68,14 +68,17 @@ groups:
       - alert: Calls
         family: quality
         on: [call, complaint, email]
-        when: event.category.orElse(event.topic) != null && !lines.exists(l, l.category == event.category) ? size(orders.last('90d')) > 1 : event.sentiment < 0.0
+        when: |
+          event.category.orElse(event.topic) != null && !lines.exists(l, l.category == event.category)
+            ? size(orders.last('90d')) > 1
+            : event.sentiment < 0.0
         for: 1d
         cooldown: 10d
         expires_after: 5d
         annotations: {summary: x}
       - alert: Silent
         family: drift
-        on: {silence: order, after: greatest(mean_gap(orders) * 2, duration('10d'))}
+        on: {silence: order, after: \"greatest(mean_gap(orders) * 2, duration('10d'))\"}
         let: {spent: \"orders.last('365d').sum(o, o.net)\"}
         when: size(orders.last('365d')) >= 3 && spent / size(orders.last('365d')) > 100
         value: spent
@@ -101,8 +104,8 @@ fn stage() -> Stage {
     let rules = rule_set(RULES, &symbols);
     let settings = demo::Settings {
         seed: 5,
-        customers: 60,
-        reps: 6,
+        customers: 200,
+        reps: 12,
         history_days: 330,
         live_days: 0,
         ..demo::Settings::default()
@@ -204,7 +207,7 @@ fn record(stage: &Stage) -> Vec<Recorded> {
     let mut sequencer = Sequencer::new(&stage.rules, 1, Span::ZERO);
     let mut shard = Shard::new(Arc::clone(&stage.rules), stage.symbols.clone()).observed(observer);
     let mut outputs = Vec::new();
-    let mut mark = |outputs: &mut Vec<Output>| {
+    let mark = |outputs: &mut Vec<Output>| {
         for output in outputs.drain(..) {
             let Output::Opened { alert, .. } = output else { continue };
             let rule = stage.rules.place(&alert.rule).unwrap();

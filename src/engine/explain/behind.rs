@@ -45,8 +45,8 @@ enum Sieve<'a> {
 pub(super) fn of(scope: &mut Scope<'_>, id: NodeId, text: String) -> Option<Behind> {
     let program = scope.program;
     match program.node(id) {
-        Node::Aggregate(place) => Some(kept(scope, *place, text)),
-        Node::Decides(verdict) => Some(kept(scope, verdict.count, text)),
+        Node::Aggregate(running) => Some(kept(scope, running.place, text)),
+        Node::Decides(verdict) => Some(kept(scope, verdict.count.place, text)),
         Node::Scan(scan) => {
             let entity = scope.entity?;
             let stages = Sieve::Stages(&scan.stages);
