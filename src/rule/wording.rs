@@ -91,6 +91,13 @@ impl Writer<'_> {
         (format!("{left} {sign} {right}"), own)
     }
 
+    fn compared(&mut self, id: NodeId, strength: u8) -> String {
+        match self.writing.program.node(id) {
+            Node::Constant(Value::Money(amount)) => amount.to_string(),
+            _ => self.node(id, strength),
+        }
+    }
+
     fn bare(&mut self, id: NodeId) -> (String, u8) {
         match self.writing.program.node(id) {
             Node::Arithmetic(op, a, b) => match op {
@@ -109,7 +116,9 @@ impl Writer<'_> {
                     Comparison::Greater => ">",
                     Comparison::GreaterOrEqual => ">=",
                 };
-                self.infix(*a, sign, *b, 3)
+                // Against money a plain number is money, and so it is written.
+                let (left, right) = (self.compared(*a, 3), self.compared(*b, 4));
+                (format!("{left} {sign} {right}"), 3)
             }
             Node::And(a, b) => self.infix(*a, "&&", *b, 2),
             Node::Or(a, b) => self.infix(*a, "||", *b, 1),

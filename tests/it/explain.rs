@@ -401,7 +401,7 @@ fn what_kept_an_alert_from_opening_is_named() {
         ("Large", "c9", "2025-01-14", "the history has no customer `c9`"),
         ("Asleep", "c1", "2025-01-14", "silence is over at 2025-02-11T10:00:00Z"),
         ("Asleep", "c1", "2025-03-01", "The rule's mode is `off`"),
-        ("Large", "c1", "2025-01-14", "1 refused records name it"),
+        ("Large", "c1", "2025-01-14", "1 refused record names it"),
         ("Large", "c1", "2025-01-14", "orders.last('30d'): 5 events"),
     ] {
         let (ended, out, err) = explained(asked(&small, rule, entity, at));
@@ -416,7 +416,7 @@ fn what_was_not_needed_has_a_value_too() {
     let (_, out, _) = explained(asked(&small, "Large", "c1", "2025-01-02"));
     let line = out.lines().find(|line| line.contains("recent = ")).unwrap();
     assert!(line.contains("$100.00"), "{out}");
-    let line = out.lines().find(|line| line.contains("recent > 0")).unwrap();
+    let line = out.lines().find(|line| line.contains("─ recent > 0")).unwrap();
     assert!(line.contains("yes") && line.contains("not needed"), "{out}");
 }
 

@@ -65,11 +65,12 @@ fn section_lines(sections: &[Section], lines: &mut Vec<Line>) {
             value: shown.clone(),
             note: section.term.list.map_or_else(String::new, |list| format!("[{}]", list + 1)),
         });
-        below(&section.term, "", true, lines);
+        below(&section.term, "", section.term.needed, lines);
     }
 }
 
-/// The parts of a term; below what is not needed nothing is, and it is said once.
+/// The parts of a term; below what is not needed nothing is, and it is said once. Of `value` and
+/// the like, which the condition does not ask for, nothing is said.
 fn below(term: &Term, indent: &str, needed: bool, lines: &mut Vec<Line>) {
     for (index, part) in term.parts.iter().enumerate() {
         let last = index + 1 == term.parts.len();
@@ -84,7 +85,6 @@ fn below(term: &Term, indent: &str, needed: bool, lines: &mut Vec<Line>) {
         let line =
             Line { text: format!("{indent}{branch}{text}"), value: part.shown.clone(), note };
         lines.push(line);
-        // Of parts that were not needed by the condition itself, as `value`, nothing is said.
         let needed = needed && part.needed;
         below(part, &format!("{indent}{rest}"), needed, lines);
     }

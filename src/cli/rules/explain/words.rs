@@ -146,10 +146,9 @@ pub(super) fn notes(facts: &Facts<'_>) -> Vec<String> {
     }
     let (listed, count) = &facts.refused;
     if *count > 0 {
-        notes.push(format!(
-            "{count} refused records name it, and no rule saw them: {}",
-            listed.join("; ")
-        ));
+        let what = if *count == 1 { "record names" } else { "records name" };
+        let listed = listed.join("; ");
+        notes.push(format!("{count} refused {what} it, and no rule saw that: {listed}"));
     }
     notes
 }
