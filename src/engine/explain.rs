@@ -396,7 +396,7 @@ pub fn rule_place(rules: &RuleSet, name: &str) -> Result<u16, QuestionError> {
     rules.place(name).ok_or_else(|| QuestionError::Rule {
         name: name.to_owned(),
         near: crate::rule::diagnostic::suggest(name, rules.rules.iter().map(|rule| &*rule.name))
-            .map(|near| near.to_string()),
+            .map(ToString::to_string),
     })
 }
 

@@ -182,7 +182,7 @@ impl Writer<'_> {
                 let sign = if verdict.decided { ">" } else { "==" };
                 format!("(size({text}) {sign} 0)")
             }
-            Node::Scan(scan) => self.items(scan, |writer, text| writer.ended(scan, text)),
+            Node::Scan(scan) => self.items(scan, |writer, text| writer.ended(scan, &text)),
             Node::Function(function, a) => {
                 format!("{}({})", function_name(*function), self.node(*a, 0))
             }
@@ -305,12 +305,12 @@ impl Writer<'_> {
         end(self, text)
     }
 
-    fn ended(&mut self, scan: &Scan, text: String) -> String {
+    fn ended(&mut self, scan: &Scan, text: &str) -> String {
         let (method, node) = match scan.end {
             End::Size => return format!("size({text})"),
             End::GapDeviation => return format!("gap_stddev({text})"),
-            End::First(node) => return self.chosen(scan, &text, ("first", node)),
-            End::Last(node) => return self.chosen(scan, &text, ("last", node)),
+            End::First(node) => return self.chosen(scan, text, ("first", node)),
+            End::Last(node) => return self.chosen(scan, text, ("last", node)),
             End::Sum(node) => ("sum", node),
             End::Average(node) => ("avg", node),
             End::Min(node) => ("min", node),

@@ -227,12 +227,11 @@ fn record(stage: &Stage) -> Vec<Recorded> {
         mark(&mut outputs);
     }
     drop(shard);
-    let recorded = seen.lock().unwrap().clone();
-    recorded
+    std::mem::take(&mut *seen.lock().unwrap())
 }
 
 /// So many of them, spread over all.
-fn spread(all: Vec<&Recorded>, count: usize) -> Vec<&Recorded> {
+fn spread<'r>(all: &[&'r Recorded], count: usize) -> Vec<&'r Recorded> {
     assert!(all.len() >= count, "there are only {}", all.len());
     (0..count).map(|number| all[number * all.len() / count]).collect()
 }
@@ -250,8 +249,8 @@ fn a_thousand_firings_and_a_thousand_others_are_explained_as_they_were() {
     let clear =
         |one: &&Recorded| one.event.is_some() || instants[&(one.rule, one.entity, one.now)] == 1;
     let of = |fired: bool| recorded.iter().filter(clear).filter(move |one| one.fired == fired);
-    let mut sample = spread(of(true).collect(), 1_000);
-    sample.extend(spread(of(false).collect(), 1_000));
+    let mut sample = spread(&of(true).collect::<Vec<_>>(), 1_000);
+    sample.extend(spread(&of(false).collect::<Vec<_>>(), 1_000));
     let questions: Vec<Question> = sample
         .iter()
         .map(|one| Question {

@@ -225,7 +225,7 @@ impl<'a> View<'a> {
     }
 
     /// The scope anew: nothing is left in it of what was evaluated before, but the parts.
-    fn fresh<'s>(&'s mut self) -> Scope<'s> {
+    fn fresh(&mut self) -> Scope<'_> {
         let Self { rule, scope, event, parts, .. } = self;
         Scope {
             program: scope.program,

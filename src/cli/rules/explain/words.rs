@@ -124,16 +124,14 @@ pub(super) fn short(text: &str) -> String {
 pub(super) fn notes(facts: &Facts<'_>) -> Vec<String> {
     let explanation = facts.explanation;
     let mut notes = Vec::new();
-    match facts.mode {
-        Mode::Live => {}
-        Mode::Shadow => {
-            notes.push("The rule's mode is `shadow`: its alerts reach nobody.".to_owned())
+    let told = match facts.mode {
+        Mode::Live => None,
+        Mode::Shadow => Some("The rule's mode is `shadow`: its alerts reach nobody."),
+        Mode::Off => {
+            Some("The rule's mode is `off`: it does not run. This is what it would do if it did.")
         }
-        Mode::Off => notes.push(
-            "The rule's mode is `off`: it does not run. This is what it would do if it did."
-                .to_owned(),
-        ),
-    }
+    };
+    notes.extend(told.map(str::to_owned));
     if let Some(moment) = &explanation.moment {
         notes.push(looked(facts, moment));
     }
