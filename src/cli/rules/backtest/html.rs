@@ -267,6 +267,9 @@ fn money_plots(rules: &[table::RuleLine]) -> Vec<String> {
         let mut bars = Vec::new();
         for rule in rules {
             let sums = [("before", rule.split.before()), ("after", rule.split.after())];
+            if sums.iter().all(|(_, count)| !count.money.contains_key(currency)) {
+                continue;
+            }
             for (class, count) in sums {
                 let value = money::plain(&count, *currency);
                 let told = format!("{} {class}: {}", rule.name, shown(value));
@@ -277,7 +280,6 @@ fn money_plots(rules: &[table::RuleLine]) -> Vec<String> {
         bars.truncate(2 * ROWS_MAX);
         let name = currency.map_or_else(|| "no currency".to_owned(), |c| c.to_string());
         let title = format!("Money at stake by rule, {name}");
-        let description = format!("Two rows for each of {} rules: before and after.", rules.len());
         let id = format!("money-{index}");
         plot::rows(&bars, Caption { id: &id, title: &title, description: &description }, shown)
     };
