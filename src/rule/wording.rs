@@ -235,7 +235,7 @@ impl Writer<'_> {
         let aggregate = plan.aggregate(place);
         let list = aggregate.list;
         let within = |span: &&crate::state::window::SpanPlan| {
-            span.lines.contains(&place) || span.events.contains(&place)
+            span.members.iter().any(|member| member == place)
         };
         let window = match plan.spans.iter().find(within) {
             Some(span) => window(list, span.from, span.to),

@@ -16,6 +16,7 @@ use crate::state::scan;
 use crate::state::value::Value;
 use crate::state::window::Filter;
 use crate::state::window::List;
+use crate::state::window::SpanPlan;
 
 /// Events that are shown of a list.
 pub const SHOWN_MAX: usize = 5;
@@ -77,10 +78,8 @@ pub(super) fn of(scope: &mut Scope<'_>, id: NodeId, text: String) -> Option<Behi
 fn kept(scope: &mut Scope<'_>, place: u16, text: String) -> Behind {
     let plan = scope.plan;
     let aggregate = plan.aggregate(place);
-    let span = plan
-        .spans
-        .iter()
-        .position(|span| span.lines.contains(&place) || span.events.contains(&place));
+    let of_it = |span: &SpanPlan| span.members.iter().any(|member| member == place);
+    let span = plan.spans.iter().position(of_it);
     let Some(entity) = scope.entity else {
         return Behind { text, events: 0, lines: None, ever: false, newest: Vec::new() };
     };

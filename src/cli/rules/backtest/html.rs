@@ -280,6 +280,8 @@ fn money_plots(rules: &[table::RuleLine]) -> Vec<String> {
         bars.truncate(2 * ROWS_MAX);
         let name = currency.map_or_else(|| "no currency".to_owned(), |c| c.to_string());
         let title = format!("Money at stake by rule, {name}");
+        let count = bars.len() / 2;
+        let description = format!("Two rows for each of {count} rules: before and after.");
         let id = format!("money-{index}");
         plot::rows(&bars, Caption { id: &id, title: &title, description: &description }, shown)
     };
