@@ -25,3 +25,4 @@ pub mod set;
 pub mod check;
 pub mod compile;
 pub mod starter;
+pub mod assist;

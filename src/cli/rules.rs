@@ -4,12 +4,14 @@
 //! check  PATHS…  ─► files, checker          ─► every mistake of every file
 //! test   PATHS…  ─► the same, then rehearse ─► every test, and what no test reaches
 //! explain-code E203                         ─► a code at length
+//! lsp                                       ─► all of it in an editor, while one types
 //!
 //! 0 good        1 a bad rule or a failed test        2 used wrongly
 //! ```
 
 mod check;
 mod explain_code;
+mod lsp;
 mod test;
 
 use std::io;
@@ -31,6 +33,8 @@ pub enum RulesCommand {
     Test(TestArgs),
     /// Explain a code such as E203 at length
     ExplainCode(ExplainCodeArgs),
+    /// Serve an editor: mistakes, completion, hovers, definitions (Language Server Protocol)
+    Lsp(LspArgs),
 }
 
 /// What `rules check` takes.
@@ -80,6 +84,22 @@ pub struct ExplainCodeArgs {
     /// The code, as in `error[E203]`; without it all are listed
     #[arg(value_name = "CODE")]
     pub code: Option<String>,
+}
+
+/// What `rules lsp` takes.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+An editor starts it and speaks the Language Server Protocol 3.17 over standard input and output.
+rules/README.md says how to set up VS Code, Neovim and Helix.
+
+Exit codes: 0 the editor said goodbye, 1 it went without a word")]
+pub struct LspArgs {
+    /// What editors add by habit; there is no other way to talk
+    #[arg(long, hide = true)]
+    pub stdio: bool,
+    /// Write to the error stream how long each message took
+    #[arg(long)]
+    pub trace: bool,
 }
 
 /// How `rules check` writes.
@@ -142,6 +162,7 @@ pub fn perform(command: &RulesCommand, terminal: &mut Terminal<'_>) -> anyhow::R
         RulesCommand::Check(args) => check::check(args, terminal),
         RulesCommand::Test(args) => test::test(args, terminal),
         RulesCommand::ExplainCode(args) => explain_code::explain_code(args, terminal),
+        RulesCommand::Lsp(args) => lsp::lsp(args, terminal),
     }
 }
 

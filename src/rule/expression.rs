@@ -15,7 +15,7 @@
 mod convert;
 mod print;
 mod slip;
-mod token;
+pub(in crate::rule) mod token;
 
 use std::ops::Range;
 
