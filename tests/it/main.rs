@@ -12,6 +12,7 @@ mod hostile;
 mod history;
 mod layers;
 mod life_cycle;
+mod lsp;
 mod permutation;
 mod replay;
 mod salert4;
