@@ -16,6 +16,7 @@ pub mod life_cycle;
 
 use std::collections::BTreeMap;
 
+use compact_str::CompactString;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -208,11 +209,11 @@ pub struct Reason {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Its id in the source.
-    pub event_id: String,
+    pub event_id: CompactString,
     /// When it happened.
     pub time: Timestamp,
     /// `order`, `call.started` …
-    pub kind: String,
+    pub kind: CompactString,
     /// What it was: products, topic, outcome.
     pub text: String,
     /// Its net amount, where it has one.

@@ -246,14 +246,39 @@ impl fmt::Display for Currency {
 impl fmt::Display for Decimal {
     /// The shortest exact notation: `129.99`, `-0.057188`, `3`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, fraction) =
+        // From the right, into a buffer that holds the longest: a sign, 13 digits, a point, 6.
+        let mut buffer = [0_u8; 21];
+        let mut start = buffer.len();
+        let mut put = |byte: u8| {
+            start -= 1;
+            buffer[start] = byte;
+        };
+        let digit = |number: u64| b'0' + u8::try_from(number % 10).unwrap_or(0);
+        let (mut whole, mut fraction) =
             (self.0.unsigned_abs() / 1_000_000, self.0.unsigned_abs() % 1_000_000);
-        let sign = if self.0 < 0 { "-" } else { "" };
-        if fraction == 0 {
-            return write!(f, "{sign}{whole}");
+        if fraction != 0 {
+            let mut places = 6;
+            while fraction.is_multiple_of(10) {
+                fraction /= 10;
+                places -= 1;
+            }
+            for _ in 0..places {
+                put(digit(fraction));
+                fraction /= 10;
+            }
+            put(b'.');
         }
-        let digits = format!("{fraction:06}");
-        write!(f, "{sign}{whole}.{}", digits.trim_end_matches('0'))
+        loop {
+            put(digit(whole));
+            whole /= 10;
+            if whole == 0 {
+                break;
+            }
+        }
+        if self.0 < 0 {
+            put(b'-');
+        }
+        f.write_str(str::from_utf8(&buffer[start..]).unwrap_or_default())
     }
 }
 

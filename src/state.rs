@@ -9,10 +9,12 @@
 //! ```
 
 pub mod catalog;
+mod cell;
 mod fingerprint;
 pub mod history;
 pub mod item;
 pub mod program;
+mod code;
 pub mod field;
 pub mod scan;
 pub mod evaluate;
@@ -27,9 +29,11 @@ use crate::event::Event;
 use crate::event::Symbol;
 use crate::event::reference::Customer;
 use crate::money::Currency;
+use crate::state::cell::Cell;
 use crate::state::history::History;
 use crate::state::history::Unchanged;
-use crate::state::window::Aggregate;
+use crate::state::program::Running;
+use crate::state::window::AggregateKind;
 use crate::state::window::Plan;
 use crate::state::window::Taken;
 use crate::state::window::Upkeep;
@@ -152,9 +156,21 @@ impl Entity {
         !names.is_some_and(|names| names.iter().any(|(known, _)| *known == set))
     }
 
-    /// Whether a running value met an item that it could not count.
-    pub(crate) fn is_irregular(&self, aggregate: &Aggregate) -> bool {
-        self.slots[usize::from(aggregate.flags)] & aggregate.flag() != 0
+    /// A running value as it stands; none where it met an item that it could not count. It is
+    /// null where nothing was ever seen.
+    #[inline]
+    pub(crate) fn running(&self, running: Running) -> Option<Cell> {
+        let slots = self.slots.as_slice();
+        if slots[usize::from(running.flags)] & (1 << (running.place % 64)) != 0 {
+            return None;
+        }
+        let raw = slots[usize::from(running.slot)];
+        let unseen = match running.kind {
+            AggregateKind::Count | AggregateKind::Sum => false,
+            AggregateKind::Min => raw == i64::MAX,
+            AggregateKind::Max => raw == i64::MIN,
+        };
+        Some(if unseen { Cell::NULL } else { Cell::of_running(running.unit, raw) })
     }
 
     /// Heap and inline bytes that it occupies.

@@ -187,7 +187,7 @@ fn hostile_text_is_shown_and_not_run() {
     }
     let event = alert.evidence[0].clone();
     alert.evidence.push(crate::alert::Evidence {
-        kind: evil.to_owned(),
+        kind: evil.into(),
         text: evil.to_owned(),
         ..event
     });

@@ -218,19 +218,23 @@ fn passes(entry: &Entry<'_>, list: List, stages: &[Stage], scope: &mut Scope<'_>
 
 /// An event as evidence.
 pub fn shown_entry(entry: &Entry<'_>, scope: &Scope<'_>, currency: Option<Currency>) -> Evidence {
+    const LINES: usize = 3;
     let opened = entry.open();
-    let whole = entry.whole();
     let names = scope.symbols.read();
-    let mut text = String::new();
-    for (index, body) in entry.lines().enumerate() {
-        if index == 3 {
-            let _ = write!(text, " and {} more", entry.lines().count() - 3);
-            break;
+    let mut text = String::with_capacity(48);
+    let mut lines = 0;
+    let described = entry.lines().inspect(|body| {
+        if lines < LINES {
+            if lines > 0 {
+                text.push_str(", ");
+            }
+            describe_line(&mut text, body, |symbol| names.text(symbol));
         }
-        if index > 0 {
-            text.push_str(", ");
-        }
-        describe_line(&mut text, &body, |symbol| names.text(symbol));
+        lines += 1;
+    });
+    let whole = Body::total(described);
+    if lines > LINES {
+        let _ = write!(text, " and {} more", lines - LINES);
     }
     let talk = &opened.head.talk;
     let said = [talk.topic, talk.outcome, opened.category, opened.product, talk.campaign];
@@ -245,17 +249,17 @@ pub fn shown_entry(entry: &Entry<'_>, scope: &Scope<'_>, currency: Option<Curren
         let _ = write!(text, "{gap}mood {:+.1}", sentiment.to_f64());
     }
     let kind = match talk.word {
-        Some(word) => names.text(word).to_owned(),
-        None => entry.kind().name().to_owned(),
+        Some(word) => names.text(word).into(),
+        None => entry.kind().name().into(),
     };
-    let amount = whole.body.net.or(talk.amount);
+    let amount = whole.net.or(talk.amount);
     Evidence {
-        event_id: opened.id.to_string(),
+        event_id: opened.id,
         time: entry.time(),
         kind,
         text,
         net: amount.map(|amount| crate::alert::Value { amount, currency }),
-        margin: margin(&whole.body),
+        margin: margin(&whole),
     }
 }
 
@@ -265,7 +269,9 @@ fn describe_line<'n>(text: &mut String, body: &Body, name: impl Fn(Symbol) -> &'
     }
     match (body.product, body.category) {
         (Some(product), Some(category)) => {
-            let _ = write!(text, "{} ({})", name(product), name(category));
+            for part in [name(product), " (", name(category), ")"] {
+                text.push_str(part);
+            }
         }
         (Some(symbol), None) | (None, Some(symbol)) => text.push_str(name(symbol)),
         (None, None) => text.push_str("goods"),

@@ -57,6 +57,7 @@ pub struct Shard {
     entities: Arc<Entities>,
     wheel: Wheel,
     due: Vec<Due>,
+    parts: Parts,
     /// What was done so far.
     pub tally: Tally,
 }
@@ -115,17 +116,7 @@ pub(crate) struct Cause<'a> {
 }
 
 /// Values of a rule's parts for one evaluation.
-type Parts = SmallVec<[Option<Result<Value, Fault>>; 4]>;
-
-/// None of a rule's parts is known yet.
-#[inline]
-fn no_parts(count: usize) -> Parts {
-    let mut parts = Parts::from_buf([None; 4]);
-    if count > parts.len() {
-        parts.resize(count, None);
-    }
-    parts
-}
+type Parts = Vec<Option<Result<Value, Fault>>>;
 
 impl Shard {
     /// An empty shard.
@@ -144,6 +135,7 @@ impl Shard {
             entities: Arc::new(entities),
             wheel: Wheel::default(),
             due: Vec::new(),
+            parts: Parts::new(),
             tally,
         }
     }
@@ -173,12 +165,12 @@ impl Shard {
         out: &mut Vec<Output>,
     ) {
         self.catalog.complete(&mut event);
-        let Self { rules, symbols, catalog, entities, wheel, tally, .. } = self;
+        let Self { rules, symbols, catalog, entities, wheel, parts, tally, .. } = self;
         let context = Context { rules, symbols, catalog };
         let mut guard = entities.entry(id).or_insert_with(|| Box::new(Live::new(rules, id.kind)));
         let live = &mut **guard;
         let cause = Cause { event: Some(&event), arrived };
-        let mut entity = Running { context, id, live, tally };
+        let mut entity = Running { context, id, live, parts, tally };
         // What was due before this event happened, was due; so was what the watermark has passed.
         if entity.live.timer < event.time || entity.live.timer <= watermark {
             let before = (event.time - Span::from_millis(1)).max(watermark);
@@ -229,9 +221,9 @@ impl Shard {
         if let Some(state) = state {
             out.push(Output::Changed { id: action.alert, state, at: action.at });
         }
-        let Self { rules, symbols, catalog, wheel, tally, .. } = self;
+        let Self { rules, symbols, catalog, wheel, parts, tally, .. } = self;
         let context = Context { rules, symbols, catalog };
-        Running { context, id: action.entity, live, tally }.set_timer(wheel);
+        Running { context, id: action.entity, live, parts, tally }.set_timer(wheel);
     }
 
     /// Event time has come so far: fires what is due, in the order of deadlines.
@@ -241,7 +233,7 @@ impl Shard {
         // What is set anew meanwhile takes its place among the rest.
         let mut due: BinaryHeap<Reverse<Due>> = due.into_iter().map(Reverse).collect();
         while let Some(Reverse(Due { at, entity: id })) = due.pop() {
-            let Self { rules, symbols, catalog, entities, wheel, tally, .. } = self;
+            let Self { rules, symbols, catalog, entities, wheel, parts, tally, .. } = self;
             let Some(mut guard) = entities.get_mut(&id) else { continue };
             let live = &mut **guard;
             // A timer that was replaced by an earlier one finds another deadline here.
@@ -250,7 +242,7 @@ impl Shard {
             }
             live.timer = std::mem::replace(&mut live.later, Timestamp::MAX);
             let context = Context { rules, symbols, catalog };
-            let mut entity = Running { context, id, live, tally };
+            let mut entity = Running { context, id, live, parts, tally };
             entity.pass(at, Cause { event: None, arrived: None }, out);
             match entity.next_timer() {
                 Some(next) if next.at <= to => due.push(Reverse(next)),
@@ -283,6 +275,8 @@ struct Running<'a> {
     context: Context<'a>,
     id: EntityId,
     live: &'a mut Live,
+    /// Where the values of a rule's parts stand while it is looked at.
+    parts: &'a mut Parts,
     tally: &'a mut Tally,
 }
 
@@ -342,11 +336,12 @@ impl Running<'_> {
     ) {
         let rules = self.context.rules;
         let rule = &rules.rules[usize::from(place)];
-        let mut parts = no_parts(rule.parts.len());
         let now = self.live.entity.clock;
         self.tally.evaluations[usize::from(place)] += 1;
         let live = &*self.live;
-        let mut scope = self.context.scope((self.id, live), place, (cause, now), &mut parts);
+        self.parts.clear();
+        self.parts.resize(rule.parts.len(), None);
+        let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
         let holds = match evaluate(&mut scope, rule.when).and_then(Value::truth) {
             Ok(holds) => holds,
             Err(_) => {
@@ -390,7 +385,7 @@ impl Running<'_> {
         };
         if opens {
             let live = &*self.live;
-            let mut scope = self.context.scope((self.id, live), place, (cause, now), &mut parts);
+            let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
             let alert = firing::alert(self.context, rule, &mut scope, at);
             phase = Some(life_cycle::opened(alert.id, rule.timing, seen, before));
             out.push(Output::Opened { alert: Box::new(alert), arrived: cause.arrived });
@@ -408,11 +403,12 @@ impl Running<'_> {
         let newest = entity.history.back_from(entity.history.end());
         let last = newest.into_iter().find(|entry| kinds.holds(entry.kind()));
         let Some(last) = last.map(|entry| entry.time()) else { return };
-        let mut parts = no_parts(rules.rules[usize::from(place)].parts.len());
         let cause = Cause { event: None, arrived: None };
         let live = &*self.live;
         let now = live.entity.clock;
-        let mut scope = self.context.scope((self.id, live), place, (cause, now), &mut parts);
+        self.parts.clear();
+        self.parts.resize(rules.rules[usize::from(place)].parts.len(), None);
+        let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
         let deadline = match evaluate(&mut scope, after) {
             Ok(Value::Span(span)) if span > Span::ZERO => Some(last + span),
             _ => None,
@@ -472,12 +468,15 @@ impl Running<'_> {
 }
 
 impl<'a> Context<'a> {
+    // Inlined, so that it is made where it stands: it is large.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call would copy it, 250 bytes an evaluation")]
     fn scope<'s>(
         self,
         (id, live): (EntityId, &'s Live),
         rule: u16,
         (cause, now): (Cause<'s>, Timestamp),
-        parts: &'s mut Parts,
+        parts: &'s mut [Option<Result<Value, Fault>>],
     ) -> Scope<'s>
     where
         'a: 's,

@@ -115,7 +115,7 @@ impl Planner {
             Some(known) => known,
             None => self.keep(asked, span)?,
         };
-        Ok(program.add(Node::Aggregate(place)))
+        Ok(program.add(Node::Aggregate(self.plan.aggregate(place).running())))
     }
 
     fn keep(&mut self, asked: Asked, span: Option<u16>) -> Result<u16, PlanFull> {

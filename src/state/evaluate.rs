@@ -1,12 +1,13 @@
-//! The value of an expression: the compiled tree is walked, and nothing is allocated.
+//! The value of an expression: its code is run, and nothing is allocated.
 //!
 //! ```text
-//! recent < baseline - 0.03      compare ─┬─ let 0 ── aggregate ── one read
+//! recent < baseline - 0.03      compare ─┬─ let 0 ── running value ── one read
 //!                                        └─ subtract ─┬─ let 1 …   computed once per event
 //!                                                     └─ 0.03
 //! ```
 
 use crate::money::Decimal;
+use crate::state::cell::Cell;
 use crate::state::field::at_home;
 use crate::state::field::attribute;
 use crate::state::field::event_field;
@@ -14,10 +15,12 @@ use crate::state::field::field_of;
 use crate::state::field::is_foreign;
 use crate::state::field::profile_field;
 use crate::state::program::Bound;
+use crate::state::program::Field;
 use crate::state::program::Function;
 use crate::state::program::Function2;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
+use crate::state::program::Running;
 use crate::state::program::Scope;
 use crate::state::program::Verdict;
 use crate::state::scan::walk;
@@ -29,60 +32,69 @@ use crate::time::Span;
 use crate::time::Timestamp;
 use std::sync::Arc;
 
-/// The value of a node. What nearly every rule is made of stands here, the rest in [`rarer`]:
-/// a small function has a small frame, and it calls itself.
+/// The value of an expression.
+#[inline]
 pub fn evaluate(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
     let program = scope.program;
-    match program.node(id) {
-        Node::Constant(value) => Ok(*value),
-        Node::Let(place) => named(scope, *place),
-        Node::Arithmetic(op, a, b) => {
-            let (a, b) = (operand(scope, *a)?, operand(scope, *b)?);
-            value::arithmetic(*op, a, b)
-        }
-        Node::Compare(op, a, b) => {
-            let (a, b) = (operand(scope, *a)?, operand(scope, *b)?);
-            value::compare(*op, a, b).map(Value::Bool)
-        }
-        Node::And(a, b) => either(scope, *a, *b, false),
-        Node::Or(a, b) => either(scope, *a, *b, true),
-        Node::Aggregate(place) => {
-            let entity = scope.entity.ok_or(Fault::Type)?;
-            let aggregate = scope.plan.aggregate(*place);
-            if entity.is_irregular(aggregate) {
-                irregular(scope, *place)
-            } else {
-                Ok(aggregate.read(entity))
-            }
-        }
-        other => rarer(scope, other),
-    }
+    program.code(id).run(scope).outcome()
 }
 
-/// The value of an operand. Constants and running values, which most operands are, are read here
-/// and now, without a call.
+/// A running value of the plan.
 #[inline]
-fn operand(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
-    match scope.program.node(id) {
-        Node::Constant(value) => return Ok(*value),
-        Node::Aggregate(place) => {
-            if let Some(entity) = scope.entity {
-                let aggregate = scope.plan.aggregate(*place);
-                if !entity.is_irregular(aggregate) {
-                    return Ok(aggregate.read(entity));
-                }
-            }
-        }
-        _ => {}
+pub(crate) fn kept(scope: &mut Scope<'_>, running: Running) -> Cell {
+    match scope.entity.and_then(|entity| entity.running(running)) {
+        Some(value) => value,
+        None => irregular(scope, running),
     }
-    evaluate(scope, id)
 }
 
-/// The value of a node that is not among the usual ones.
+/// An item without the field, a second currency, an overflow: what the list gives as it stands.
+#[cold]
 #[inline(never)]
-fn rarer(scope: &mut Scope<'_>, node: &Node) -> Result<Value, Fault> {
-    match node {
+fn irregular(scope: &mut Scope<'_>, running: Running) -> Cell {
+    if scope.entity.is_none() {
+        return Cell::of_fault(Fault::Type);
+    }
+    match scope.plan.fallback(running.place) {
+        Some(scan) => walk(scope, &Arc::clone(scan)).into(),
+        None => Cell::of_fault(Fault::Missing),
+    }
+}
+
+/// A field of the event that set the rule off.
+#[inline]
+pub(crate) fn happened(scope: &Scope<'_>, field: Field) -> Cell {
+    let Some(event) = scope.event else { return Cell::of_fault(Fault::Missing) };
+    match (event_field(event, field, scope.symbols), is_foreign(scope, event)) {
+        (Value::Money(_), true) => Cell::of_fault(Fault::Currencies),
+        (value, _) => value.into(),
+    }
+}
+
+/// A `let` name is computed when it is first asked for, and then kept for the event.
+pub(crate) fn named(scope: &mut Scope<'_>, place: u16) -> Cell {
+    let place = usize::from(place);
+    if let Some(Some(known)) = scope.lets.get(place) {
+        return (*known).into();
+    }
+    let Some(&node) = scope.let_nodes.get(place) else { return Cell::of_fault(Fault::Type) };
+    let hidden = std::mem::replace(&mut scope.items.hidden, scope.items.stack.len());
+    let program = scope.program;
+    let value = program.code(node).run(scope);
+    scope.items.hidden = hidden;
+    if let Some(slot) = scope.lets.get_mut(place) {
+        *slot = Some(value.outcome());
+    }
+    value
+}
+
+/// The value of a node that is more than an operation over values.
+pub(crate) fn other(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
+    let program = scope.program;
+    match program.node(id) {
+        // Their code computes these.
         Node::Constant(_)
+        | Node::Event(_)
         | Node::Let(_)
         | Node::Arithmetic(..)
         | Node::Compare(..)
@@ -98,12 +110,6 @@ fn rarer(scope: &mut Scope<'_>, node: &Node) -> Result<Value, Fault> {
         Node::Variable(outwards) => match scope.items.get(*outwards) {
             Some(Bound::Value(value)) => Ok(*value),
             _ => Err(Fault::Type),
-        },
-        Node::Event(field) => match scope.event {
-            Some(event) => {
-                at_home(event_field(event, *field, scope.symbols), is_foreign(scope, event))
-            }
-            None => Err(Fault::Missing),
         },
         Node::Profile(field) => Ok(profile_field(scope, *field)),
         Node::Attribute(name) => Ok(attribute(scope, name)),
@@ -152,26 +158,6 @@ fn rarer(scope: &mut Scope<'_>, node: &Node) -> Result<Value, Fault> {
     }
 }
 
-/// `&&` (absorbing `false`) and `||` (absorbing `true`): an error on one side does not matter
-/// when the other side decides, on whichever side it stands (CEL's logical operators).
-pub(crate) fn either(
-    scope: &mut Scope<'_>,
-    a: NodeId,
-    b: NodeId,
-    absorbing: bool,
-) -> Result<Value, Fault> {
-    let left = evaluate(scope, a).and_then(Value::truth);
-    if left == Ok(absorbing) {
-        return Ok(Value::Bool(absorbing));
-    }
-    let right = evaluate(scope, b).and_then(Value::truth);
-    if right == Ok(absorbing) {
-        return Ok(Value::Bool(absorbing));
-    }
-    left?;
-    right.map(Value::Bool)
-}
-
 /// Whether the catalogue has a product of a category.
 fn sells(scope: &mut Scope<'_>, category: NodeId) -> Result<Value, Fault> {
     match evaluate(scope, category)? {
@@ -181,38 +167,13 @@ fn sells(scope: &mut Scope<'_>, category: NodeId) -> Result<Value, Fault> {
     }
 }
 
-/// A `let` name is computed when it is first asked for, and then kept for the event.
-fn named(scope: &mut Scope<'_>, place: u16) -> Result<Value, Fault> {
-    let place = usize::from(place);
-    if let Some(Some(known)) = scope.lets.get(place) {
-        return *known;
-    }
-    let node = *scope.let_nodes.get(place).ok_or(Fault::Type)?;
-    let hidden = std::mem::replace(&mut scope.items.hidden, scope.items.stack.len());
-    let result = evaluate(scope, node);
-    scope.items.hidden = hidden;
-    if let Some(slot) = scope.lets.get_mut(place) {
-        *slot = Some(result);
-    }
-    result
-}
-
-/// An item without the field, a second currency, an overflow: what the list gives as it stands.
-#[cold]
-fn irregular(scope: &mut Scope<'_>, place: u16) -> Result<Value, Fault> {
-    match scope.plan.fallback(place) {
-        Some(scan) => walk(scope, &Arc::clone(scan)),
-        None => Err(Fault::Missing),
-    }
-}
-
 fn decides(scope: &mut Scope<'_>, verdict: &Verdict) -> Result<Value, Fault> {
     let entity = scope.entity.ok_or(Fault::Type)?;
-    let count = scope.plan.aggregate(verdict.count);
-    let found = count.read(entity) != Value::Int(0);
+    let irregular = entity.running(verdict.count).is_none();
+    let found = entity.slots[usize::from(verdict.count.slot)] != 0;
     match &verdict.fallback {
-        Some(scan) if entity.is_irregular(count) => walk(scope, scan),
-        None if entity.is_irregular(count) && !found => Err(Fault::Missing),
+        Some(scan) if irregular => walk(scope, scan),
+        None if irregular && !found => Err(Fault::Missing),
         _ => Ok(Value::Bool(found == verdict.decided)),
     }
 }

@@ -398,13 +398,24 @@ fn plain_number(digits: &[u8]) -> Option<u64> {
 fn read_text(reader: &mut Reader<'_>) -> CompactString {
     let tag = reader.number();
     if tag & 1 == 0 {
-        let mut digits = CompactString::default();
-        // Writing into memory does not fail.
-        let _ = std::fmt::Write::write_fmt(&mut digits, format_args!("{}", tag >> 1));
-        return digits;
+        return decimal_digits(tag >> 1);
     }
     let length = usize::try_from(tag >> 1).unwrap_or(0);
     CompactString::from_utf8_lossy(reader.bytes(length))
+}
+
+fn decimal_digits(mut number: u64) -> CompactString {
+    let mut digits = [0_u8; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    CompactString::from_utf8(&digits[start..]).unwrap_or_default()
 }
 
 fn read_line(reader: &mut Reader<'_>) -> Body {

@@ -1,4 +1,4 @@
-//! A rule's expression, compiled: a tree in one array, evaluated without an allocation.
+//! A rule's expression, compiled: a tree in one array, with straight-line code for every node.
 //!
 //! ```text
 //! recent < baseline - 0.03      [0] let 0   [1] let 1   [2] 0.03   [3] 1 - 2   [4] 0 < 3
@@ -17,13 +17,16 @@ use crate::event::Symbol;
 use crate::event::Symbols;
 use crate::state::Entity;
 use crate::state::catalog::Catalog;
+use crate::state::code::Code;
 use crate::state::item::Item;
 use crate::state::value::Arithmetic;
 use crate::state::value::Comparison;
 use crate::state::value::Fault;
 use crate::state::value::Value;
+use crate::state::window::AggregateKind;
 use crate::state::window::List;
 use crate::state::window::Plan;
+use crate::state::window::Unit;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -35,6 +38,7 @@ pub struct NodeId(u32);
 #[derive(Debug, Clone, Default)]
 pub struct Program {
     nodes: Vec<Node>,
+    codes: Vec<Code>,
 }
 
 /// One operation.
@@ -79,7 +83,7 @@ pub enum Node {
     /// Whether the entity ever had the key in an owned set of the plan.
     Owns(u16, NodeId),
     /// A running value of the plan.
-    Aggregate(u16),
+    Aggregate(Running),
     /// What a running count of the plan decides.
     Decides(Arc<Verdict>),
     /// What a scan makes of its items.
@@ -90,12 +94,27 @@ pub enum Node {
     Function2(Function2, NodeId, NodeId),
 }
 
+/// Where a running value of the plan is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Running {
+    /// Its place in the plan.
+    pub place: u16,
+    /// Where it is kept.
+    pub slot: u16,
+    /// Where a bit tells that it met an item which it could not count.
+    pub flags: u16,
+    /// How it is put together.
+    pub kind: AggregateKind,
+    /// What it means.
+    pub unit: Unit,
+}
+
 /// `exists` and `all` by a running count of the items that decide: those for which the condition
 /// holds, or does not hold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// Place of the count in the plan.
-    pub count: u16,
+    /// The count.
+    pub count: Running,
     /// What one such item decides: true for `exists`, false for `all`.
     pub decided: bool,
     /// What the list gives where the count met an item that it could not judge. Without one, such
@@ -369,10 +388,18 @@ impl Program {
         // A rule set has some thousand nodes at most, and is compiled once.
         let found = self.nodes.iter().position(|known| *known == node);
         let place = found.unwrap_or_else(|| {
+            let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
+            self.codes.push(Code::of(self, id, &node));
             self.nodes.push(node);
             self.nodes.len() - 1
         });
         NodeId(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
+    /// The code that computes a node.
+    #[inline]
+    pub(crate) fn code(&self, id: NodeId) -> &Code {
+        &self.codes[id.0 as usize]
     }
 
     /// The node at a place.

@@ -130,8 +130,11 @@ pub fn arithmetic(op: Arithmetic, left: Value, right: Value) -> Result<Value, Fa
     use Value::Money;
     use Value::Null;
     use Value::Time;
-    match (left.widened(), right.widened()) {
+    match (left, right) {
         (Null, _) | (_, Null) => Err(Fault::Missing),
+        (Value::Number(_), _) | (_, Value::Number(_)) => {
+            arithmetic(op, left.widened(), right.widened())
+        }
         (Int(a), Int(b)) => integers(op, a, b),
         (Double(a), Double(b)) => doubles(op, a, b).map(Double),
         (Int(a), Double(b)) => doubles(op, a as f64, b).map(Double),

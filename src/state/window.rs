@@ -18,7 +18,6 @@ use crate::event::Event;
 use crate::event::Kind;
 use crate::event::Symbol;
 use crate::event::Symbols;
-use crate::money::Decimal;
 use crate::state::Entity;
 use crate::state::Slots;
 use crate::state::catalog::Catalog;
@@ -32,6 +31,7 @@ use crate::state::program::Field;
 use crate::state::program::Items;
 use crate::state::program::NodeId;
 use crate::state::program::Program;
+use crate::state::program::Running;
 use crate::state::program::Scan;
 use crate::state::program::Scope;
 use crate::state::value::Fault;
@@ -246,21 +246,10 @@ impl Plan {
 }
 
 impl Aggregate {
-    /// Its value for an entity; null where nothing was ever seen.
-    #[inline]
-    pub fn read(&self, entity: &Entity) -> Value {
-        let raw = entity.slots[usize::from(self.slot)];
-        match self.kind {
-            AggregateKind::Min if raw == i64::MAX => return Value::Null,
-            AggregateKind::Max if raw == i64::MIN => return Value::Null,
-            _ => {}
-        }
-        match self.unit {
-            Unit::Int => Value::Int(raw),
-            Unit::Number => Value::Number(Decimal::from_micros(raw)),
-            Unit::Money => Value::Money(Decimal::from_micros(raw)),
-            Unit::Time => Value::Time(Timestamp::saturating(raw)),
-        }
+    /// Where it is read.
+    pub fn running(&self) -> Running {
+        let Self { place, slot, flags, kind, unit, .. } = *self;
+        Running { place, slot, flags, kind, unit }
     }
 
     /// What one item adds; none when it does not count.

@@ -251,7 +251,7 @@ impl From<&Evidence> for EvidenceView {
         Self {
             at: event.time,
             time: words::short_time(event.time),
-            kind: event.kind.clone(),
+            kind: event.kind.to_string(),
             text: event.text.clone(),
             net: event.net.map(words::value).unwrap_or_default(),
             is_negative: event.net.is_some_and(|net| net.amount < Decimal::ZERO),

@@ -48,9 +48,9 @@ pub(crate) fn alert(customer: &str, amount: Option<&str>) -> Alert {
             value: "31 d".to_owned(),
         }],
         evidence: vec![Evidence {
-            event_id: "e1".to_owned(),
+            event_id: "e1".into(),
             time: at("2025-02-01T09:00:00Z"),
-            kind: "order".to_owned(),
+            kind: "order".into(),
             text: "3 × drill".to_owned(),
             net: Some(usd("299.97")),
             margin: Some(0.31),
