@@ -120,9 +120,15 @@ pub fn completions(files: &Files, file: usize, offset: usize) -> Vec<Completion>
     around.completions().unwrap_or_default()
 }
 
-/// What a file has at its top.
+/// What a file has at its top; of a file that is neither, nothing is known.
 pub fn top(name: &str) -> Takes {
-    if name.ends_with(TEST_FILE_SUFFIX) { keys::TEST_FILE } else { keys::RULE_FILE }
+    if name.ends_with(TEST_FILE_SUFFIX) {
+        keys::TEST_FILE
+    } else if is_rule_file(name) {
+        keys::RULE_FILE
+    } else {
+        Takes::Text
+    }
 }
 
 impl Around<'_> {

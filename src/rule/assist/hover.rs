@@ -83,13 +83,17 @@ struct About<'a> {
 
 impl About<'_> {
     fn at(&self, offset: usize) -> Option<Hover> {
+        let top = complete::top(self.files.name(self.file));
+        if matches!(top, Takes::Text) {
+            return None;
+        }
         let Some(index) = self.outline.at(offset) else { return self.comment(offset) };
         let node = self.outline.node(index);
         let touches = |span: &Range<usize>| span.start <= offset && offset <= span.end;
         if let Some(key) = node.key.clone().filter(touches) {
             return Some(Hover { text: self.key(index)?, span: key });
         }
-        let takes = keys::takes(complete::top(self.files.name(self.file)), &self.outline.path(index));
+        let takes = keys::takes(top, &self.outline.path(index));
         let whole = |text: String| Some(Hover { text, span: node.value.clone() });
         let raw = self.outline.raw(index);
         if self.outline.key(index) == "alert" {

@@ -55,6 +55,10 @@ enum Meaning {
 
 /// The name at a byte of a file.
 pub fn name_at(files: &Files, file: usize, offset: usize) -> Option<Name> {
+    let top = complete::top(files.name(file));
+    if matches!(top, Takes::Text) {
+        return None;
+    }
     let outline = Outline::read(files.text(file));
     let index = outline.at(offset)?;
     let node = outline.node(index);
@@ -78,7 +82,7 @@ pub fn name_at(files: &Files, file: usize, offset: usize) -> Option<Name> {
     if path.last() == Some(&"alert") {
         return named(value, Meaning::Rule);
     }
-    match keys::takes(complete::top(files.name(file)), &path)? {
+    match keys::takes(top, &path)? {
         Takes::Rule => named(value, Meaning::Rule),
         Takes::RuleFile => named(value, Meaning::File),
         Takes::Expression => part_at(&outline, index, offset, false),

@@ -32,7 +32,7 @@ pub fn problems(files: &Files) -> Vec<Diagnostic> {
     // A rule with a mistake is a rule none the less: its tests do name something.
     let mut rules = BTreeSet::new();
     for number in &numbers {
-        for group in crate::rule::assist::symbols::symbols(files.text(*number)) {
+        for group in crate::rule::assist::symbols::symbols(files.name(*number), files.text(*number)) {
             rules.extend(group.children.into_iter().map(|rule| rule.name));
         }
     }

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use crate::rule::assist::complete;
+use crate::rule::assist::keys::Takes;
 use crate::rule::assist::outline::Outline;
 use crate::rule::assist::outline::ROOT;
 
@@ -36,8 +38,11 @@ pub enum SymbolKind {
     Test,
 }
 
-/// What a file holds, in its order.
-pub fn symbols(text: &str) -> Vec<Symbol> {
+/// What a rule file or test file of this name holds, in its order; any other holds nothing.
+pub fn symbols(name: &str, text: &str) -> Vec<Symbol> {
+    if matches!(complete::top(name), Takes::Text) {
+        return Vec::new();
+    }
     let outline = Outline::read(text);
     let groups = items(&outline, ROOT, "groups").into_iter().filter_map(|group| {
         let rules = items(&outline, group, "rules").into_iter();
@@ -113,8 +118,9 @@ mod tests {
             ("", ""),
         ] {
             let mut out = String::new();
-            shown(&symbols(text), text, 0, &mut out);
+            shown(&symbols("a.rules.yaml", text), text, 0, &mut out);
             assert_eq!(out, want, "{text}");
+            assert_eq!(symbols("docker-compose.yaml", text), []);
         }
     }
 }

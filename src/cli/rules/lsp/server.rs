@@ -343,7 +343,7 @@ impl Server {
     fn symbols(&mut self, params: &DocumentParams) -> Result<Value, Refusal> {
         let open = self.documents.get(uri(&params.text_document)).ok_or_else(unknown)?;
         let lines = Lines::new(&open.text, self.terms.encoding);
-        let found = symbols::symbols(&open.text);
+        let found = symbols::symbols(&params.text_document.uri, &open.text);
         Ok(found.iter().map(|symbol| answer::symbol(symbol, &lines)).collect())
     }
 
