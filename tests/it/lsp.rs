@@ -44,7 +44,7 @@ tests:
   - name: it fires
     customers: [{customer_id: c1, name: Acme}]
     events:
-      - {at: 2025-01-01, every: 1d, count: 3, customer_id: c1, type: order, currency: USD, lines: [{product_id: p, net_amount: 7}]}
+      - {at: 2025-01-01, every: 1d, count: 3, customer_id: c1, type: order, currency: USD, lines: [{product_id: p, quantity: 1, net_amount: 7}]}
     alerts: [{rule: LateOrder, customer_id: c1, opened_at: 2025-01-02}]
 ";
 
@@ -171,7 +171,12 @@ impl Client {
     }
 
     /// Asks about the place of `mark` in the text, so many bytes into it.
-    fn ask_at(&mut self, method: &str, uri: &str, (text, mark, shift): (&str, &str, usize)) -> Value {
+    fn ask_at(
+        &mut self,
+        method: &str,
+        uri: &str,
+        (text, mark, shift): (&str, &str, usize),
+    ) -> Value {
         let offset = text.find(mark).unwrap() + shift;
         let position = self.position(text, offset);
         let params = json!({"textDocument": {"uri": uri}, "position": position});
@@ -214,8 +219,10 @@ fn a_mistake_is_told_mended_and_told_no_more() {
         let mut client = Client::initialized(encoding);
         client.open(&rules, RULES);
         let found = client.diagnostics(&rules);
-        let told: Vec<_> =
-            found.iter().map(|d| (d["code"].as_str().unwrap(), client.slice(RULES, &d["range"]))).collect();
+        let told: Vec<_> = found
+            .iter()
+            .map(|d| (d["code"].as_str().unwrap(), client.slice(RULES, &d["range"])))
+            .collect();
         // The name with an umlaut comes first, then the field behind two wide characters.
         assert_eq!(told, [("E110", "größe"), ("E203", "topik")][..told.len()], "{encoding}");
         let spelled = RULES.replace("größe", "size_of");
@@ -236,7 +243,8 @@ fn a_mistake_is_told_mended_and_told_no_more() {
         assert_eq!(client.slice(&spelled, &edit["range"]), "topik");
         // The edit goes back as an editor sends it: as a change of a part.
         let change = json!({"range": edit["range"], "text": edit["newText"]});
-        let change = json!({"textDocument": {"uri": rules, "version": 3}, "contentChanges": [change]});
+        let change =
+            json!({"textDocument": {"uri": rules, "version": 3}, "contentChanges": [change]});
         client.tell("textDocument/didChange", &change);
         assert_eq!(client.diagnostics(&rules), Vec::<Value>::new());
         assert_eq!(client.goodbye(), 0);
@@ -263,7 +271,10 @@ fn hover_completion_definition_and_the_rest_answer_in_both_encodings() {
         assert_eq!(client.slice(&text, &defined[0]["range"]), "spent");
         assert_eq!(defined[0]["range"]["start"]["line"], 9);
         let defined = client.ask_at("definition", &tests, (TESTS, "LateOrder", 3));
-        assert_eq!((&defined[0]["uri"], &defined[0]["range"]["start"]["line"]), (&json!(rules), &json!(3)));
+        assert_eq!(
+            (&defined[0]["uri"], &defined[0]["range"]["start"]["line"]),
+            (&json!(rules), &json!(3))
+        );
         let used = client.ask_at("references", &rules, (&text, "LateOrder", 3));
         assert_eq!(used.as_array().unwrap().len(), 2, "{used}");
 
@@ -275,11 +286,15 @@ fn hover_completion_definition_and_the_rest_answer_in_both_encodings() {
         let params = json!({"textDocument": {"uri": rules}});
         let symbols = client.ask("textDocument/documentSymbol", &params)["result"].clone();
         let rule = &symbols[0]["children"][0];
-        assert_eq!((&rule["name"], &rule["children"][1]["name"]), (&json!("LateOrder"), &json!("recent")));
+        assert_eq!(
+            (&rule["name"], &rule["children"][1]["name"]),
+            (&json!("LateOrder"), &json!("recent"))
+        );
 
         let offset = text.find("spent: ").unwrap();
         let place = client.position(&text, offset);
-        let params = json!({"textDocument": {"uri": rules}, "position": place, "newName": "money_spent"});
+        let params =
+            json!({"textDocument": {"uri": rules}, "position": place, "newName": "money_spent"});
         let changes = client.ask("textDocument/rename", &params)["result"]["changes"].clone();
         let edits = changes[&rules].as_array().unwrap();
         assert_eq!(edits.len(), 3, "{edits:?}");
@@ -329,7 +344,10 @@ fn two_files_of_a_folder_know_of_each_other() {
     let found = client.diagnostics(&uri(&other));
     assert_eq!((found.len(), &found[0]["code"]), (1, &json!("E108")));
     let related = &found[0]["relatedInformation"][0];
-    assert_eq!((&related["location"]["uri"], &related["message"]), (&json!(rules), &json!("first here")));
+    assert_eq!(
+        (&related["location"]["uri"], &related["message"]),
+        (&json!(rules), &json!("first here"))
+    );
     fs::remove_file(&other).unwrap();
     client.tell("textDocument/didSave", &json!({"textDocument": {"uri": rules}}));
     assert_eq!(client.diagnostics(&rules), Vec::<Value>::new());
@@ -375,7 +393,8 @@ fn a_request_that_waits_can_be_taken_back() {
     let mut client = Client::initialized("utf-16");
     // One frame of bytes, so that both are there when the first is looked at.
     let ask = |id: i64| json!({"jsonrpc": "2.0", "id": id, "method": "no/such"}).to_string();
-    let cancel = json!({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 71}}).to_string();
+    let cancel =
+        json!({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 71}}).to_string();
     let frames: String = [ask(70), ask(71), cancel, ask(72)]
         .iter()
         .map(|body| format!("Content-Length: {}\r\n\r\n{body}", body.len()))

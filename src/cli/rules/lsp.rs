@@ -70,32 +70,31 @@ fn serve(
     let mut says = Vec::new();
     loop {
         let ended = fill(&receiver, &mut waiting, &mut says);
-        let message = match waiting.pop_front() {
-            Some(message) => message,
+        let started = time::steady();
+        let (about, next) = match waiting.pop_front() {
+            Some(message) => {
+                let method = message.get("method").and_then(Value::as_str);
+                let about = trace.as_ref().map(|_| method.unwrap_or("response").to_owned());
+                (about, server.take(message, &mut says))
+            }
             None => {
                 server.publish(&mut says);
-                tell(out, &mut says)?;
-                match receiver.recv() {
-                    Ok(frame) => {
-                        queue(frame, &mut waiting, &mut says);
-                        continue;
-                    }
-                    Err(_) if ended => return Ok(false),
-                    Err(_) => continue,
-                }
+                let about = trace.as_ref().filter(|_| !says.is_empty());
+                (about.map(|_| "textDocument/publishDiagnostics".to_owned()), Next::Wait)
             }
         };
-        let about = trace.is_some().then(|| message.get("method").cloned());
-        let started = time::steady();
-        let next = server.take(message, &mut says);
-        if let (Some(trace), Some(method)) = (trace.as_mut(), about) {
-            let micros = started.elapsed().as_micros();
-            let method = method.unwrap_or_default();
-            writeln!(trace, "{} {micros} µs", method.as_str().unwrap_or("response"))?;
+        if let (Some(trace), Some(about)) = (trace.as_mut(), about) {
+            writeln!(trace, "{about} {} µs", started.elapsed().as_micros())?;
         }
         tell(out, &mut says)?;
-        if let Next::Exit(polite) = next {
-            return Ok(polite);
+        match next {
+            Next::More => {}
+            Next::Exit(polite) => return Ok(polite),
+            Next::Wait => match receiver.recv() {
+                Ok(frame) => queue(frame, &mut waiting, &mut says),
+                Err(_) if ended => return Ok(false),
+                Err(_) => {}
+            },
         }
     }
 }

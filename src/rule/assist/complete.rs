@@ -150,9 +150,10 @@ impl Around<'_> {
         let takes = keys::takes(self.top(), &self.outline.path(index))?;
         let mut found = self.values(index, takes);
         // A mapping begins on a line of its own, or behind a dash.
-        let between = node.key.as_ref().map_or("\n", |key| {
-            self.outline.text.get(key.end..node.value.start).unwrap_or("")
-        });
+        let between = node
+            .key
+            .as_ref()
+            .map_or("\n", |key| self.outline.text.get(key.end..node.value.start).unwrap_or(""));
         if node.shape == Shape::Plain && between.contains('\n') {
             found.extend(self.keys(index));
         }
@@ -176,8 +177,8 @@ impl Around<'_> {
         let Some(takes) = keys::takes(self.top(), &path) else { return Vec::new() };
         let replace = self.typed(|c| c.is_alphanumeric() || c == '_');
         // Lines that a key brings with it stand as far in as the key.
-        let column = replace.start
-            - self.outline.text[..replace.start].rfind('\n').map_or(0, |at| at + 1);
+        let column =
+            replace.start - self.outline.text[..replace.start].rfind('\n').map_or(0, |at| at + 1);
         let breaks = format!("\n{}", " ".repeat(column));
         let in_brackets = self.in_brackets(map);
         let missing = keys::keys(takes).iter().filter(|key| {
@@ -242,10 +243,8 @@ impl Around<'_> {
     }
 
     fn in_list(&self, words: &[words::Word], replace: Range<usize>) -> Vec<Completion> {
-        let bracketed = |found: Completion| Completion {
-            insert: format!("[{}]", found.insert),
-            ..found
-        };
+        let bracketed =
+            |found: Completion| Completion { insert: format!("[{}]", found.insert), ..found };
         self.words(words, replace).into_iter().map(bracketed).collect()
     }
 
@@ -292,9 +291,9 @@ impl Around<'_> {
         let mut values = BTreeSet::new();
         for file in 0..self.files.len() {
             let outline = Outline::read(self.files.text(file));
-            let same = outline.nodes().filter(|(found, node)| {
-                node.shape.is_written() && outline.key(*found) == key
-            });
+            let same = outline
+                .nodes()
+                .filter(|(found, node)| node.shape.is_written() && outline.key(*found) == key);
             for (found, node) in same {
                 let here = file == self.file && node.value.end == replace.end;
                 if values.len() < ELSEWHERE_MAX && !here {

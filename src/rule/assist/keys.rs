@@ -98,7 +98,12 @@ pub const RULE: Takes = Takes::Map(&[
         " ${1:NameInCamelCase}",
         "The rule's name, in CamelCase. It names its alerts everywhere, so keep it.",
     ),
-    key("family", Takes::Choice(&words::FAMILIES), " ", "What kind of chance or danger it looks for."),
+    key(
+        "family",
+        Takes::Choice(&words::FAMILIES),
+        " ",
+        "What kind of chance or danger it looks for.",
+    ),
     key(
         "entity",
         Takes::Choice(&words::ENTITIES),
@@ -189,7 +194,12 @@ const TRIGGER: Takes = Takes::Map(&[
         " ",
         "How long the silence may last, e.g. `mean_gap(orders) * 3` or `duration('30d')`.",
     ),
-    key("every", Takes::Duration, " ", "How often the rule looks, from the first event of the entity on."),
+    key(
+        "every",
+        Takes::Duration,
+        " ",
+        "How often the rule looks, from the first event of the entity on.",
+    ),
     key("at", Takes::Text, " \"${1:07:00}\"", "The time of day of a schedule, in UTC."),
 ]);
 
@@ -276,7 +286,12 @@ const EVENT: [Key; 10] = [
     key("type", Takes::Choice(&words::KINDS), " ", "What happened."),
     key("customer_id", Takes::Likewise, " ", "Id of the customer."),
     key("rep_id", Takes::Likewise, " ", "Id of the sales person."),
-    key("event_id", Takes::Text, " ", "Its id; else it is called `t2-e1-0`: test 2, its event 1, repeat 0."),
+    key(
+        "event_id",
+        Takes::Text,
+        " ",
+        "Its id; else it is called `t2-e1-0`: test 2, its event 1, repeat 0.",
+    ),
     key("currency", Takes::Likewise, " ", "Currency of its amounts."),
     key("topic", Takes::Likewise, " ", "What it was about."),
     key(
@@ -307,7 +322,12 @@ const EXPECTED: Takes = Takes::Map(&[
     key("value", Takes::Number, " ", "Money at stake, to the cent."),
     key("summary", Takes::Text, " \"$1\"", "The line in the inbox."),
     key("description", Takes::Text, " \"$1\"", "What more there is to say."),
-    key("evidence", Takes::List(&Takes::Text), " [$1]", "Ids of events that are behind it, among others."),
+    key(
+        "evidence",
+        Takes::List(&Takes::Text),
+        " [$1]",
+        "Ids of events that are behind it, among others.",
+    ),
     key("state", Takes::Choice(&words::STATES), " ", "How it stands at the end."),
 ]);
 

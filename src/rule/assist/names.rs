@@ -191,7 +191,9 @@ pub fn references(files: &Files, file: usize, offset: usize) -> Vec<Place> {
             let outline = Outline::read(files.text(file));
             for (index, template) in sight::formulas(&outline, rule) {
                 let Some(written) = Written::of(&outline, index) else { continue };
-                for tree in sight::trees(&written.text, template).iter().filter_map(|f| f.tree.as_ref()) {
+                for tree in
+                    sight::trees(&written.text, template).iter().filter_map(|f| f.tree.as_ref())
+                {
                     let mut found = Vec::new();
                     uses(tree, &name.text, &mut found);
                     let placed = found.iter().map(|span| written.place(span));
@@ -202,11 +204,11 @@ pub fn references(files: &Files, file: usize, offset: usize) -> Vec<Place> {
         Meaning::Anchor => {
             let outline = Outline::read(files.text(file));
             let aliases = outline.nodes().filter(|(_, node)| node.shape == Shape::Alias);
-            let same = aliases.filter(|(i, _)| outline.raw(*i).trim_start_matches('*') == name.text);
-            places.extend(same.map(|(_, node)| Place {
-                file,
-                span: node.value.start + 1..node.value.end,
-            }));
+            let same =
+                aliases.filter(|(i, _)| outline.raw(*i).trim_start_matches('*') == name.text);
+            places.extend(
+                same.map(|(_, node)| Place { file, span: node.value.start + 1..node.value.end }),
+            );
         }
         Meaning::Rule => places.extend(tested(files, &name.text)),
         Meaning::File => {}
@@ -252,7 +254,9 @@ pub fn rename(files: &Files, file: usize, offset: usize, to: &str) -> Result<Vec
         }
         Meaning::Anchor | Meaning::File => {
             if to.is_empty() || !to.chars().all(|c| c.is_alphanumeric() || "_-".contains(c)) {
-                return Err(format!("`{to}` is not a name for an anchor: write letters and digits"));
+                return Err(format!(
+                    "`{to}` is not a name for an anchor: write letters and digits"
+                ));
             }
             false
         }

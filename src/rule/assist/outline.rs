@@ -251,6 +251,11 @@ impl Scanner<'_> {
                 if matches!(shape, Shape::Missing | Shape::Plain) {
                     self.nodes[parent].shape = Shape::Map;
                 }
+                if shape == Shape::Plain {
+                    // What stood there alone was the beginning of a key.
+                    let word = self.nodes[parent].value.clone();
+                    self.bare(parent, word);
+                }
                 let mut entry = Node::new(parent, Some(key), at);
                 entry.span.end = behind;
                 let entry = self.push(entry);
@@ -270,9 +275,7 @@ impl Scanner<'_> {
                 return self.value(parent, at, own);
             }
             Shape::Map => {
-                let mut entry = Node::new(parent, Some(at..end), at);
-                (entry.bare, entry.span.end, entry.value) = (true, end, end..end);
-                let entry = self.push(entry);
+                let entry = self.bare(parent, at..end);
                 self.levels.push(Level { node: entry, column: Some(column) });
             }
             Shape::Plain => {
@@ -282,6 +285,13 @@ impl Scanner<'_> {
             _ => {}
         }
         next_line(self.text, at)
+    }
+
+    /// A key whose colon is yet to come.
+    fn bare(&mut self, map: usize, key: Range<usize>) -> usize {
+        let mut entry = Node::new(map, Some(key.clone()), key.start);
+        (entry.bare, entry.span.end, entry.value) = (true, key.end, key.end..key.end);
+        self.push(entry)
     }
 
     /// The value of a node, from behind its colon or dash; gives the line to go on with.
@@ -382,8 +392,8 @@ impl Scanner<'_> {
                 at = next_line(self.text, at);
                 continue;
             }
-            let starts = content.starts_with("- ") || block_key(self.text, at + indent).is_some();
-            return own.is_some_and(|own| indent <= own) && starts;
+            // A bracket may be closed below its key; all else stands further in.
+            return own.is_some_and(|own| indent <= own) && !content.starts_with([']', '}', ',']);
         }
         false
     }

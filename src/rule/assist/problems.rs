@@ -32,7 +32,8 @@ pub fn problems(files: &Files) -> Vec<Diagnostic> {
     // A rule with a mistake is a rule none the less: its tests do name something.
     let mut rules = BTreeSet::new();
     for number in &numbers {
-        for group in crate::rule::assist::symbols::symbols(files.name(*number), files.text(*number)) {
+        for group in crate::rule::assist::symbols::symbols(files.name(*number), files.text(*number))
+        {
             rules.extend(group.children.into_iter().map(|rule| rule.name));
         }
     }
@@ -61,10 +62,17 @@ mod tests {
         let rule = "family: drift, on: [order], annotations: {summary: x}";
         let mut files = Files::default();
         files.add("a.test.yaml", "rule_files: [a.rules.yaml]\ntests:\n  - name: x\n    quiet: [A, B, Aa]\n    events: [{at: 2025-01-01, type: order, qty: 1}]\n");
-        files.add("a.rules.yaml", format!("groups: [{{name: g, rules: [{{alert: A, {rule}, when: tru}}]}}]"));
-        files.add("b.rules.yaml", format!("groups: [{{name: g, rules: [{{alert: A, {rule}, when: true}}]}}]"));
+        files.add(
+            "a.rules.yaml",
+            format!("groups: [{{name: g, rules: [{{alert: A, {rule}, when: tru}}]}}]"),
+        );
+        files.add(
+            "b.rules.yaml",
+            format!("groups: [{{name: g, rules: [{{alert: A, {rule}, when: true}}]}}]"),
+        );
         let found = problems(&files);
-        let told: Vec<_> = found.iter().map(|p| (p.file, p.code, files.slice(p.file, p.span.clone()))).collect();
+        let told: Vec<_> =
+            found.iter().map(|p| (p.file, p.code, files.slice(p.file, p.span.clone()))).collect();
         let want = [
             (0, "E150", "B"),
             (0, "E150", "Aa"),

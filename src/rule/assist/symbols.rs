@@ -99,7 +99,8 @@ mod tests {
 
     fn shown(symbols: &[Symbol], text: &str, depth: usize, out: &mut String) {
         for symbol in symbols {
-            let within = symbol.span.start <= symbol.mark.start && symbol.mark.end <= symbol.span.end;
+            let within =
+                symbol.span.start <= symbol.mark.start && symbol.mark.end <= symbol.span.end;
             assert!(within, "{symbol:?}");
             assert!(text[symbol.mark.clone()].contains(&symbol.name), "{symbol:?}");
             let (name, detail) = (&symbol.name, &symbol.detail);
@@ -111,9 +112,13 @@ mod tests {
     #[test]
     fn a_file_is_a_tree_of_names_even_when_it_is_broken() {
         let rules = "groups:\n  - name: g\n    rules:\n      - alert: A\n        family: drift\n        let:\n          a: size(\n          b: |\n            x\n             + y\n      - alert: B\n        on: [\n  - name: h\n";
-        let tests = "rule_files: []\ntests:\n  - name: it fires\n    quiet: [A]\n  - {name: 'and not'}\n";
+        let tests =
+            "rule_files: []\ntests:\n  - name: it fires\n    quiet: [A]\n  - {name: 'and not'}\n";
         for (text, want) in [
-            (rules, "Group g \n  Rule A drift\n    Part a size(\n    Part b x + y\n  Rule B \nGroup h \n"),
+            (
+                rules,
+                "Group g \n  Rule A drift\n    Part a size(\n    Part b x + y\n  Rule B \nGroup h \n",
+            ),
             (tests, "Test it fires \nTest and not \n"),
             ("", ""),
         ] {

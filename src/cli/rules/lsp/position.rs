@@ -132,7 +132,8 @@ mod tests {
     #[test]
     fn what_lies_outside_or_within_a_character_is_moved() {
         let lines = Lines::new(TEXT, Encoding::Utf16);
-        for (line, character, offset) in [(0, 99, 7), (0, 2, 2), (1, 5, 9), (9, 0, 15), (3, 9, 15)] {
+        for (line, character, offset) in [(0, 99, 7), (0, 2, 2), (1, 5, 9), (9, 0, 15), (3, 9, 15)]
+        {
             assert_eq!(lines.offset(Position { line, character }), offset, "{line}:{character}");
         }
         let backwards = Stretch {

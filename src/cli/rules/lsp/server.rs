@@ -5,6 +5,7 @@
 //!    └────────────────────────┴────────exit────────────────────────► 1
 //! ```
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -46,6 +47,8 @@ enum Phase {
 pub(super) enum Next {
     /// It does.
     More,
+    /// It does, once the client says something.
+    Wait,
     /// It is over, and `true` where the client said goodbye first.
     Exit(bool),
 }
@@ -57,8 +60,8 @@ pub(super) struct Server {
     documents: Documents,
     /// Folders whose mistakes are to be told anew.
     stale: BTreeSet<PathBuf>,
-    /// Files that the client has mistakes of.
-    told: BTreeSet<String>,
+    /// Files that the client has mistakes of, and their folders.
+    told: BTreeMap<String, PathBuf>,
     watches: bool,
 }
 
@@ -72,7 +75,7 @@ impl Server {
             terms,
             documents: Documents::default(),
             stale: BTreeSet::new(),
-            told: BTreeSet::new(),
+            told: BTreeMap::new(),
             watches: false,
         }
     }
@@ -105,29 +108,39 @@ impl Server {
 
     /// Mistakes that changed since they were told.
     pub(super) fn publish(&mut self, out: &mut Vec<Value>) {
-        for folder in std::mem::take(&mut self.stale) {
-            self.documents.folder(&folder);
-            let (documents, terms) = (&mut self.documents, self.terms);
-            let found = documents.folder(&folder);
+        let stale = std::mem::take(&mut self.stale);
+        let mut told_before = std::mem::take(&mut self.told);
+        for folder in &stale {
+            let found = self.documents.folder(folder);
             let (files, problems) = (found.files.clone(), found.problems.clone());
-            let uri = |name: &str| documents.uri(name);
+            let uri = |name: &str| self.documents.uri(name);
             for file in 0..files.len() {
                 let here = problems.iter().filter(|problem| problem.file == file);
-                let shown: Vec<Value> =
-                    here.map(|problem| answer::diagnostic(problem, &files, terms, &uri)).collect();
-                let (name, version) = (uri(files.name(file)), documents.version(files.name(file)));
-                if shown.is_empty() && version.is_none() && !self.told.contains(&name) {
+                let shown = here.map(|p| answer::diagnostic(p, &files, self.terms, &uri));
+                let shown: Vec<Value> = shown.collect();
+                let (name, version) =
+                    (uri(files.name(file)), self.documents.version(files.name(file)));
+                let known = told_before.remove(&name).is_some();
+                if shown.is_empty() && version.is_none() && !known {
                     continue;
                 }
-                if shown.is_empty() {
-                    self.told.remove(&name);
-                } else {
-                    self.told.insert(name.clone());
+                if !shown.is_empty() {
+                    self.told.insert(name.clone(), folder.clone());
                 }
                 let mut params = json!({"uri": name, "diagnostics": shown});
                 if let Some(version) = version {
                     params["version"] = json!(version);
                 }
+                out.push(notification("textDocument/publishDiagnostics", params));
+            }
+        }
+        // What is left was told of files that are gone, or of folders that nobody looks at.
+        let open = self.documents.open_folders();
+        for (name, folder) in told_before {
+            if open.contains(&folder) && !stale.contains(&folder) {
+                self.told.insert(name, folder);
+            } else {
+                let params = json!({"uri": name, "diagnostics": []});
                 out.push(notification("textDocument/publishDiagnostics", params));
             }
         }
@@ -187,7 +200,7 @@ impl Server {
                 self.all_stale();
                 Ok(())
             }
-            "textDocument/didClose" => parsed(params).map(|params| self.closed(&params, out)),
+            "textDocument/didClose" => parsed(params).map(|params| self.closed(&params)),
             // What is not known and needs no answer is passed over, as the protocol wants it.
             _ => Ok(()),
         };
@@ -256,13 +269,8 @@ impl Server {
         self.all_stale();
     }
 
-    fn closed(&mut self, params: &DocumentParams, out: &mut Vec<Value>) {
-        let uri = &params.text_document.uri;
-        self.documents.close(uri);
-        if self.told.remove(uri) {
-            let params = json!({"uri": uri, "diagnostics": []});
-            out.push(notification("textDocument/publishDiagnostics", params));
-        }
+    fn closed(&mut self, params: &DocumentParams) {
+        self.documents.close(&params.text_document.uri);
         self.all_stale();
     }
 
@@ -272,7 +280,8 @@ impl Server {
 
     fn completion(&mut self, params: &PlaceParams) -> Result<Value, Refusal> {
         let terms = self.terms;
-        let (folder, file) = self.documents.folder_of(uri(&params.text_document)).ok_or_else(unknown)?;
+        let (folder, file) =
+            self.documents.folder_of(uri(&params.text_document)).ok_or_else(unknown)?;
         let lines = Lines::new(folder.files.text(file), terms.encoding);
         let offset = lines.offset(params.position);
         let found = complete::completions(&folder.files, file, offset);
@@ -282,7 +291,8 @@ impl Server {
 
     fn hover(&mut self, params: &PlaceParams) -> Result<Value, Refusal> {
         let terms = self.terms;
-        let (folder, file) = self.documents.folder_of(uri(&params.text_document)).ok_or_else(unknown)?;
+        let (folder, file) =
+            self.documents.folder_of(uri(&params.text_document)).ok_or_else(unknown)?;
         let lines = Lines::new(folder.files.text(file), terms.encoding);
         let offset = lines.offset(params.position);
         let found = hover::hover(&folder.files, file, offset, &folder.problems);
@@ -294,7 +304,8 @@ impl Server {
 
     fn places(&mut self, params: &PlaceParams, definition: bool) -> Result<Value, Refusal> {
         let terms = self.terms;
-        let (folder, file) = self.documents.folder_of(uri(&params.text_document)).ok_or_else(unknown)?;
+        let (folder, file) =
+            self.documents.folder_of(uri(&params.text_document)).ok_or_else(unknown)?;
         let files = folder.files.clone();
         let offset = Lines::new(files.text(file), terms.encoding).offset(params.position);
         let mut found = if definition {
@@ -312,17 +323,20 @@ impl Server {
 
     fn prepare_rename(&mut self, params: &PlaceParams) -> Result<Value, Refusal> {
         let encoding = self.terms.encoding;
-        let (folder, file) = self.documents.folder_of(uri(&params.text_document)).ok_or_else(unknown)?;
+        let (folder, file) =
+            self.documents.folder_of(uri(&params.text_document)).ok_or_else(unknown)?;
         let lines = Lines::new(folder.files.text(file), encoding);
         let name = names::name_at(&folder.files, file, lines.offset(params.position));
-        Ok(name.map_or(Value::Null, |name| {
-            json!({"range": lines.stretch(&name.span), "placeholder": name.text})
-        }))
+        Ok(name.map_or(
+            Value::Null,
+            |name| json!({"range": lines.stretch(&name.span), "placeholder": name.text}),
+        ))
     }
 
     fn rename(&mut self, params: &RenameParams) -> Result<Value, Refusal> {
         let encoding = self.terms.encoding;
-        let (folder, file) = self.documents.folder_of(uri(&params.text_document)).ok_or_else(unknown)?;
+        let (folder, file) =
+            self.documents.folder_of(uri(&params.text_document)).ok_or_else(unknown)?;
         let files = folder.files.clone();
         let offset = Lines::new(files.text(file), encoding).offset(params.position);
         let places =
@@ -349,12 +363,14 @@ impl Server {
 
     fn code_actions(&mut self, params: &CodeActionParams) -> Result<Value, Refusal> {
         let only = params.context.get("only").and_then(Value::as_array);
-        let wanted = |kind: &Value| kind.as_str().is_some_and(|kind| matches!(kind, "" | "quickfix"));
+        let wanted =
+            |kind: &Value| kind.as_str().is_some_and(|kind| matches!(kind, "" | "quickfix"));
         if only.is_some_and(|kinds| !kinds.iter().any(wanted)) {
             return Ok(json!([]));
         }
         let terms = self.terms;
-        let (folder, file) = self.documents.folder_of(uri(&params.text_document)).ok_or_else(unknown)?;
+        let (folder, file) =
+            self.documents.folder_of(uri(&params.text_document)).ok_or_else(unknown)?;
         let (files, problems) = (folder.files.clone(), folder.problems.clone());
         let span = Lines::new(files.text(file), terms.encoding).span(params.range);
         let here = problems.iter().filter(|problem| {
@@ -387,8 +403,10 @@ fn unknown() -> Refusal {
 
 /// Asks the client to tell when rule files and test files change on the disk.
 fn watch() -> Value {
-    let watchers: Vec<Value> =
-        ["**/*.rules.yaml", "**/*.test.yaml"].iter().map(|glob| json!({"globPattern": glob})).collect();
+    let watchers: Vec<Value> = ["**/*.rules.yaml", "**/*.test.yaml"]
+        .iter()
+        .map(|glob| json!({"globPattern": glob}))
+        .collect();
     let method = "workspace/didChangeWatchedFiles";
     let registration =
         json!({"id": "files", "method": method, "registerOptions": {"watchers": watchers}});

@@ -168,9 +168,9 @@ impl Cursor<'_> {
             found.push(name(known, &detail, what, replace));
         }
         let formats: &[Word] = if self.template && first { &FORMATS } else { &[] };
-        let functions = FUNCTIONS.iter().filter(|(known, _)| {
-            !formats.iter().any(|(format, _)| format == known)
-        });
+        let functions = FUNCTIONS
+            .iter()
+            .filter(|(known, _)| !formats.iter().any(|(format, _)| format == known));
         for (known, usage) in formats.iter().chain(functions) {
             found.push(call(known, usage, CompletionKind::Function, ("x", replace)));
         }
@@ -195,7 +195,8 @@ fn members(sort: Sort, of: &str, replace: &Range<usize>) -> Vec<Completion> {
         }
         Sort::Record(Record::Entity, EntityKind::Customer) => {
             let known = CUSTOMER_FIELDS.iter();
-            let known = known.map(|(known, _, ty, what)| field(known, &ty.to_string(), what, replace));
+            let known =
+                known.map(|(known, _, ty, what)| field(known, &ty.to_string(), what, replace));
             let consent = field("consent", "", "what it consented to", replace);
             let rest = field("attributes", "", "anything else that the source says", replace);
             known.chain([consent, rest]).collect()
