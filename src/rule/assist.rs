@@ -25,3 +25,6 @@ pub mod sight;
 pub mod symbols;
 pub mod words;
 pub mod written;
+
+#[cfg(test)]
+mod tests;
