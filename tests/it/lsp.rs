@@ -72,7 +72,8 @@ impl Client {
 
     /// A client that has introduced itself.
     fn initialized(encoding: &'static str) -> Self {
-        let mut client = Self { encoding, ..Self::start() };
+        let mut client = Self::start();
+        client.encoding = encoding;
         let capabilities = json!({
             "general": {"positionEncodings": [encoding]},
             "textDocument": {
