@@ -315,6 +315,10 @@ impl Scanner<'_> {
             b'>' => self.block(node, at, (own, Shape::Folded)),
             b'\'' | b'"' => {
                 let end = self.quoted(node, at, own);
+                // `'a' == x` is no YAML, but what an author has in mind is plain.
+                if end < at + content.len() && !is_void(line(self.text, end).trim_start()) {
+                    self.set(node, Shape::Plain, at..at + plain_length(content));
+                }
                 next_line(self.text, end)
             }
             b'{' | b'[' => {

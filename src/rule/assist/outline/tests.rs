@@ -48,6 +48,7 @@ fn what_is_half_typed_leaves_the_rest_alone() {
         ("a:\n  - al\n  - b: 1", vec!["a.-=al", "a.-.b=1"]),
         ("a:\n  b:\n    c: 1\n  d\n", vec!["a.b.c=1", "a.d?"]),
         ("a: |\nb: 1", vec!["a=", "b=1"]),
+        ("a: 'x' == y # z\nb: 'x' # y", vec!["a='x' == y", "b=x"]),
         ("a:\n  b\n  c: 1", vec!["a.b?", "a.c=1"]),
         ("a:\n  b: {c: 1\n  d\n", vec!["a.b.c=1", "a.d?"]),
         ("a: [\n  b,\n]\nc: 1", vec!["a.-=b", "c=1"]),
