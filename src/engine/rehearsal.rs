@@ -129,7 +129,7 @@ fn run(
     symbols: &Symbols,
 ) -> Result<Outcome, RehearsalError> {
     let names = rules.rules.iter().map(|rule| &*rule.name);
-    let mut failures = test.strangers(file, names);
+    let mut failures = test.strangers(file, &names);
     let played = play(file, test, rules, symbols)?;
     failures.extend(played.refused.iter().cloned());
     if failures.is_empty() {

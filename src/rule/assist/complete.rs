@@ -211,13 +211,10 @@ impl Around<'_> {
         let word = |c: char| !c.is_whitespace() && !"[]{},\"'&*".contains(c);
         let typed = || self.typed(word);
         match takes {
-            Takes::Choice(words) => self.words(words, typed()),
-            Takes::Duration => self.words(&words::DURATIONS, typed()),
-            Takes::Either(list, _) => match list {
-                // `on: or|`: the word stands in the place of the list.
-                Takes::List(Takes::Choice(words)) => self.in_list(words, typed()),
-                _ => Vec::new(),
-            },
+            Takes::Choice(words) => one_of(words, &typed()),
+            Takes::Duration => one_of(&words::DURATIONS, &typed()),
+            // `on: or|`: the word stands in the place of the list.
+            Takes::Either(Takes::List(Takes::Choice(words)), _) => in_list(words, &typed()),
             Takes::List(Takes::Rule) => self.rules(typed(), true),
             Takes::Rule => self.rules(typed(), false),
             Takes::RuleFile => self.rule_files(typed()),
@@ -228,24 +225,6 @@ impl Around<'_> {
             }
             _ => Vec::new(),
         }
-    }
-
-    fn words(&self, words: &[words::Word], replace: Range<usize>) -> Vec<Completion> {
-        let word = |(word, what): &words::Word| Completion {
-            label: (*word).to_owned(),
-            kind: CompletionKind::Word,
-            detail: String::new(),
-            docs: (*what).to_owned(),
-            insert: (*word).to_owned(),
-            replace: replace.clone(),
-        };
-        words.iter().map(word).collect()
-    }
-
-    fn in_list(&self, words: &[words::Word], replace: Range<usize>) -> Vec<Completion> {
-        let bracketed =
-            |found: Completion| Completion { insert: format!("[{}]", found.insert), ..found };
-        self.words(words, replace).into_iter().map(bracketed).collect()
     }
 
     /// The rules of the folder.
@@ -328,6 +307,26 @@ impl Around<'_> {
         let mut expected = formula::Cursor { before, template, sight, typing, at: self.offset };
         Some(expected.completions())
     }
+}
+
+/// Some words to choose from.
+fn one_of(words: &[words::Word], replace: &Range<usize>) -> Vec<Completion> {
+    let word = |(word, what): &words::Word| Completion {
+        label: (*word).to_owned(),
+        kind: CompletionKind::Word,
+        detail: String::new(),
+        docs: (*what).to_owned(),
+        insert: (*word).to_owned(),
+        replace: replace.clone(),
+    };
+    words.iter().map(word).collect()
+}
+
+/// The same where a list of them is wanted.
+fn in_list(words: &[words::Word], replace: &Range<usize>) -> Vec<Completion> {
+    let bracketed =
+        |found: Completion| Completion { insert: format!("[{}]", found.insert), ..found };
+    one_of(words, replace).into_iter().map(bracketed).collect()
 }
 
 /// Whether a name is that of a rule file.

@@ -190,7 +190,7 @@ impl About<'_> {
         let formulas = sight::trees(&written.text, template);
         let formula = formulas.into_iter().find(|f| f.range.start <= at && at <= f.range.end)?;
         let Some(tree) = formula.tree else {
-            return self.word(&written, &formula.range, at);
+            return word_at(&written, &formula.range, at);
         };
         let mut typing = sight.typing(self.outline);
         let format = format_of(&tree, template);
@@ -229,32 +229,6 @@ impl About<'_> {
         if let Some(example) = example::example(self.files, self.outline, sight, source) {
             let _ = write!(text, "\n\nExample: **{}** {}", example.value, example.source);
         }
-    }
-
-    /// The word at a place of an expression that is not finished.
-    fn word(&self, written: &Written, formula: &Range<usize>, at: usize) -> Option<Hover> {
-        let tokens = Tokens::read(&written.text[formula.clone()]);
-        let at = at - formula.start;
-        let found = tokens.all.iter().position(|token| {
-            token.kind == Kind::Word && token.span.start <= at && at <= token.span.end
-        })?;
-        let word = tokens.word(found);
-        let tables = [&FUNCTIONS[..], &LIST_METHODS[..], &VALUE_METHODS[..], &FORMATS[..]];
-        let names = [&words::LISTS[..], &words::NAMES[..], &words::CONSTANTS[..]];
-        let usage = tables.iter().find_map(|table| words::meaning(table, word));
-        let text = match usage {
-            Some(usage) => {
-                let (form, what) = complete::signature(usage);
-                format!("```cel\n{form}\n```\n{what}")
-            }
-            None => {
-                let what = names.iter().find_map(|table| words::meaning(table, word))?;
-                format!("`{word}`: {what}")
-            }
-        };
-        let span = &tokens.all[found].span;
-        let span = written.place(&(span.start + formula.start..span.end + formula.start));
-        Some(Hover { text, span })
     }
 
     /// What the tables say of an expression.
@@ -296,6 +270,32 @@ impl About<'_> {
             _ => None,
         }
     }
+}
+
+/// The word at a place of an expression that is not finished.
+fn word_at(written: &Written, formula: &Range<usize>, at: usize) -> Option<Hover> {
+    let tokens = Tokens::read(&written.text[formula.clone()]);
+    let at = at - formula.start;
+    let found = tokens.all.iter().position(|token| {
+        token.kind == Kind::Word && token.span.start <= at && at <= token.span.end
+    })?;
+    let word = tokens.word(found);
+    let tables = [&FUNCTIONS[..], &LIST_METHODS[..], &VALUE_METHODS[..], &FORMATS[..]];
+    let names = [&words::LISTS[..], &words::NAMES[..], &words::CONSTANTS[..]];
+    let usage = tables.iter().find_map(|table| words::meaning(table, word));
+    let text = match usage {
+        Some(usage) => {
+            let (form, what) = complete::signature(usage);
+            format!("```cel\n{form}\n```\n{what}")
+        }
+        None => {
+            let what = names.iter().find_map(|table| words::meaning(table, word))?;
+            format!("`{word}`: {what}")
+        }
+    };
+    let span = &tokens.all[found].span;
+    let span = written.place(&(span.start + formula.start..span.end + formula.start));
+    Some(Hover { text, span })
 }
 
 /// A heading with the type.

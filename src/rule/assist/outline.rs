@@ -491,9 +491,8 @@ impl Scanner<'_> {
             at += blanks(self.text, at);
             match self.text[at..].chars().next() {
                 Some('#') => at += line(self.text, at).len(),
-                Some('\r') => at += 1,
                 Some('\n') if self.breaks_off(at + 1, own) => return None,
-                Some('\n') => at += 1,
+                Some('\n' | '\r') => at += 1,
                 _ => return Some(at),
             }
         }

@@ -41,7 +41,7 @@ pub fn problems(files: &Files) -> Vec<Diagnostic> {
         let (fixture, more) = fixture::read(file, files);
         found.extend(more);
         for test in fixture.iter().flat_map(|fixture| &fixture.tests) {
-            found.extend(test.strangers(file, rules.iter().map(String::as_str)));
+            found.extend(test.strangers(file, &rules.iter().map(String::as_str)));
             // All events of a generator have the same mistake: one of them is enough.
             let mut test = test.clone();
             test.events.iter_mut().for_each(|event| event.repeat = None);

@@ -70,13 +70,12 @@ impl Checker<'_> {
 impl fmt::Display for Sort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Value(ty) => ty.fmt(f),
+            Self::Value(ty) | Self::Item(ItemType::Value(ty)) => ty.fmt(f),
             Self::List(ItemType::Event) => f.write_str("list of events"),
             Self::List(ItemType::Line) => f.write_str("list of lines"),
             Self::List(ItemType::Value(ty)) => write!(f, "list of {ty}"),
             Self::Item(ItemType::Line) => f.write_str("a line of an order"),
             Self::Item(ItemType::Event) | Self::Record(Record::Event, _) => f.write_str("an event"),
-            Self::Item(ItemType::Value(ty)) => ty.fmt(f),
             Self::Record(Record::Entity, kind) => write!(f, "a {}", kind.name()),
             Self::Record(Record::Consent, _) => f.write_str("what the customer consented to"),
             Self::Record(Record::Attributes, _) => f.write_str("further attributes by their names"),

@@ -148,7 +148,7 @@ impl Server {
 
     fn request(&mut self, method: &str, params: Value) -> Result<Value, Refusal> {
         match (self.phase, method) {
-            (Phase::Waiting, "initialize") => return self.initialize(parsed(params)?),
+            (Phase::Waiting, "initialize") => return Ok(self.initialize(&parsed(params)?)),
             (Phase::Waiting, _) => {
                 let message = "the first request is `initialize`".to_owned();
                 return Err(Refusal { code: protocol::NOT_INITIALIZED, message });
@@ -211,7 +211,7 @@ impl Server {
         Next::More
     }
 
-    fn initialize(&mut self, params: InitializeParams) -> Result<Value, Refusal> {
+    fn initialize(&mut self, params: &InitializeParams) -> Value {
         let can = |path: &str| params.capabilities.pointer(path);
         let yes = |path: &str| can(path).and_then(Value::as_bool).unwrap_or(false);
         let offers = |path: &str, word: &str| {
@@ -227,7 +227,7 @@ impl Server {
         };
         self.watches = yes("/workspace/didChangeWatchedFiles/dynamicRegistration");
         self.phase = Phase::Running;
-        Ok(json!({
+        json!({
             "capabilities": {
                 "positionEncoding": if utf8 { "utf-8" } else { "utf-16" },
                 "textDocumentSync": {"openClose": true, "change": 2, "save": {"includeText": false}},
@@ -240,7 +240,7 @@ impl Server {
                 "codeActionProvider": {"codeActionKinds": ["quickfix"]},
             },
             "serverInfo": {"name": "siaga", "version": env!("CARGO_PKG_VERSION")},
-        }))
+        })
     }
 
     fn opened(&mut self, params: OpenParams) {
