@@ -44,7 +44,7 @@ fn what_is_half_typed_leaves_the_rest_alone() {
         ("a: 1\nwh\nb: 2", vec!["a=1", "wh?", "b=2"]),
         ("a:\n  b: [x,\n  c: 1\nd: 2", vec!["a.b.-=x", "a.c=1", "d=2"]),
         ("a: {b: 1, c\nd: 2", vec!["a.b=1", "a.c?", "d=2"]),
-        ("a: 'x\nb: 2", vec!["a='x".trim_end(), "b=2"]),
+        ("a: 'x\nb: 2", vec!["a=x", "b=2"]),
         ("a:\n  - al\n  - b: 1", vec!["a.-=al", "a.-.b=1"]),
         ("a:\n  b:\n    c: 1\n  d\n", vec!["a.b.c=1", "a.d?"]),
         ("a: |\nb: 1", vec!["a=", "b=1"]),
@@ -53,7 +53,6 @@ fn what_is_half_typed_leaves_the_rest_alone() {
         ("a:\n  b: {c: 1\n  d\n", vec!["a.b.c=1", "a.d?"]),
         ("a: [\n  b,\n]\nc: 1", vec!["a.-=b", "c=1"]),
     ] {
-        let want: Vec<String> = want.into_iter().map(|line| line.replace("='x", "=x")).collect();
         assert_eq!(leaves(text), want, "{text}");
     }
 }
