@@ -396,10 +396,10 @@ fn a_request_that_waits_can_be_taken_back() {
     let ask = |id: i64| json!({"jsonrpc": "2.0", "id": id, "method": "no/such"}).to_string();
     let cancel =
         json!({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 71}}).to_string();
-    let frames: String = [ask(70), ask(71), cancel, ask(72)]
-        .iter()
-        .map(|body| format!("Content-Length: {}\r\n\r\n{body}", body.len()))
-        .collect();
+    let mut frames = String::new();
+    for body in [ask(70), ask(71), cancel, ask(72)] {
+        frames.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+    }
     client.send_bytes(frames.as_bytes());
     let mut codes = Vec::new();
     while codes.len() < 3 {
