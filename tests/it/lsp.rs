@@ -300,6 +300,14 @@ fn hover_completion_definition_and_the_rest_answer_in_both_encodings() {
         let edits = changes[&rules].as_array().unwrap();
         assert_eq!(edits.len(), 3, "{edits:?}");
         assert!(edits.iter().all(|edit| client.slice(&text, &edit["range"]) == "spent"));
+
+        // A file with mistakes keeps its layout; a sound one gets that of `rules fmt`.
+        let params = json!({"textDocument": {"uri": rules}, "options": {"tabSize": 2}});
+        assert_eq!(client.ask("textDocument/formatting", &params)["result"], json!([]));
+        client.open(&tests, &TESTS.replace("rule_files: [", "rule_files:   ["));
+        let params = json!({"textDocument": {"uri": tests}, "options": {"tabSize": 2}});
+        let edits = client.ask("textDocument/formatting", &params)["result"].clone();
+        assert!(edits[0]["newText"].as_str().unwrap().starts_with("rule_files: ["), "{edits}");
         assert_eq!(client.goodbye(), 0);
     }
 }

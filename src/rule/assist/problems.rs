@@ -11,6 +11,7 @@ use crate::rule::diagnostic::Files;
 use crate::rule::file;
 use crate::rule::fixture;
 use crate::rule::fixture::TEST_FILE_SUFFIX;
+use crate::rule::lint;
 
 /// Every mistake of every file, as `rules check` tells it; and tests that name rules which are
 /// not in the rule files they are about.
@@ -23,6 +24,7 @@ pub fn problems(files: &Files) -> Vec<Diagnostic> {
     }
     let (read, mut found) = file::read(&rule_files);
     found.extend(compile::compile(&read, &Symbols::default()).1);
+    found.extend(lint::lint(&read, &rule_files, None));
     for problem in &mut found {
         problem.file = numbers[problem.file];
         for place in &mut problem.secondary {

@@ -31,8 +31,10 @@ use crate::cli::rules::lsp::protocol::notification;
 use crate::cli::rules::lsp::protocol::response;
 use crate::rule::assist::complete;
 use crate::rule::assist::hover;
+use crate::rule::assist::keys::Takes;
 use crate::rule::assist::names;
 use crate::rule::assist::symbols;
+use crate::rule::layout;
 
 /// Where the conversation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,6 +173,7 @@ impl Server {
             "textDocument/prepareRename" => self.prepare_rename(&parsed(params)?),
             "textDocument/rename" => self.rename(&parsed(params)?),
             "textDocument/documentSymbol" => self.symbols(&parsed(params)?),
+            "textDocument/formatting" => self.formatting(&parsed(params)?),
             "textDocument/codeAction" => self.code_actions(&parsed(params)?),
             _ => {
                 let message = format!("there is no `{method}` here");
@@ -237,6 +240,7 @@ impl Server {
                 "referencesProvider": true,
                 "renameProvider": {"prepareProvider": true},
                 "documentSymbolProvider": true,
+                "documentFormattingProvider": true,
                 "codeActionProvider": {"codeActionKinds": ["quickfix"]},
             },
             "serverInfo": {"name": "siaga", "version": env!("CARGO_PKG_VERSION")},
@@ -359,6 +363,20 @@ impl Server {
         let lines = Lines::new(&open.text, self.terms.encoding);
         let found = symbols::symbols(&params.text_document.uri, &open.text);
         Ok(found.iter().map(|symbol| answer::symbol(symbol, &lines)).collect())
+    }
+
+    /// The whole text anew, where its layout is another; a file with mistakes stays as it is.
+    fn formatting(&mut self, params: &DocumentParams) -> Result<Value, Refusal> {
+        let open = self.documents.get(uri(&params.text_document)).ok_or_else(unknown)?;
+        if matches!(complete::top(&open.uri), Takes::Text) {
+            return Ok(json!([]));
+        }
+        let laid_out = layout::layout(&open.uri, &open.text);
+        let Some(text) = laid_out.ok().filter(|text| *text != open.text) else {
+            return Ok(json!([]));
+        };
+        let lines = Lines::new(&open.text, self.terms.encoding);
+        Ok(json!([{"range": lines.stretch(&(0..open.text.len())), "newText": text}]))
     }
 
     fn code_actions(&mut self, params: &CodeActionParams) -> Result<Value, Refusal> {
