@@ -35,3 +35,4 @@ pub mod describe;
 pub mod cost;
 pub mod lint;
 pub mod skeleton;
+pub mod assist;

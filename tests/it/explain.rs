@@ -220,10 +220,10 @@ fn record(stage: &Stage) -> Vec<Recorded> {
         }
     };
     for record in stage.records.clone() {
-        let mut send = |_: usize, input: Input| shard.step(input, &mut outputs);
+        let mut send = |_: usize, mut input: Input| shard.step(&mut input, &mut outputs);
         sequencer.take(record, None, &mut send);
         mark(&mut outputs);
-        shard.step(Input::Watermark(sequencer.watermark()), &mut outputs);
+        shard.step(&mut Input::Watermark(sequencer.watermark()), &mut outputs);
         mark(&mut outputs);
     }
     drop(shard);

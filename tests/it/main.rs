@@ -16,6 +16,7 @@ mod history;
 mod journal;
 mod layers;
 mod life_cycle;
+mod lsp;
 mod permutation;
 mod replay;
 mod salert4;
