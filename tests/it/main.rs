@@ -7,8 +7,10 @@
     reason = "a test fails by panicking and says what it leaves out, in its helpers too"
 )]
 
+mod backtest;
 mod browser;
 mod golden;
+mod explain;
 mod hostile;
 mod history;
 mod journal;
