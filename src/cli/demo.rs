@@ -1,10 +1,16 @@
-//! `siaga demo`: a made-up distributor, a year of it at once and then live in the browser.
+//! `siaga demo`: a made-up distributor, a year of it at once and then live in the browser; or its
+//! events as files, to try the other commands on.
 
+use std::fs;
+use std::io::BufWriter;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::Args;
 
 use crate::api::HttpConfig;
@@ -35,7 +41,9 @@ Examples:
   siaga demo
   siaga demo --speed 60 --listen 127.0.0.1:9000
   siaga demo --rules my-rules/
+  siaga demo --write company --customers 200 --days 365
 
+With --write its days begin on 2025-01-06, and the same command writes the same bytes.
 All customers, reps and amounts are made up by a generator with a seed.")]
 pub struct Demo {
     /// Which made-up company: another seed, another one
@@ -54,10 +62,21 @@ pub struct Demo {
     /// Rule files or folders; the built-in starter rules when left out
     #[arg(long)]
     rules: Vec<PathBuf>,
+    /// Write its history to this folder and stop: `reference.ndjson` and `events.ndjson`
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["speed", "listen", "rules"])]
+    write: Option<PathBuf>,
+    /// Days of the history that is written
+    #[arg(long, default_value_t = demo::Settings::default().history_days, requires = "write",
+        value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    days: u32,
 }
 
-/// Runs it until it is told to stop.
+/// Writes the history, or runs the demo until it is told to stop.
 pub fn run(args: &Demo) -> anyhow::Result<ExitCode> {
+    if let Some(folder) = &args.write {
+        write(folder, args)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let symbols = Symbols::default();
     let rules = Arc::new(rule_set(&args.rules, &symbols)?);
     let settings = demo::Settings {
@@ -80,6 +99,36 @@ pub fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     let decoder = Decoder::new(mapping, source);
     let pace = demo::Pace { speed: args.speed.max(1.0), ..demo::Pace::default() };
     house.run(&http, move || play(&service, &symbols, decoder, &settings, pace))
+}
+
+/// The history as two files that every other command reads. Files that are there stay as they are.
+fn write(folder: &Path, args: &Demo) -> anyhow::Result<()> {
+    let settings = demo::Settings {
+        seed: args.seed,
+        customers: args.customers,
+        history_days: args.days,
+        live_days: 0,
+        ..demo::Settings::default()
+    };
+    fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let reference = demo::reference(&settings);
+    for (name, lines) in [
+        ("reference.ndjson", &mut reference.into_iter() as &mut dyn Iterator<Item = String>),
+        ("events.ndjson", &mut demo::stream(&settings).map(|(_, line)| line)),
+    ] {
+        let path = folder.join(name);
+        let file = fs::File::create_new(&path)
+            .with_context(|| format!("cannot write {}: name another folder", path.display()))?;
+        let (mut file, mut count) = (BufWriter::new(file), 0_u64);
+        for line in lines {
+            writeln!(file, "{line}")?;
+            count += 1;
+        }
+        file.flush()?;
+        crate::cli::say(&format!("{}: {count} records", path.display()));
+    }
+    Ok(())
 }
 
 /// The address asked for; if somebody has it already, another port of the same machine.

@@ -13,7 +13,8 @@ use crate::time::Timestamp;
 pub struct Live {
     /// History, windows, clock.
     pub entity: Entity,
-    /// Where each rule stands that is not quiet, by the rule's place.
+    /// Where each rule stands that is not quiet, in the order of the rules' places: with many
+    /// rules, each of them is looked for at every event.
     #[expect(clippy::box_collection, reason = "quiet entities, nearly all, pay 8 bytes")]
     phases: Option<Box<Vec<(u16, Phase)>>>,
     /// The earliest deadline for which a timer is set; [`Timestamp::MAX`] when none is.
@@ -31,7 +32,9 @@ impl Live {
 
     /// Where a rule stands.
     pub fn phase(&self, rule: u16) -> Option<&Phase> {
-        self.phases().find(|(place, _)| *place == rule).map(|(_, phase)| phase)
+        let phases = self.phases.as_ref()?;
+        let place = phases.binary_search_by_key(&rule, |(place, _)| *place).ok()?;
+        Some(&phases[place].1)
     }
 
     /// Where every rule stands that is not quiet.
@@ -43,8 +46,8 @@ impl Live {
     /// Takes a rule's phase out, to be put back by [`Live::put`].
     pub fn take(&mut self, rule: u16) -> Option<Phase> {
         let phases = self.phases.as_mut()?;
-        let place = phases.iter().position(|(place, _)| *place == rule)?;
-        Some(phases.swap_remove(place).1)
+        let place = phases.binary_search_by_key(&rule, |(place, _)| *place).ok()?;
+        Some(phases.remove(place).1)
     }
 
     /// Puts a rule's phase back; none means that it is quiet.
@@ -52,7 +55,8 @@ impl Live {
         match phase {
             Some(phase) => {
                 let phases = self.phases.get_or_insert_with(|| Box::new(Vec::with_capacity(1)));
-                phases.push((rule, phase));
+                let place = phases.partition_point(|(place, _)| *place < rule);
+                phases.insert(place, (rule, phase));
             }
             None if self.phases.as_ref().is_some_and(|phases| phases.is_empty()) => {
                 self.phases = None;

@@ -5,6 +5,7 @@
 //! labels               a name that is nearly `severity` or `play`                 W106
 //! expressions          always true, always false; a name for nothing; `//`        W101 W102 W104 W105
 //!                      a text that begins or ends with a blank                    W110
+//!                      a list within a list that asks nothing of the outer item   W111
 //! the whole rule       nothing will ever close its alerts                         W103
 //! with a history       events and names that it never has                         W108 W109
 //! ```
@@ -47,6 +48,7 @@ pub fn lint(rule_files: &[RuleFile], files: &Files, seen: Option<&Seen>) -> Vec<
         for expr in expressions(rule) {
             unused_variables(rule, expr, &mut found);
             padded_texts(rule, expr, &mut found);
+            forgotten_items(rule, expr, &mut found);
         }
         if let Some(seen) = seen {
             history::unseen(rule, seen, &mut found);
@@ -87,19 +89,44 @@ fn labels(rule: &RuleSource, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// The function over a list's items that an expression is: its name, the item, what is asked of it.
+fn of_items(expr: &Expr) -> Option<(&str, &Expr, &Expr)> {
+    let Node::Call { name, target: Some(_), args } = &expr.node else { return None };
+    let [item, body] = args.as_slice() else { return None };
+    (matches!(item.node, Node::Ident(_)) && name != "between").then_some((name, item, body))
+}
+
+/// Whether a name stands anywhere in an expression.
+fn speaks_of(expr: &Expr, name: &Expr) -> bool {
+    let mut spoken = false;
+    expr.walk(&mut |inner| spoken |= inner == name);
+    spoken
+}
+
+/// `filter(l, lines.exists(x, x.net > x.cost))`: whether it holds is the same for every `l`, so that
+/// one of the names is likely the other.
+fn forgotten_items(rule: &RuleSource, expr: &Expr, found: &mut Vec<Diagnostic>) {
+    expr.walk(&mut |outer| {
+        let Some((_, item, body)) = of_items(outer) else { return };
+        body.walk(&mut |inner| {
+            // An amount to compare each item with, such as an average, is the same on purpose.
+            let Some(("exists" | "all" | "exists_one", ..)) = of_items(inner) else { return };
+            if !speaks_of(inner, item) {
+                let item = item.to_text();
+                let message = format!("this is the same for every `{item}`");
+                let help = format!("ask something of `{item}` in it, or ask it outside of the list");
+                found.push(warning(rule, "W111", &inner.span, message).with_help(help));
+            }
+        });
+    });
+}
+
 /// `lines.exists(x, l.net > 0)`: the item was named, and then another name was used.
 fn unused_variables(rule: &RuleSource, expr: &Expr, found: &mut Vec<Diagnostic>) {
     expr.walk(&mut |expr| {
-        let Node::Call { name, target: Some(_), args } = &expr.node else { return };
-        let [Expr { node: Node::Ident(variable), span, .. }, body] = args.as_slice() else {
-            return;
-        };
-        if name == "between" {
-            return;
-        }
-        let mut used = false;
-        body.walk(&mut |inner| used |= matches!(&inner.node, Node::Ident(n) if n == variable));
-        if !used {
+        let Some((name, item, body)) = of_items(expr) else { return };
+        if !speaks_of(body, item) {
+            let (variable, span) = (item.to_text(), &item.span);
             let message = format!("`{variable}` is named here and never used");
             let help =
                 format!("ask something of each item: `.{name}({variable}, {variable}.net …)`");

@@ -8,8 +8,14 @@
 //! and what is made of the rest. A window whose scan can be kept as a running sum was planned as an
 //! aggregate (`window`), and costs one read.
 
+use std::fmt;
+use std::fmt::Write;
+use std::hash::BuildHasher;
+use std::hash::Hasher;
 use std::sync::Arc;
 
+use hashbrown::HashTable;
+use rapidhash::fast::RandomState;
 use smallvec::SmallVec;
 
 use crate::event::Event;
@@ -35,10 +41,13 @@ use crate::time::Timestamp;
 pub struct NodeId(u32);
 
 /// Nodes of all expressions of a rule set; equal ones stand once.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Program {
     nodes: Vec<Node>,
     codes: Vec<Code>,
+    /// Where nodes stand, by what they say.
+    places: HashTable<(u64, NodeId)>,
+    said: RandomState,
 }
 
 /// One operation.
@@ -382,18 +391,41 @@ impl Items {
     }
 }
 
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.nodes).finish()
+    }
+}
+
 impl Program {
     /// The place of a node, new or known.
     pub fn add(&mut self, node: Node) -> NodeId {
-        // A rule set has some thousand nodes at most, and is compiled once.
-        let found = self.nodes.iter().position(|known| *known == node);
-        let place = found.unwrap_or_else(|| {
-            let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
-            self.codes.push(Code::of(self, id, &node));
-            self.nodes.push(node);
-            self.nodes.len() - 1
-        });
-        NodeId(u32::try_from(place).unwrap_or(u32::MAX))
+        let said = self.said(&node);
+        let known = self.places.find(said, |(_, id)| *self.node(*id) == node);
+        if let Some((_, id)) = known {
+            return *id;
+        }
+        let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
+        self.codes.push(Code::of(self, id, &node));
+        self.nodes.push(node);
+        self.places.insert_unique(said, (said, id), |(said, _)| *said);
+        id
+    }
+
+    /// A number for what a node says. Nodes hold doubles, which have no hash of their own; what is
+    /// written alike is alike. (0.0 and -0.0 are equal and written otherwise: they stand apart.)
+    fn said(&self, node: &Node) -> u64 {
+        struct Heard<H>(H);
+        impl<H: Hasher> Write for Heard<H> {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                self.0.write(text.as_bytes());
+                Ok(())
+            }
+        }
+        let mut heard = Heard(self.said.build_hasher());
+        // Nothing there can fail.
+        let _ = write!(heard, "{node:?}");
+        heard.0.finish()
     }
 
     /// The code that computes a node.

@@ -122,6 +122,7 @@ const LINES: [&str; 42] = [
     "at: event.net",
     "value: event.topic",
     "alert: margin_falls",
+    "value: size(lines.last('9d').filter(l, l.net > 5 && lines.exists(x, x.brand == 'a')))",
     "cooldown: 1d  # Why.        value: event.net",
     "a: b: c",
     "when: 'size(orders) > 3",

@@ -27,4 +27,6 @@ mod windows;
 mod rule_reference;
 mod rule_tools;
 mod typos;
+mod operators;
 mod starter_rules;
+mod tutorial;

@@ -325,6 +325,11 @@ pub const CODES: &[Code] = &[
         "a text that begins or ends with a blank",
         "The text is compared with names of the data, blanks included, and names seldom have them at their\nends. A quote and a blank may have changed places.\n\n  event.category == 'Welding'               not  ' Welding'",
     ),
+    code(
+        "W111",
+        "a list within a list that asks nothing of the outer item",
+        "Whether something exists in the inner list is the same for every item of the outer one, so it\nneither keeps nor drops single items. Mostly the name of the outer item was meant somewhere in it.\n\n  lines.filter(l, !lines.exists(x, x.category == table[l.category]))\n                                              not  table[x.category]",
+    ),
 ];
 
 /// The explanation of a code, in whatever case it is written.

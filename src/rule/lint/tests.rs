@@ -56,6 +56,12 @@ fn what_is_hardly_meant_is_told() {
         ("when: lines.last('9d').exists(x, 3 > size(orders))", "W104", "x", "never used"),
         ("value: |\n  event.net // 2\n", "W105", "// 2", "write `/` once"),
         ("value: \"{' a': 1}[event.topic]\"", "W110", "' a'", "write `'a'`"),
+        (
+            "value: size(lines.last('9d').filter(l, l.net > 5 && lines.exists(x, x.brand == 'a')))",
+            "W111",
+            "lines.exists(x",
+            "the same for every `l`",
+        ),
         ("labels: {severty: info}", "W106", "severty", "did you mean `severity`?"),
         ("labels: {plya: info}", "W106", "plya", "did you mean `play`?"),
         ("cooldown: 1d  # Why.        value: event.net", "W107", "value", "begin a new line"),
@@ -84,6 +90,8 @@ fn what_is_meant_is_left_alone() {
         "value: |\n  event.net // what it is, in words\n    * 2",
         "when: event.topic == 'a//b'\nexpires_after: 1d",
         "labels: {team: x, region: y, zone: z}",
+        "value: size(lines.last('9d').filter(l, lines.exists(x, x.brand == l.brand)))",
+        "value: size(lines.last('9d').filter(l, l.net > lines.last('9d').avg(x, x.net)))",
         "cooldown: 1d  # value: none, see above",
         "# value: event.net\ncooldown: 1d",
     ] {
