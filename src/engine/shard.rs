@@ -231,7 +231,7 @@ impl Shard {
         let mut phase = live.take(rule);
         let by = (action.by.as_str(), action.at);
         let state = life_cycle::act(&mut phase, action.alert, &action.action, by);
-        live.put(rule, phase);
+        live.put(&self.rules, rule, phase);
         if let Some(state) = state {
             out.push(Output::Changed { id: action.alert, state, at: action.at });
         }
@@ -342,7 +342,7 @@ impl Running<'_> {
         if let Some((id, state)) = changed {
             out.push(Output::Changed { id, state, at });
         }
-        self.live.put(rule, phase);
+        self.live.put(self.context.rules, rule, phase);
         if !settled {
             self.look(rule, Some(at), cause, out);
         }
@@ -417,7 +417,7 @@ impl Running<'_> {
             phase = Some(life_cycle::opened(alert.id, rule.timing, seen, before));
             out.push(Output::Opened { alert: Box::new(alert), arrived: cause.arrived });
         }
-        self.live.put(place, phase);
+        self.live.put(rules, place, phase);
     }
 
     /// An event ends a silence, and sets the next deadline.
@@ -427,9 +427,14 @@ impl Running<'_> {
             return;
         };
         let entity = &self.live.entity;
-        let newest = entity.history.back_from(entity.history.end());
-        let last = newest.into_iter().find(|entry| kinds.holds(entry.kind()));
-        let Some(last) = last.map(|entry| entry.time()) else { return };
+        let last = if event.time == entity.clock {
+            event.time
+        } else {
+            let newest = entity.history.back_from(entity.history.end());
+            let last = newest.into_iter().find(|entry| kinds.holds(entry.kind()));
+            let Some(last) = last else { return };
+            last.time()
+        };
         let cause = Cause { event: None, arrived: None };
         let live = &*self.live;
         let now = live.entity.clock;
@@ -448,7 +453,7 @@ impl Running<'_> {
         }
         let mut phase = self.live.take(place);
         let over = life_cycle::resolve(&mut phase, now);
-        self.live.put(place, phase);
+        self.live.put(rules, place, phase);
         if let Some((id, state)) = over {
             out.push(Output::Changed { id, state, at: now });
         }
