@@ -38,6 +38,7 @@ use crate::state::evaluate::evaluate;
 use crate::state::program::FUEL;
 use crate::state::program::Items;
 use crate::state::program::Scope;
+use crate::state::texts::Texts;
 use crate::state::timer::Due;
 use crate::state::timer::Wheel;
 use crate::state::value::Fault;
@@ -115,8 +116,23 @@ pub(crate) struct Cause<'a> {
     pub(crate) arrived: Option<Instant>,
 }
 
-/// Values of a rule's parts for one evaluation.
-type Parts = Vec<Option<Result<Value, Fault>>>;
+/// What one evaluation of a rule comes by.
+#[derive(Default)]
+pub(crate) struct Parts {
+    /// Values of its parts.
+    values: Vec<Option<Result<Value, Fault>>>,
+    /// Texts that it makes.
+    texts: Texts,
+}
+
+impl Parts {
+    /// Makes room for the parts of a rule.
+    fn begin(&mut self, count: usize) {
+        self.values.clear();
+        self.values.resize(count, None);
+        self.texts.clear();
+    }
+}
 
 impl Shard {
     /// An empty shard.
@@ -135,7 +151,7 @@ impl Shard {
             entities: Arc::new(entities),
             wheel: Wheel::default(),
             due: Vec::new(),
-            parts: Parts::new(),
+            parts: Parts::default(),
             tally,
         }
     }
@@ -339,8 +355,7 @@ impl Running<'_> {
         let now = self.live.entity.clock;
         self.tally.evaluations[usize::from(place)] += 1;
         let live = &*self.live;
-        self.parts.clear();
-        self.parts.resize(rule.parts.len(), None);
+        self.parts.begin(rule.parts.len());
         let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
         let holds = match evaluate(&mut scope, rule.when).and_then(Value::truth) {
             Ok(holds) => holds,
@@ -364,7 +379,7 @@ impl Running<'_> {
         };
         let episode = rule.episode.map(|node| evaluate(&mut scope, node));
         let episode = match episode {
-            Some(Ok(value)) => firing::episode_hash(value),
+            Some(Ok(value)) => firing::episode_hash(value, &scope),
             Some(Err(_)) | None => 0,
         };
         let seen = Observation { holds, episode, at, now };
@@ -406,8 +421,7 @@ impl Running<'_> {
         let cause = Cause { event: None, arrived: None };
         let live = &*self.live;
         let now = live.entity.clock;
-        self.parts.clear();
-        self.parts.resize(rules.rules[usize::from(place)].parts.len(), None);
+        self.parts.begin(rules.rules[usize::from(place)].parts.len());
         let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
         let deadline = match evaluate(&mut scope, after) {
             Ok(Value::Span(span)) if span > Span::ZERO => Some(last + span),
@@ -476,7 +490,7 @@ impl<'a> Context<'a> {
         (id, live): (EntityId, &'s Live),
         rule: u16,
         (cause, now): (Cause<'s>, Timestamp),
-        parts: &'s mut [Option<Result<Value, Fault>>],
+        parts: &'s mut Parts,
     ) -> Scope<'s>
     where
         'a: 's,
@@ -490,7 +504,8 @@ impl<'a> Context<'a> {
             now,
             catalog: self.catalog,
             symbols: self.symbols,
-            lets: parts,
+            texts: &mut parts.texts,
+            lets: &mut parts.values,
             let_nodes: &self.rules.rules[usize::from(rule)].part_nodes,
             fuel: FUEL,
             items: Items::default(),

@@ -88,6 +88,7 @@ impl Kept<'_> {
             now: self.entity.clock,
             catalog: &self.catalog,
             symbols: self.symbols,
+            texts: &mut texts,
             lets: &mut lets,
             let_nodes: &rule.part_nodes,
             fuel: FUEL,
