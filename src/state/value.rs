@@ -190,11 +190,13 @@ pub fn arithmetic(op: Arithmetic, left: Value, right: Value) -> Result<Value, Fa
         },
         (Time(a), Time(b)) if op == Arithmetic::Subtract => Ok(Value::Span(a - b)),
         (Time(a), Value::Span(b)) => match op {
-            Arithmetic::Add => Ok(Time(a + b)),
-            Arithmetic::Subtract => Ok(Time(a - b)),
+            Arithmetic::Add => instant(a.millis().checked_add(b.millis())),
+            Arithmetic::Subtract => instant(a.millis().checked_sub(b.millis())),
             _ => Err(Fault::Type),
         },
-        (Value::Span(a), Time(b)) if op == Arithmetic::Add => Ok(Time(b + a)),
+        (Value::Span(a), Time(b)) if op == Arithmetic::Add => {
+            instant(b.millis().checked_add(a.millis()))
+        }
         (Value::Span(a), Value::Span(b)) => match op {
             Arithmetic::Divide => doubles(op, a.millis() as f64, b.millis() as f64).map(Double),
             _ => match integers(op, a.millis(), b.millis())? {
@@ -211,6 +213,12 @@ pub fn arithmetic(op: Arithmetic, left: Value, right: Value) -> Result<Value, Fa
         }
         _ => Err(Fault::Type),
     }
+}
+
+/// The instant of so many milliseconds, which may lie beyond the supported years.
+fn instant(millis: Option<i64>) -> Result<Value, Fault> {
+    let at = millis.and_then(|millis| Timestamp::from_millis(millis).ok());
+    at.map(Value::Time).ok_or(Fault::Overflow)
 }
 
 /// A length of time of so many milliseconds.

@@ -8,6 +8,7 @@
 )]
 
 mod browser;
+mod cel;
 mod hostile;
 mod history;
 mod layers;

@@ -131,9 +131,10 @@ impl Checker<'_> {
 
     /// The largest or smallest of some values.
     fn extreme(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
-        let Some((first, others)) = args.split_first() else {
+        let [first, others @ ..] = args else { return self.arguments(expr, name, 2, args) };
+        if others.is_empty() {
             return self.arguments(expr, name, 2, args);
-        };
+        }
         let function = if name.ends_with("least") { Function2::Least } else { Function2::Greatest };
         let mut best = self.value(first);
         for other in others {
