@@ -1,6 +1,7 @@
 //! The command line: one verb, one file.
 
 pub mod demo;
+pub mod journal;
 pub mod replay;
 pub mod rules;
 pub mod serve;
@@ -38,6 +39,7 @@ Examples:
   siaga replay orders.csv --mapping my.toml  what would the rules have found?
   siaga serve --config siaga.toml            take events over HTTP, show alerts as they fire
   siaga rules check rules/                   are my rules sound?
+  siaga journal verify siaga-data/journal    is everything that was taken in still there?
 
 Exit codes: 0 good, 1 failed, 2 wrong usage.")]
 struct Cli {
@@ -49,6 +51,9 @@ struct Cli {
 enum Verb {
     Demo(demo::Demo),
     Replay(replay::Replay),
+    /// Look into a journal, without changing it
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
     /// Check, test and explain rule files
     #[command(subcommand)]
     Rules(rules::RulesCommand),
@@ -73,6 +78,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.verb {
         Verb::Demo(args) => demo::run(&args),
         Verb::Replay(args) => replay::run(&args),
+        Verb::Journal(command) => journal::run(&command),
         Verb::Rules(command) => rules::run(command),
         Verb::Completions { shell } => {
             let mut command = Cli::command();

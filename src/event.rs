@@ -9,6 +9,7 @@
 //! years, an amount is exact, and a name is a [`Symbol`]. A field that the source lacks is absent.
 
 pub mod symbol;
+pub mod spares;
 pub mod reference;
 pub mod mapping;
 pub mod decode;
@@ -22,6 +23,7 @@ use serde::Serialize;
 use smallvec::SmallVec;
 
 pub use self::reference::Reference;
+pub use self::spares::Spares;
 pub use self::symbol::Symbol;
 pub use self::symbol::Symbols;
 use crate::money::Currency;

@@ -17,10 +17,12 @@
 pub mod time;
 pub mod money;
 pub mod metrics;
+pub mod disk;
 pub mod event;
 pub mod source;
 pub mod state;
 pub mod alert;
+pub mod journal;
 pub mod rule;
 pub mod engine;
 pub mod delivery;

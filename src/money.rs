@@ -59,6 +59,14 @@ impl Decimal {
         self.0
     }
 
+    /// From whole units and a fraction of so many places, as `129` and `99` of two; `None` beyond
+    /// six places and outside of the range.
+    pub fn from_parts(whole: u64, (fraction, places): (u64, usize)) -> Option<Self> {
+        let worth = WORTH.get(places)?;
+        let micros = whole.checked_mul(WORTH[0])?.checked_add(fraction.checked_mul(*worth)?)?;
+        i64::try_from(micros).ok().filter(|micros| *micros <= Self::MAX).map(Self)
+    }
+
     /// Parses JSON's number notation exactly; digits beyond the sixth place are rounded half
     /// away from zero.
     pub fn parse(text: &str) -> Result<Self, DecimalError> {
@@ -114,40 +122,42 @@ impl Decimal {
     }
 }
 
+/// What the last digit is worth in millionths, by the number of places behind the point.
+const WORTH: [u64; 7] = [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+
 /// `123`, `-123.45`: what nearly every record holds.
 fn parse_plain(bytes: &[u8]) -> Option<Decimal> {
-    /// A place's worth in millionths, by the number of places behind the point.
-    const WORTH: [i64; 7] = [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
     let negative = bytes.first() == Some(&b'-');
     let digits = &bytes[usize::from(negative)..];
     // Twelve digits and a point: longer ones may leave the range.
     if digits.len() > 13 {
         return None;
     }
-    let (whole, value) = read_digits(digits, 0);
-    let micros = match digits.get(whole) {
-        None if whole > 0 && whole <= 12 => value * Decimal::SCALE,
-        Some(b'.') if whole > 0 => {
-            let fraction = &digits[whole + 1..];
-            let (places, value) = read_digits(fraction, value);
-            if places == 0 || places != fraction.len() || places >= WORTH.len() {
+    let (whole, units) = read_digits(digits);
+    let fraction = match digits.get(whole) {
+        None => (0, 0),
+        Some(b'.') => {
+            let behind = &digits[whole + 1..];
+            let (places, value) = read_digits(behind);
+            if places == 0 || places != behind.len() {
                 return None;
             }
-            value * WORTH[places]
+            (value, places)
         }
-        _ => return None,
+        Some(_) => return None,
     };
-    Some(Decimal(if negative { -micros } else { micros }))
+    let number = Decimal::from_parts(units, fraction).filter(|_| whole > 0)?;
+    Some(if negative { number.negated() } else { number })
 }
 
-/// How many digits come first, and what they add to the digits before them.
+/// How many digits come first, and the number that they make.
 #[inline]
-fn read_digits(bytes: &[u8], before: i64) -> (usize, i64) {
-    let (mut count, mut value) = (0, before);
+fn read_digits(bytes: &[u8]) -> (usize, u64) {
+    let (mut count, mut value) = (0, 0);
     while let Some(digit) = bytes.get(count).map(|byte| byte.wrapping_sub(b'0'))
         && digit < 10
     {
-        value = value * 10 + i64::from(digit);
+        value = value * 10 + u64::from(digit);
         count += 1;
     }
     (count, value)

@@ -25,6 +25,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::event::Record;
+use crate::event::Spares;
 use crate::event::decode::Refusal;
 
 /// Records decoded in one go, at most.
@@ -37,6 +38,8 @@ pub struct Batch {
     pub records: Vec<Record>,
     /// The others.
     pub refused: Vec<Refused>,
+    /// Events done with, whose boxes the next ones may have.
+    pub spares: Spares,
 }
 
 /// A record that was refused, and why.

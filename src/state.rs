@@ -37,8 +37,8 @@ use crate::state::history::History;
 use crate::state::history::Unchanged;
 use crate::state::program::Running;
 use crate::state::window::AggregateKind;
+use crate::state::window::Arriving;
 use crate::state::window::Plan;
-use crate::state::window::Taken;
 use crate::state::window::Upkeep;
 use crate::time::Timestamp;
 
@@ -117,9 +117,10 @@ impl Entity {
             }
             (None, Some(_)) => false,
         };
+        let arriving = Arriving { event, foreign };
         let late = event.time < self.clock;
         if self.clock - event.time > upkeep.plan.horizon && self.clock > Timestamp::MIN {
-            self.count_for_ever(upkeep, &Taken::of(event, foreign));
+            self.enter_ever(upkeep, arriving);
             return Applied::TooLate;
         }
         let inserted = match self.history.insert_after(event, foreign, Some(self.clock)) {
@@ -127,19 +128,24 @@ impl Entity {
             Err(Unchanged::Duplicate) => return Applied::Duplicate,
             Err(Unchanged::Full) => return Applied::TooLate,
         };
-        let taken = Taken::of(event, foreign);
-        self.enter(upkeep, &taken, (inserted.offset, inserted.length));
-        self.count_for_ever(upkeep, &taken);
         self.serve(event);
+        if late {
+            self.enter_late(upkeep, arriving, inserted);
+            self.enter_ever(upkeep, arriving);
+            return Applied::Late;
+        }
+        self.enter_newest(upkeep, arriving);
         self.advance(upkeep, event.time);
-        if late { Applied::Late } else { Applied::InTime }
+        Applied::InTime
     }
 
     /// Remembers who served the entity last, by event time and not by arrival.
     fn serve(&mut self, event: &Event) {
         let named = event.rep.is_some() || event.territory.is_some();
-        let newer =
-            (event.time, event.rep, event.territory) > (self.served_at, self.rep, self.territory);
+        // By the names, where two events of one instant disagree.
+        let newer = event.time > self.served_at
+            || (event.time == self.served_at
+                && (event.rep, event.territory) > (self.rep, self.territory));
         if named && newer {
             self.rep = event.rep;
             self.territory = event.territory;

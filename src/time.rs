@@ -63,6 +63,7 @@ impl Timestamp {
     }
 
     /// The nearest instant within the supported years.
+    #[inline]
     pub const fn saturating(millis: i64) -> Self {
         match millis {
             early if early < Self::MIN.0 => Self::MIN,
@@ -202,6 +203,7 @@ impl Span {
 
 impl Add<Span> for Timestamp {
     type Output = Self;
+    #[inline]
     fn add(self, span: Span) -> Self {
         Self::saturating(self.0.saturating_add(span.0))
     }
@@ -209,6 +211,7 @@ impl Add<Span> for Timestamp {
 
 impl Sub<Span> for Timestamp {
     type Output = Self;
+    #[inline]
     fn sub(self, span: Span) -> Self {
         Self::saturating(self.0.saturating_sub(span.0))
     }

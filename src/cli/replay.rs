@@ -143,6 +143,7 @@ pub fn run(args: &Replay) -> anyhow::Result<ExitCode> {
             dead.add(refused)?;
         }
         engine.take(batch.records.drain(..), None)?;
+        engine.hand_back(&mut batch.spares);
         batch.clear();
         bar.set_position(merge.bytes_read());
         if let Some(failure) = outlet.lock().failure.take() {

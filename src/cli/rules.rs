@@ -1,15 +1,22 @@
 //! `siaga rules …`: are rule files right, and do the rules do what their tests say?
 //!
 //! ```text
-//! check  PATHS…  ─► files, checker          ─► every mistake of every file
+//! check  PATHS…  ─► files, checker, lints   ─► every mistake of every file
 //! test   PATHS…  ─► the same, then rehearse ─► every test, and what no test reaches
+//! fmt    PATHS…  ─► layout                  ─► the files, all laid out alike
+//! new    NAME    ─► skeleton                ─► a rule and its test, to be changed
+//! schema, docs                              ─► for editors, for people
 //! explain-code E203                         ─► a code at length
 //!
-//! 0 good        1 a bad rule or a failed test        2 used wrongly
+//! 0 good     1 a bad rule or a failed test     2 used wrongly     3 only warnings, if they count
 //! ```
 
 mod check;
+pub mod docs;
 mod explain_code;
+pub mod fmt;
+pub mod new;
+pub mod schema;
 mod test;
 
 use std::io;
@@ -22,6 +29,9 @@ use clap::Args;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+pub use self::check::CheckArgs;
+pub use self::check::CheckOutput;
+
 /// Checks and tests rule files.
 #[derive(Debug, Clone, Subcommand)]
 pub enum RulesCommand {
@@ -29,26 +39,16 @@ pub enum RulesCommand {
     Check(CheckArgs),
     /// Run the tests of rules on a virtual clock
     Test(TestArgs),
+    /// Lay out rule files and test files in one way
+    Fmt(fmt::FmtArgs),
+    /// Write a new rule and its test, to be changed
+    New(new::NewArgs),
+    /// Write the JSON Schema of rule files or test files, for editors
+    Schema(schema::SchemaArgs),
+    /// Write a page on what rules do, or the reference of the language
+    Docs(docs::DocsArgs),
     /// Explain a code such as E203 at length
     ExplainCode(ExplainCodeArgs),
-}
-
-/// What `rules check` takes.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "\
-Examples:
-  siaga rules check rules/                      all *.rules.yaml and *.test.yaml of a folder
-  siaga rules check margin.rules.yaml           one file
-  siaga rules check rules/ --output json        one JSON object a mistake
-
-Exit codes: 0 good, 1 a mistake was found, 2 used wrongly")]
-pub struct CheckArgs {
-    /// Rule files, test files, and folders of them
-    #[arg(required = true, value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
-    /// How mistakes are written
-    #[arg(long, value_enum, default_value_t = CheckOutput::Pretty)]
-    pub output: CheckOutput,
 }
 
 /// What `rules test` takes.
@@ -82,15 +82,6 @@ pub struct ExplainCodeArgs {
     pub code: Option<String>,
 }
 
-/// How `rules check` writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum CheckOutput {
-    /// For people, with the source line underlined
-    Pretty,
-    /// For programs: one JSON object a mistake
-    Json,
-}
-
 /// How `rules test` writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TestOutput {
@@ -111,6 +102,8 @@ pub enum Verdict {
     Bad,
     /// The command makes no sense so.
     Misused,
+    /// All can run, but there are warnings, and they are to count.
+    Lints,
 }
 
 /// Where a command writes to.
@@ -133,6 +126,7 @@ pub fn run(command: RulesCommand) -> anyhow::Result<ExitCode> {
         Verdict::Good => ExitCode::SUCCESS,
         Verdict::Bad => ExitCode::from(1),
         Verdict::Misused => ExitCode::from(2),
+        Verdict::Lints => ExitCode::from(3),
     })
 }
 
@@ -141,6 +135,10 @@ pub fn perform(command: &RulesCommand, terminal: &mut Terminal<'_>) -> anyhow::R
     match command {
         RulesCommand::Check(args) => check::check(args, terminal),
         RulesCommand::Test(args) => test::test(args, terminal),
+        RulesCommand::Fmt(args) => fmt::fmt(args, terminal),
+        RulesCommand::New(args) => new::new(args, terminal),
+        RulesCommand::Schema(args) => schema::schema(args, terminal),
+        RulesCommand::Docs(args) => docs::docs(args, terminal),
         RulesCommand::ExplainCode(args) => explain_code::explain_code(args, terminal),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! take(records) ─► sequencer ─► batch per shard ─► ║queue║ ─► shard thread ─► sink(outputs)
+//!                                   ▲                              │
+//!                                   └──── emptied ──── ║done║ ◄────┘
 //! ```
 //!
 //! With one shard there is no thread and no queue: the caller's thread steps the shard itself.
@@ -26,6 +28,7 @@ use crate::engine::shard;
 use crate::engine::shard::Entities;
 use crate::engine::shard::Shard;
 use crate::event::Record;
+use crate::event::Spares;
 use crate::event::Symbols;
 use crate::rule::set::RuleSet;
 use crate::time::Span;
@@ -44,6 +47,7 @@ pub struct Engine {
     sink: Sink,
     entities: Vec<Arc<Entities>>,
     gauges: Vec<Arc<Gauge>>,
+    spares: Spares,
 }
 
 enum Workers {
@@ -53,6 +57,8 @@ enum Workers {
 
 struct Worker {
     queue: SyncSender<Vec<Input>>,
+    /// Batches that the shard is through with.
+    done: Receiver<Vec<Input>>,
     batch: Vec<Input>,
     thread: JoinHandle<()>,
 }
@@ -116,14 +122,15 @@ impl Engine {
                 break;
             }
             let (queue, waiting) = sync_channel(QUEUE_BATCHES);
+            let (back, done) = sync_channel(QUEUE_BATCHES);
             let sink = Arc::clone(&sink);
             let thread = std::thread::Builder::new()
                 .name(format!("shard-{number}"))
-                .spawn(move || work(shard, &waiting, &gauge, &sink))?;
-            threads.push(Worker { queue, batch: Vec::new(), thread });
+                .spawn(move || work(shard, (&waiting, &back), &gauge, &sink))?;
+            threads.push(Worker { queue, done, batch: Vec::new(), thread });
         }
         let workers = inline.unwrap_or(Workers::Threads(threads));
-        Ok(Self { sequencer, workers, sink, entities, gauges })
+        Ok(Self { sequencer, workers, sink, entities, gauges, spares: Spares::default() })
     }
 
     /// Takes records in, in this order; how many were new, and how many repeats.
@@ -133,9 +140,9 @@ impl Engine {
         arrived: Option<Instant>,
     ) -> Result<(u64, u64), Stopped> {
         let (mut new, mut repeats) = (0, 0);
-        let Self { sequencer, workers, .. } = self;
+        let Self { sequencer, workers, spares, .. } = self;
         for record in records {
-            let mut send = |shard: usize, input: Input| workers.send(shard, input);
+            let mut send = |shard: usize, input: Input| workers.send(shard, input, spares);
             if sequencer.take(record, arrived, &mut send) {
                 new += 1;
             } else {
@@ -146,10 +153,15 @@ impl Engine {
         Ok((new, repeats))
     }
 
+    /// Hands the boxes of events back that are done with.
+    pub fn hand_back(&mut self, spares: &mut Spares) {
+        spares.append(&mut self.spares);
+    }
+
     /// Hands in what a sales person did.
     pub fn act(&mut self, action: ActionInput) -> Result<(), Stopped> {
         let shard = self.sequencer.shard_of(action.entity.id);
-        self.workers.send(shard, Input::Action(action));
+        self.workers.send(shard, Input::Action(action), &mut self.spares);
         self.flush()
     }
 
@@ -188,7 +200,7 @@ impl Engine {
         let watermark = self.sequencer.watermark();
         match &mut self.workers {
             Workers::Inline(shard, outputs) => {
-                shard.step(Input::Watermark(watermark), outputs);
+                shard.step(&mut Input::Watermark(watermark), outputs);
                 if !outputs.is_empty() {
                     (self.sink)(outputs);
                     outputs.clear();
@@ -199,8 +211,8 @@ impl Engine {
             Workers::Threads(workers) => {
                 for (worker, gauge) in workers.iter_mut().zip(&self.gauges) {
                     worker.batch.push(Input::Watermark(watermark));
-                    let full = Vec::with_capacity(worker.batch.len());
-                    let batch = std::mem::replace(&mut worker.batch, full);
+                    let empty = worker.emptied(&mut self.spares);
+                    let batch = std::mem::replace(&mut worker.batch, empty);
                     gauge.waiting.fetch_add(batch.len() as u64, Ordering::Relaxed);
                     worker.queue.send(batch).map_err(|_| Stopped)?;
                 }
@@ -217,7 +229,7 @@ impl Engine {
                 self.gauges[0].note(&shard);
             }
             Workers::Threads(workers) => {
-                for Worker { queue, batch, thread } in workers {
+                for Worker { queue, batch, thread, .. } in workers {
                     queue.send(batch).map_err(|_| Stopped)?;
                     drop(queue);
                     thread.join().map_err(|_| Stopped)?;
@@ -243,11 +255,16 @@ pub fn totals(
     Totals { sequence, shards: all, entities, waiting }
 }
 
-fn work(mut shard: Shard, queue: &Receiver<Vec<Input>>, gauge: &Gauge, sink: &Sink) {
+fn work(
+    mut shard: Shard,
+    (queue, done): (&Receiver<Vec<Input>>, &SyncSender<Vec<Input>>),
+    gauge: &Gauge,
+    sink: &Sink,
+) {
     let mut outputs = Vec::new();
-    while let Ok(batch) = queue.recv() {
+    while let Ok(mut batch) = queue.recv() {
         let taken = batch.len() as u64;
-        for input in batch {
+        for input in &mut batch {
             shard.step(input, &mut outputs);
         }
         if !outputs.is_empty() {
@@ -256,6 +273,8 @@ fn work(mut shard: Shard, queue: &Receiver<Vec<Input>>, gauge: &Gauge, sink: &Si
         }
         gauge.note(&shard);
         gauge.waiting.fetch_sub(taken, Ordering::Relaxed);
+        // Where too many lie about already, the memory of this one is given up.
+        let _ = done.try_send(batch);
     }
 }
 
@@ -266,10 +285,33 @@ impl Gauge {
     }
 }
 
+impl Worker {
+    /// An empty batch; those that the shard is through with give up their events' boxes.
+    fn emptied(&self, spares: &mut Spares) -> Vec<Input> {
+        let mut empty = Vec::new();
+        while let Ok(mut batch) = self.done.try_recv() {
+            batch.drain(..).for_each(|input| keep(input, spares));
+            empty = batch;
+        }
+        empty
+    }
+}
+
+/// Keeps what the next input can use of one that is done with.
+#[inline]
+fn keep(input: Input, spares: &mut Spares) {
+    if let Input::Event { event, .. } = input {
+        spares.put(event);
+    }
+}
+
 impl Workers {
-    fn send(&mut self, shard: usize, input: Input) {
+    fn send(&mut self, shard: usize, mut input: Input, spares: &mut Spares) {
         match self {
-            Self::Inline(shard, outputs) => shard.step(input, outputs),
+            Self::Inline(shard, outputs) => {
+                shard.step(&mut input, outputs);
+                keep(input, spares);
+            }
             Self::Threads(workers) => workers[shard].batch.push(input),
         }
     }

@@ -161,31 +161,32 @@ impl Shard {
         Arc::clone(&self.entities)
     }
 
-    /// Takes one input.
-    pub fn step(&mut self, input: Input, out: &mut Vec<Output>) {
+    /// Takes one input, whose event is completed from the reference data.
+    pub fn step(&mut self, input: &mut Input, out: &mut Vec<Output>) {
         match input {
             Input::Event { entity, event, watermark, arrived } => {
-                self.event(entity, event, (watermark, arrived), out);
+                self.event(*entity, event, (*watermark, *arrived), out);
             }
-            Input::Reference(reference) => self.reference(&reference),
-            Input::Action(action) => self.act(&action, out),
-            Input::Watermark(to) => self.pass(to, out),
+            Input::Reference(reference) => self.reference(reference),
+            Input::Action(action) => self.act(action, out),
+            Input::Watermark(to) => self.pass(*to, out),
         }
     }
 
     fn event(
         &mut self,
         id: EntityId,
-        mut event: Box<Event>,
+        event: &mut Event,
         (watermark, arrived): (Timestamp, Option<Instant>),
         out: &mut Vec<Output>,
     ) {
-        self.catalog.complete(&mut event);
+        self.catalog.complete(event);
+        let event = &*event;
         let Self { rules, symbols, catalog, entities, wheel, parts, tally, .. } = self;
         let context = Context { rules, symbols, catalog };
         let mut guard = entities.entry(id).or_insert_with(|| Box::new(Live::new(rules, id.kind)));
         let live = &mut **guard;
-        let cause = Cause { event: Some(&event), arrived };
+        let cause = Cause { event: Some(event), arrived };
         let mut entity = Running { context, id, live, parts, tally };
         // What was due before this event happened, was due; so was what the watermark has passed.
         if entity.live.timer < event.time || entity.live.timer <= watermark {
@@ -193,7 +194,7 @@ impl Shard {
             let late_proof = Cause { event: None, arrived };
             entity.pass(before, late_proof, out);
         }
-        match entity.live.entity.apply(context.upkeep(id), &event) {
+        match entity.live.entity.apply(context.upkeep(id), event) {
             Applied::Duplicate => {
                 tally.duplicates += 1;
                 return;
@@ -206,7 +207,7 @@ impl Shard {
         for &rule in rules.triggered(id.kind, event.kind) {
             match rules.rules[usize::from(rule)].trigger {
                 Trigger::Events(_) => entity.look(rule, None, cause, out),
-                Trigger::Silence { .. } => entity.arm_silence(rule, &event, out),
+                Trigger::Silence { .. } => entity.arm_silence(rule, event, out),
                 Trigger::Every { .. } => {}
             }
         }

@@ -10,6 +10,7 @@
 //! Values are slices of the line until the record is built, so a plain line costs no allocation
 //! but the event's own.
 
+pub(crate) mod eight;
 pub(crate) mod json;
 pub(crate) mod refusal;
 pub(crate) mod keys;
@@ -30,8 +31,10 @@ pub use self::refusal::Refusal;
 use crate::event::Event;
 use crate::event::Kind;
 use crate::event::Record;
+use crate::event::Spares;
 use crate::event::Symbol;
 use crate::event::decode::activity::Activity;
+use crate::event::decode::eight::Padded;
 use crate::event::decode::form::Form;
 use crate::event::decode::form::Name;
 use crate::event::decode::form::Value;
@@ -44,6 +47,7 @@ use crate::event::decode::lines::LINES_MAX;
 use crate::event::decode::lines::LineDraft;
 use crate::event::decode::refusal::shown;
 use crate::event::decode::sale::Names;
+use crate::event::decode::sale::Places;
 use crate::event::decode::shape::Member;
 use crate::event::decode::shape::Shape;
 use crate::event::mapping::Field;
@@ -65,10 +69,13 @@ pub struct Decoder {
     hint: Option<RecordKind>,
     /// How the lines have been written so far.
     shape: Shape,
-    /// Whether lines of the shape are plain orders.
-    sales: bool,
+    /// The line, where the shape looks at it.
+    padded: Padded,
+    /// Where the values of lines of the shape are, when those are plain orders.
+    sales: Option<Places>,
     names: Names,
     customers: Names,
+    spares: Spares,
 }
 
 /// What a record turned out to be.
@@ -87,9 +94,11 @@ impl Decoder {
             source,
             hint,
             shape: Shape::default(),
-            sales: false,
+            padded: Padded::default(),
+            sales: None,
             names: Names::new(Names::COMMON),
             customers: Names::new(Names::CUSTOMERS),
+            spares: Spares::default(),
         }
     }
 
@@ -98,6 +107,11 @@ impl Decoder {
     pub fn with_hint(mut self, hint: Option<RecordKind>) -> Self {
         self.hint = self.hint.or(hint);
         self
+    }
+
+    /// Takes over the boxes of events that are done with.
+    pub fn reuse(&mut self, spares: &mut Spares) {
+        self.spares.append(spares);
     }
 
     /// The mapping in use.
@@ -111,12 +125,12 @@ impl Decoder {
         line: &[u8],
         symbols: &mut symbol::Writer<'_>,
     ) -> Result<Record, Refusal> {
-        let text = self.text(line)?;
-        if self.sales
-            && let Some(event) = self.sale(text, symbols)
+        if line.len() <= self.mapping.record_bytes_max
+            && let Some(event) = self.sale(line, symbols)
         {
             return Ok(Record::Event(event));
         }
+        let text = self.text(line)?;
         let mut form = Form::default();
         scan(text, &mut self.keys, &mut form, symbols)?;
         if self.shape.is_curious() && form.lines.is_none() {
@@ -165,19 +179,22 @@ impl Decoder {
         self.build(&mut form, symbols)
     }
 
-    /// The order of one line that a text of the usual shape is.
+    /// The order of one line that a record of the usual shape is.
     #[inline]
-    fn sale(&mut self, text: &str, symbols: &mut symbol::Writer<'_>) -> Option<Box<Event>> {
-        let Self { mapping, source, shape, names, customers, .. } = self;
-        sale::order((shape, text), mapping, *source, (names, customers), symbols)
+    fn sale(&mut self, line: &[u8], symbols: &mut symbol::Writer<'_>) -> Option<Box<Event>> {
+        let Self { mapping, source, shape, sales, padded, names, customers, spares, .. } = self;
+        let places = sales.as_ref()?;
+        padded.fill(line);
+        let names = (names, customers);
+        sale::order((shape, places, padded), (mapping, *source), names, spares, symbols)
     }
 
     /// Remembers how a sound line is written.
     fn learn(&mut self, text: &str, form: &Form<'_>) {
         let members: Vec<Member<'_>> = form.members().collect();
-        self.shape.learn(text, &members, |name| self.keys.fields_of(name));
+        self.shape.learn(text, &members, |name| self.keys.fields_of(name).into());
         let orders = matches!(self.hint, None | Some(RecordKind::Order));
-        self.sales = orders && sale::fits(&self.shape, &self.mapping);
+        self.sales = orders.then(|| Places::of(&self.shape, &self.mapping)).flatten();
     }
 
     fn text<'a>(&self, line: &'a [u8]) -> Result<&'a str, Refusal> {

@@ -11,6 +11,9 @@ use crate::event::Symbols;
 use crate::rule::check::Checked;
 use crate::rule::check::Checker;
 use crate::rule::check::Named;
+use crate::rule::cost;
+use crate::rule::cost::Cost;
+use crate::rule::cost::ITEMS_BUDGET;
 use crate::rule::diagnostic;
 use crate::rule::diagnostic::Diagnostic;
 use crate::rule::diagnostic::suggest;
@@ -68,6 +71,9 @@ pub fn compile(files: &[RuleFile], symbols: &Symbols) -> (RuleSet, Vec<Diagnosti
             );
             planner.plan.horizon = WINDOW_MAX;
         }
+        if let Some(rule) = &rule {
+            found.extend(too_dear(source, cost::cost(rule, &program, &planner.plan)));
+        }
         if let Some(rule) = rule.filter(|_| !found.iter().any(Diagnostic::is_error)) {
             rules.push(rule);
         }
@@ -80,6 +86,19 @@ pub fn compile(files: &[RuleFile], symbols: &Symbols) -> (RuleSet, Vec<Diagnosti
         planner.plan
     });
     (RuleSet::new(rules, program, plans), problems)
+}
+
+/// A rule that would go through more items than the evaluator allows is refused at once.
+fn too_dear(source: &RuleSource, cost: Cost) -> Option<Diagnostic> {
+    if !cost.exceeds_budget() {
+        return None;
+    }
+    let message = format!(
+        "the rule goes through {} items each time it looks, at most {ITEMS_BUDGET} are allowed",
+        cost.items
+    );
+    let problem = Diagnostic::error("E307", source.file, source.alert.span.clone(), message);
+    Some(problem.with_help("shorten the windows of lists that stand within each other"))
 }
 
 fn one(

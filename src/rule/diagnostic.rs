@@ -14,13 +14,19 @@
 //! [`json_lines()`]; [`codes`] explains every code at length.
 
 pub mod codes;
+mod github;
+mod junit;
 mod render;
+mod sarif;
 mod spelling;
 
 use std::ops::Range;
 
+pub use self::github::github;
+pub use self::junit::junit;
 pub use self::render::json_lines;
 pub use self::render::render;
+pub use self::sarif::sarif;
 pub use self::spelling::suggest;
 
 /// How bad it is.

@@ -11,12 +11,16 @@
 //! within limits. A mistake in the YAML itself ends the file; all else is for the reader to judge.
 
 mod alignment;
+mod comments;
 mod reader;
 mod yaml;
 
 use std::ops::Range;
 
 pub use self::alignment::Alignment;
+pub use self::comments::comment_texts;
+pub use self::comments::comments;
+pub use self::comments::value_spans;
 pub use self::reader::Fields;
 pub use self::reader::Reader;
 pub use self::yaml::read;

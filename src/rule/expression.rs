@@ -15,10 +15,14 @@
 mod convert;
 mod print;
 mod slip;
+mod spacing;
 mod token;
 
 use std::ops::Range;
 
+pub use self::spacing::Gap;
+pub use self::spacing::breaks;
+pub use self::spacing::spacing;
 use self::token::Tokens;
 
 /// Most characters in one expression.

@@ -27,6 +27,7 @@ use crate::rule::document::Located;
 use crate::rule::document::Reader;
 use crate::rule::document::Yaml;
 use crate::rule::expression::Expr;
+use crate::rule::keys;
 use crate::rule::template::Template;
 use crate::time::Span;
 
@@ -258,13 +259,17 @@ pub(in crate::rule) fn add_file(path: &Path, files: &mut Files, problems: &mut V
 }
 
 fn groups(reader: &mut Reader, yaml: &Yaml) -> Vec<Group> {
-    let Some(top) = reader.fields(yaml, "the file", &["groups"]) else { return Vec::new() };
+    let Some(top) = reader.fields(yaml, "the file", &keys::names(&keys::RULE_FILE)) else {
+        return Vec::new();
+    };
     let list = reader
         .require(&top, "groups", "a rule file starts with `groups:`")
         .and_then(|groups| reader.list(groups, "groups"));
     let mut groups: Vec<Group> = Vec::new();
     for item in list.unwrap_or_default() {
-        let Some(fields) = reader.fields(item, "the group", &["name", "rules"]) else { continue };
+        let Some(fields) = reader.fields(item, "the group", &keys::names(&keys::GROUP)) else {
+            continue;
+        };
         let name = reader
             .require(&fields, "name", "name it, e.g. `name: margin`")
             .and_then(|name| reader.text(name, "name"));

@@ -12,6 +12,7 @@ use crate::state::window::AggregateKind;
 use crate::state::window::Filter;
 use crate::state::window::List;
 use crate::state::window::Measure;
+use crate::state::window::Members;
 use crate::state::window::Owned;
 use crate::state::window::Plan;
 use crate::state::window::SpanPlan;
@@ -88,8 +89,7 @@ impl Planner {
             return place(known);
         }
         let cursors = self.slot()?;
-        let (lines, events) = (Vec::new(), Vec::new());
-        self.plan.spans.push(SpanPlan { from, to, cursors, lines, events });
+        self.plan.spans.push(SpanPlan { from, to, cursors, members: Members::default() });
         place(self.plan.spans.len() - 1)
     }
 
@@ -100,13 +100,10 @@ impl Planner {
             Window::Ever | Window::Newest(_) => None,
         };
         let members = match span {
-            Some(span) => {
-                let span = &self.plan.spans[usize::from(span)];
-                if asked.list == List::Lines { &span.lines } else { &span.events }
-            }
+            Some(span) => &self.plan.spans[usize::from(span)].members,
             None => &self.plan.ever,
         };
-        let known = members.iter().copied().find(|place| {
+        let known = members.iter().find(|place| {
             let known = self.plan.aggregate(*place);
             (known.list, known.filter, known.measure, known.kind, known.unit)
                 == (asked.list, asked.filter, asked.measure, asked.kind, asked.unit)
@@ -126,24 +123,20 @@ impl Planner {
         }
         let flags = self.flags;
         let Asked { list, filter, measure, kind, unit, fallback, .. } = asked;
-        self.plan.aggregates.push(Aggregate {
-            list,
-            filter,
-            measure,
-            kind,
-            unit,
-            slot,
-            flags,
-            place,
-        });
-        self.plan.fallbacks.push(fallback);
-        match span {
-            None => self.plan.ever.push(place),
+        let aggregate = Aggregate { list, filter, measure, kind, unit, slot, flags, place };
+        let (members, ends_now) = match span {
             Some(span) => {
                 let span = &mut self.plan.spans[usize::from(span)];
-                if list == List::Lines { &mut span.lines } else { &mut span.events }.push(place);
+                (&mut span.members, span.to == Span::ZERO)
             }
+            None => (&mut self.plan.ever, true),
+        };
+        members.of(&aggregate).push(place);
+        if ends_now {
+            self.plan.newest.of(&aggregate).push(place);
         }
+        self.plan.aggregates.push(aggregate);
+        self.plan.fallbacks.push(fallback);
         Ok(place)
     }
 

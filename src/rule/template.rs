@@ -101,7 +101,7 @@ fn mistake(span: Range<usize>, message: impl Into<String>, help: &str) -> Expres
 }
 
 /// Where the `}}` stands that ends an expression; those within texts and maps do not.
-fn end_of_expression(text: &str, from: usize) -> Option<usize> {
+pub(in crate::rule) fn end_of_expression(text: &str, from: usize) -> Option<usize> {
     let (mut quote, mut depth, mut escaped) = (None, 0_usize, false);
     for (offset, c) in text[from..].char_indices() {
         match (quote, c) {

@@ -134,6 +134,25 @@ impl fmt::Display for Type {
     }
 }
 
+/// Names that an expression sees: the lists of an entity's events, then single things.
+pub const SCOPE: [(&str, &str); 12] = [
+    ("orders", "orders of the entity, oldest first"),
+    ("lines", "the lines of those orders"),
+    ("returns", "returns and credit memos"),
+    ("quotes", "quotes sent"),
+    ("calls", "calls; one that was seen to start counts once"),
+    ("interactions", "everything but orders and returns"),
+    ("complaints", "complaints"),
+    ("campaign_responses", "answers to campaigns"),
+    (
+        "event",
+        "the event that set the rule off; `event.lines` are its lines. A silence and a schedule have none",
+    ),
+    ("customer", "what is known of the customer; `rep` or `product` in rules over those"),
+    ("now", "the entity's clock: its latest event, or the timer that fired"),
+    ("value", "the rule's `value`, in annotations and evidence"),
+];
+
 /// Fields of events and of the lines of orders: name, field, type, whether a line has it, what it
 /// means.
 pub const FIELDS: [(&str, Field, Type, bool, &str); 24] = [
@@ -328,33 +347,3 @@ pub const FORMATS: [(&str, &str); 4] = [
     ("round", "`round(x, 1)` so many decimals"),
     ("date", "`date(time)` 2025-03-01"),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The rows of the reference page.
-    fn rows() -> Vec<String> {
-        let on = |line: bool| if line { "events, lines" } else { "events" };
-        let fields = FIELDS.iter().map(|(name, _, ty, line, what)| {
-            format!("| `{name}` | {ty} | {} | {what} |", on(*line))
-        });
-        let customer = CUSTOMER_FIELDS.iter();
-        let customer = customer.map(|(name, _, ty, what)| format!("| `{name}` | {ty} | {what} |"));
-        let known = REP_FIELDS.iter().chain(&PRODUCT_FIELDS);
-        let known = known.map(|(name, _, ty, what)| format!("| `{name}` | {ty} | {what} |"));
-        let told = |(name, what): &(&str, &str)| format!("| `{name}` | {what} |");
-        let tables = [&LIST_METHODS[..], &VALUE_METHODS[..], &FUNCTIONS[..], &FORMATS[..]];
-        let tables = tables.into_iter().flatten().map(told);
-        fields.chain(customer).chain(known).chain(tables).collect()
-    }
-
-    #[test]
-    fn the_reference_page_has_every_name() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/rules/README.md");
-        let page = std::fs::read_to_string(path).unwrap();
-        let missing: Vec<_> =
-            rows().into_iter().filter(|row| !page.lines().any(|line| line == row)).collect();
-        assert!(missing.is_empty(), "rules/README.md lacks\n{}", missing.join("\n"));
-    }
-}

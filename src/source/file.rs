@@ -198,6 +198,7 @@ impl FileSource {
     /// Appends up to [`BATCH_RECORDS`] records; `false` once the file is at its end.
     pub fn next_batch(&mut self, symbols: &Symbols, out: &mut Batch) -> Result<bool, SourceError> {
         let mut writer = symbols.write();
+        self.decoder.reuse(&mut out.spares);
         for _ in 0..BATCH_RECORDS {
             if self.ended {
                 break;

@@ -110,10 +110,12 @@ impl<R: Read> Splitter<R> {
                 let offset = self.offset;
                 self.consume(length + 1);
                 self.number += 1;
-                if self.buffer[from..from + length].trim_ascii().is_empty() {
+                let record = &self.buffer[from..from + length];
+                let blank = record.len() - record.trim_ascii_start().len();
+                if blank == length {
                     continue;
                 }
-                let bytes = self.buffer[from..from + length].trim_ascii();
+                let bytes = self.buffer[from + blank..from + length].trim_ascii_end();
                 let too_long = length > self.limit;
                 return Ok(Some(Piece { bytes, number: self.number, offset, too_long }));
             }

@@ -207,6 +207,7 @@ impl Merge {
         out: &mut Batch,
     ) -> Result<(), SourceError> {
         let lane = &mut self.files[index];
+        self.incoming.spares.append(&mut out.spares);
         lane.ended = !lane.file.next_batch(symbols, &mut self.incoming)?;
         out.refused.append(&mut self.incoming.refused);
         for record in self.incoming.records.drain(..) {

@@ -10,10 +10,14 @@
 //! kept once. An event enters and leaves each sum once, so a window costs a constant amount of
 //! work per event, however long it is.
 
+mod ledger;
+
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
+pub(crate) use self::ledger::Arriving;
+use self::ledger::Countable;
+use self::ledger::Ledger;
+use self::ledger::Move;
 use crate::event::Event;
 use crate::event::Kind;
 use crate::event::Symbol;
@@ -22,9 +26,10 @@ use crate::state::Entity;
 use crate::state::Slots;
 use crate::state::catalog::Catalog;
 use crate::state::evaluate::evaluate;
+use crate::state::field::field_of;
 use crate::state::history::Entry;
+use crate::state::history::Inserted;
 use crate::state::item::Body;
-use crate::state::item::Head;
 use crate::state::item::Item;
 use crate::state::program::FUEL;
 use crate::state::program::Field;
@@ -68,8 +73,11 @@ pub struct Plan {
     pub spans: Vec<SpanPlan>,
     /// All running values.
     pub aggregates: Vec<Aggregate>,
-    /// Running values over everything ever seen, by their place.
-    pub ever: Vec<u16>,
+    /// Running values over everything ever seen.
+    pub ever: Members,
+    /// Those that an event enters which is the newest of its entity: these, and those of every
+    /// window that ends at the clock.
+    pub newest: Members,
     /// Sets of names ever seen.
     pub owned: Vec<Owned>,
     /// Numbers kept per entity.
@@ -89,9 +97,18 @@ pub struct SpanPlan {
     pub to: Span,
     /// Slot of the cursors: tail in the low half, head in the high half.
     pub cursors: u16,
-    /// Running values over lines, by their place.
+    /// Running values over it.
+    pub members: Members,
+}
+
+/// The running values over one window, by their place in the plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Members {
+    /// Over lines, by their category and numbers.
     pub lines: Vec<u16>,
-    /// Running values over events, by their place.
+    /// Over lines, by expressions: these are shown the whole line.
+    pub judged_lines: Vec<u16>,
+    /// Over events.
     pub events: Vec<u16>,
 }
 
@@ -221,8 +238,27 @@ impl List {
     }
 }
 
+impl Members {
+    /// Where an aggregate belongs.
+    pub(crate) fn of(&mut self, aggregate: &Aggregate) -> &mut Vec<u16> {
+        let by_expression = matches!(aggregate.filter, Filter::Holds(_))
+            || matches!(aggregate.measure, Measure::Value(_));
+        match aggregate.list {
+            List::Lines if by_expression => &mut self.judged_lines,
+            List::Lines => &mut self.lines,
+            _ => &mut self.events,
+        }
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u16> + '_ {
+        [&self.lines, &self.judged_lines, &self.events].into_iter().flatten().copied()
+    }
+}
+
 impl Plan {
     /// The running value at a place.
+    #[inline]
     pub fn aggregate(&self, place: u16) -> &Aggregate {
         &self.aggregates[usize::from(place)]
     }
@@ -253,43 +289,55 @@ impl Aggregate {
         Running { place, slot, flags, kind, unit }
     }
 
-    /// What one item adds; none when it does not count.
+    /// What an event adds of which only the time matters; none when more of it does.
     #[inline]
-    fn amount(&self, item: &Item, upkeep: Upkeep<'_>) -> Result<Option<i64>, Fault> {
-        match self.filter {
-            Filter::All => {}
-            Filter::Category(symbol) => {
-                if item.body.category != Some(symbol) {
-                    return Ok(None);
-                }
-            }
-            Filter::Holds(node) => {
-                if !upkeep.evaluate(item, node)?.truth()? {
-                    return Ok(None);
-                }
-            }
+    fn by_time(&self, time: Timestamp) -> Option<i64> {
+        match (self.filter, self.measure) {
+            (Filter::All, Measure::One) => Some(1),
+            (Filter::All, Measure::Field(Field::Time)) => Some(time.millis()),
+            _ => None,
         }
-        let value = match self.measure {
-            Measure::One => return Ok(Some(1)),
-            Measure::Field(Field::Time) => return Ok(Some(item.head.time.millis())),
-            Measure::Field(Field::Quantity) => {
-                return item.body.quantity.map(|q| Some(q.micros())).ok_or(Fault::Missing);
+    }
+
+    /// What an item adds by its category and numbers; none when it does not count. A condition
+    /// was judged before.
+    #[inline]
+    fn by_fields(&self, time: Timestamp, foreign: bool, body: &Body) -> Result<Option<i64>, Fault> {
+        if let Filter::Category(symbol) = self.filter
+            && body.category != Some(symbol)
+        {
+            return Ok(None);
+        }
+        let Measure::Field(field) = self.measure else { return Ok(Some(1)) };
+        let amount = match field {
+            Field::Time => return Ok(Some(time.millis())),
+            Field::Quantity => {
+                return body.quantity.map(|q| Some(q.micros())).ok_or(Fault::Missing);
             }
-            Measure::Field(field) => {
-                let amount = match field {
-                    Field::Net => item.body.net,
-                    Field::Cost => item.body.cost,
-                    Field::Discount => item.body.discount,
-                    _ => return Err(Fault::Type),
-                };
-                if item.head.foreign {
-                    return Err(Fault::Currencies);
-                }
-                return amount.map(|a| Some(a.micros())).ok_or(Fault::Missing);
-            }
-            Measure::Value(node) => upkeep.evaluate(item, node)?,
+            Field::Net => body.net,
+            Field::Cost => body.cost,
+            Field::Discount => body.discount,
+            _ => return Err(Fault::Type),
         };
-        match (self.unit, value) {
+        if foreign {
+            return Err(Fault::Currencies);
+        }
+        amount.map(|amount| Some(amount.micros())).ok_or(Fault::Missing)
+    }
+
+    /// What any item adds; none when it does not count.
+    fn by_item(&self, item: &Item, upkeep: Upkeep<'_>) -> Result<Option<i64>, Fault> {
+        if let Filter::Holds(node) = self.filter
+            && !upkeep.evaluate(item, node)?.truth()?
+        {
+            return Ok(None);
+        }
+        let counted = self.by_fields(item.head.time, item.head.foreign, &item.body)?;
+        let Measure::Value(node) = self.measure else { return Ok(counted) };
+        if counted.is_none() {
+            return Ok(None);
+        }
+        match (self.unit, upkeep.evaluate(item, node)?) {
             (_, Value::Null) => Err(Fault::Missing),
             (Unit::Int, Value::Int(int)) => Ok(Some(int)),
             (Unit::Number, Value::Number(number)) => Ok(Some(number.micros())),
@@ -323,70 +371,34 @@ impl Upkeep<'_> {
     }
 }
 
-/// An event on its way into every window: its lines are made items once.
-pub(crate) struct Taken<'a> {
-    event: &'a Event,
-    foreign: bool,
-    /// The lines of an order; other events have none that a list holds.
-    lines: SmallVec<[Item; 1]>,
-}
-
-impl<'a> Taken<'a> {
-    pub(crate) fn of(event: &'a Event, foreign: bool) -> Self {
-        let mut lines = SmallVec::new();
-        if List::Lines.holds(event.kind) {
-            let head = Head::of(event, foreign);
-            lines.extend(event.lines.iter().map(|line| Item { head, body: Body::of(line) }));
-        }
-        Self { event, foreign, lines }
-    }
-}
-
-/// Whether an item enters or leaves.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Move {
-    In,
-    Out,
-}
-
 impl Entity {
-    /// Puts an event into the running values over everything ever seen.
-    pub(crate) fn count_for_ever(&mut self, upkeep: Upkeep<'_>, taken: &Taken<'_>) {
-        let (event, foreign) = (taken.event, taken.foreign);
-        let plan = upkeep.plan;
-        if !plan.ever.is_empty() {
-            for &place in &plan.ever {
-                let aggregate = plan.aggregate(place);
-                if !aggregate.list.holds(event.kind) {
-                    continue;
-                }
-                if aggregate.list == List::Lines {
-                    for item in &taken.lines {
-                        self.count(aggregate, item, upkeep, Move::In);
-                    }
-                } else if aggregate.measure == Measure::Field(Field::Time)
-                    && aggregate.filter == Filter::All
-                {
-                    self.put(aggregate, event.time.millis(), Move::In);
-                } else if aggregate.measure == Measure::One && aggregate.filter == Filter::All {
-                    self.put(aggregate, 1, Move::In);
-                } else {
-                    let item = crate::state::item::whole(event, foreign);
-                    self.count(aggregate, &item, upkeep, Move::In);
-                }
-            }
-        }
-        for (set, owned) in plan.owned.iter().enumerate() {
+    /// Puts the newest event into all running values that it enters at once. No cursor moves for
+    /// it; windows that end before the clock are entered as time passes.
+    pub(crate) fn enter_newest(&mut self, upkeep: Upkeep<'_>, arriving: Arriving<'_>) {
+        let mut ledger = Ledger { slots: &mut self.slots, upkeep };
+        ledger.count(&upkeep.plan.newest, &arriving, Move::In);
+        self.own(upkeep, arriving.event);
+    }
+
+    /// Puts an event into what is known of everything ever seen.
+    pub(crate) fn enter_ever(&mut self, upkeep: Upkeep<'_>, arriving: Arriving<'_>) {
+        let mut ledger = Ledger { slots: &mut self.slots, upkeep };
+        ledger.count(&upkeep.plan.ever, &arriving, Move::In);
+        self.own(upkeep, arriving.event);
+    }
+
+    /// Puts an event's names into the sets.
+    #[inline]
+    fn own(&mut self, upkeep: Upkeep<'_>, event: &Event) {
+        for (set, owned) in upkeep.plan.owned.iter().enumerate() {
             if owned.list.holds(event.kind) {
-                self.own(set, *owned, event, upkeep);
+                self.own_lines(set, *owned, event, upkeep);
             }
         }
     }
 
-    fn own(&mut self, set: usize, owned: Owned, event: &Event, upkeep: Upkeep<'_>) {
-        let head = Head::of(event, false);
-        for line in &event.lines {
-            let item = Item { head, body: Body::of(line) };
+    fn own_lines(&mut self, set: usize, owned: Owned, event: &Event, upkeep: Upkeep<'_>) {
+        for item in (Arriving { event, foreign: false }).lines() {
             let counts = match owned.filter {
                 Filter::All => true,
                 Filter::Category(symbol) => item.body.category == Some(symbol),
@@ -395,28 +407,30 @@ impl Entity {
                 }
             };
             if counts {
-                let name = crate::state::field::field_of(&item, owned.field, upkeep.symbols);
+                let name = field_of(&item, owned.field, upkeep.symbols);
                 let name = if let Value::Text(symbol) = name { Some(symbol) } else { None };
                 self.owned.add(set, name);
             }
         }
     }
 
-    /// Makes room in every cursor for a record that was inserted at `offset`, and counts it in
-    /// the windows that hold its time. The cursors still stand where the clock was before it.
-    pub(crate) fn enter(
+    /// Makes room in every cursor for the record of a late event, and counts it in the windows
+    /// that hold its time.
+    pub(crate) fn enter_late(
         &mut self,
         upkeep: Upkeep<'_>,
-        taken: &Taken<'_>,
-        (offset, length): (u32, u32),
+        arriving: Arriving<'_>,
+        inserted: Inserted,
     ) {
-        let event = taken.event;
+        let Inserted { offset, length } = inserted;
+        let time = arriving.event.time;
         let at_end = offset + length == self.history.end();
+        let mut ledger = Ledger { slots: &mut self.slots, upkeep };
         for span in &upkeep.plan.spans {
             let slot = usize::from(span.cursors);
-            let (mut tail, mut head) = unpack(self.slots[slot]);
-            let behind_tail = event.time <= self.clock - span.from;
-            let behind_head = event.time <= self.clock - span.to;
+            let (mut tail, mut head) = unpack(ledger.slots[slot]);
+            let behind_tail = time <= self.clock - span.from;
+            let behind_head = time <= self.clock - span.to;
             if behind_tail {
                 tail += length;
             }
@@ -424,31 +438,9 @@ impl Entity {
                 head += length;
             }
             debug_assert!(at_end || tail <= offset || behind_tail, "order is by time");
-            self.slots[slot] = pack(tail, head);
-            if behind_tail || (span.to > Span::ZERO && !behind_head) {
-                continue;
-            }
-            self.enter_span(span, upkeep, taken);
-        }
-    }
-
-    fn enter_span(&mut self, span: &SpanPlan, upkeep: Upkeep<'_>, taken: &Taken<'_>) {
-        let (event, foreign) = (taken.event, taken.foreign);
-        for item in &taken.lines {
-            for &place in &span.lines {
-                self.count(upkeep.plan.aggregate(place), item, upkeep, Move::In);
-            }
-        }
-        for &place in &span.events {
-            let aggregate = upkeep.plan.aggregate(place);
-            if !aggregate.list.holds(event.kind) {
-                continue;
-            }
-            if aggregate.measure == Measure::One && aggregate.filter == Filter::All {
-                self.put(aggregate, 1, Move::In);
-            } else {
-                let item = crate::state::item::whole(event, foreign);
-                self.count(aggregate, &item, upkeep, Move::In);
+            ledger.slots[slot] = pack(tail, head);
+            if !behind_tail && (behind_head || span.to == Span::ZERO) {
+                ledger.count(&span.members, &arriving, Move::In);
             }
         }
     }
@@ -459,81 +451,26 @@ impl Entity {
             return;
         }
         self.clock = to;
-        // Taken out, so that the records can be read while the sums are written.
-        let history = std::mem::take(&mut self.history);
+        let history = &self.history;
+        let mut ledger = Ledger { slots: &mut self.slots, upkeep };
         for span in &upkeep.plan.spans {
             let slot = usize::from(span.cursors);
-            let (mut tail, mut head) = unpack(self.slots[slot]);
+            let (mut tail, mut head) = unpack(ledger.slots[slot]);
             if span.to > Span::ZERO {
                 let newest = to - span.to;
                 while let Some(entry) = history.at(head).filter(|entry| entry.time() <= newest) {
-                    self.shift(span, upkeep, &entry, Move::In);
+                    ledger.count(&span.members, &entry, Move::In);
                     head = entry.next;
                 }
             }
             let oldest = to - span.from;
             while let Some(entry) = history.at(tail).filter(|entry| entry.time() <= oldest) {
-                self.shift(span, upkeep, &entry, Move::Out);
+                ledger.count(&span.members, &entry, Move::Out);
                 tail = entry.next;
             }
-            self.slots[slot] = pack(tail, head);
+            ledger.slots[slot] = pack(tail, head);
         }
-        self.history = history;
         self.forget(upkeep.plan);
-    }
-
-    /// Counts a record of the history in or out of a window.
-    fn shift(&mut self, span: &SpanPlan, upkeep: Upkeep<'_>, entry: &Entry<'_>, way: Move) {
-        if !span.lines.is_empty() && List::Lines.holds(entry.kind()) {
-            // An aggregate that looks at names in the head needs the record opened.
-            let plain = span.lines.iter().all(|place| upkeep.plan.aggregate(*place).is_plain());
-            let head = if plain { entry.bare_head() } else { entry.open().head };
-            for body in entry.lines() {
-                let item = Item { head, body };
-                for &place in &span.lines {
-                    self.count(upkeep.plan.aggregate(place), &item, upkeep, way);
-                }
-            }
-        }
-        for &place in &span.events {
-            let aggregate = upkeep.plan.aggregate(place);
-            if !aggregate.list.holds(entry.kind()) {
-                continue;
-            }
-            if aggregate.measure == Measure::One && aggregate.filter == Filter::All {
-                self.put(aggregate, 1, way);
-            } else {
-                self.count(aggregate, &entry.whole(), upkeep, way);
-            }
-        }
-    }
-
-    #[inline]
-    fn count(&mut self, aggregate: &Aggregate, item: &Item, upkeep: Upkeep<'_>, way: Move) {
-        match aggregate.amount(item, upkeep) {
-            Ok(None) => {}
-            Ok(Some(amount)) => self.put(aggregate, amount, way),
-            Err(_) => self.slots[usize::from(aggregate.flags)] |= aggregate.flag(),
-        }
-    }
-
-    #[inline]
-    fn put(&mut self, aggregate: &Aggregate, amount: i64, way: Move) {
-        let slot = &mut self.slots[usize::from(aggregate.slot)];
-        match aggregate.kind {
-            AggregateKind::Min => *slot = (*slot).min(amount),
-            AggregateKind::Max => *slot = (*slot).max(amount),
-            AggregateKind::Count | AggregateKind::Sum => {
-                let sum = match way {
-                    Move::In => slot.checked_add(amount),
-                    Move::Out => slot.checked_sub(amount),
-                };
-                match sum {
-                    Some(sum) => *slot = sum,
-                    None => self.slots[usize::from(aggregate.flags)] |= aggregate.flag(),
-                }
-            }
-        }
     }
 
     /// Offsets of a window's first record and of the record behind its last.
@@ -569,11 +506,6 @@ impl Entity {
 }
 
 impl Aggregate {
-    /// Whether the head's names do not matter to it.
-    fn is_plain(&self) -> bool {
-        !matches!(self.filter, Filter::Holds(_)) && !matches!(self.measure, Measure::Value(_))
-    }
-
     pub(crate) fn flag(&self) -> i64 {
         1 << (self.place % 64)
     }

@@ -141,7 +141,10 @@ fn same(entry: &Entry<'_>, (event, foreign): &Put) {
     let lines: Vec<Body> = entry.lines().collect();
     assert_eq!(lines, event.lines.iter().map(Body::of).collect::<Vec<Body>>());
     assert_eq!(entry.whole(), item::whole(event, *foreign));
-    assert_eq!(entry.bare_head().foreign, *foreign);
+    assert_eq!(entry.is_foreign(), *foreign);
+    let bare = |body: &Body| Body { product: None, brand: None, promotion: None, ..*body };
+    let bare_lines: Vec<Body> = entry.bare_lines().collect();
+    assert_eq!(bare_lines, lines.iter().map(bare).collect::<Vec<Body>>());
 }
 
 fn holds(history: &History, model: &[Put]) {

@@ -9,8 +9,10 @@
 
 mod browser;
 mod cel;
+mod golden;
 mod hostile;
 mod history;
+mod journal;
 mod layers;
 mod life_cycle;
 mod permutation;
@@ -21,4 +23,6 @@ mod shapes;
 mod silence;
 mod windows;
 mod rule_reference;
+mod rule_tools;
+mod typos;
 mod starter_rules;

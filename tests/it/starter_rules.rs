@@ -28,7 +28,7 @@ fn run(command: &RulesCommand) -> (Verdict, String, String) {
 }
 
 fn check(paths: Vec<PathBuf>, output: CheckOutput) -> (Verdict, String, String) {
-    run(&RulesCommand::Check(CheckArgs { paths, output }))
+    run(&RulesCommand::Check(CheckArgs { paths, output, ..CheckArgs::default() }))
 }
 
 fn test(paths: Vec<PathBuf>, output: TestOutput) -> (Verdict, String, String) {

@@ -17,8 +17,8 @@ use crate::event::decode::json::Text;
 use crate::event::decode::lines::LineDraft;
 use crate::event::decode::refusal::Refusal;
 use crate::event::decode::refusal::shown;
-use crate::event::decode::shape::Cut;
 use crate::event::decode::shape::Member;
+use crate::event::decode::shape::Written;
 use crate::event::mapping::Field;
 use crate::event::mapping::Mapping;
 use crate::event::mapping::TimeForm;
@@ -108,9 +108,9 @@ impl<'a> Form<'a> {
                 return None;
             }
             let value = match slot.value {
-                Value::Json(Json::Number(text)) => Some(Cut { text, quoted: false, whole: false }),
+                Value::Json(Json::Number(text)) => Some(Written { text, quoted: false }),
                 Value::Json(Json::Text(Text { raw, escaped: false })) => {
-                    Some(Cut { text: raw, quoted: true, whole: false })
+                    Some(Written { text: raw, quoted: true })
                 }
                 _ => None,
             };

@@ -16,6 +16,7 @@
 
 use std::borrow::Cow;
 
+use crate::event::decode::eight;
 use crate::event::decode::refusal::Refusal;
 
 /// Levels of nesting in one record, its own braces included.
@@ -181,7 +182,7 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         let mut escaped = false;
         loop {
-            self.at += plain_bytes(&bytes[self.at..]);
+            self.at += eight::plain(&bytes[self.at..]);
             match bytes.get(self.at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -248,30 +249,6 @@ impl<'a> Cursor<'a> {
         }
         Ok(&self.text[start..self.at])
     }
-}
-
-/// How many bytes, eight at a time, neither end a string nor are special in it.
-#[inline]
-pub(crate) fn plain_bytes(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    let mut plain = 0;
-    let (words, _) = bytes.as_chunks::<8>();
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        // Bit tricks of Mycroft, 1987: a byte's high bit is set when it is zero, or below a bound.
-        // Bytes above the first hit may be wrong, the first one is right.
-        let zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes & HIGHS;
-        let quote = zero(word ^ (ONES * 0x22));
-        let backslash = zero(word ^ (ONES * 0x5c));
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let special = quote | backslash | control;
-        if special != 0 {
-            return plain + special.trailing_zeros() as usize / 8;
-        }
-        plain += 8;
-    }
-    plain
 }
 
 /// The members of an object that [`Cursor`] has passed as sound.

@@ -76,9 +76,8 @@ impl Keys {
     }
 
     /// The fields of a name, looked up without a guess.
-    pub(crate) fn fields_of(&self, name: &str) -> SmallVec<[Field; 2]> {
-        let key = self.index.get(name).copied().unwrap_or(Self::UNKNOWN);
-        self.entries[usize::from(key)].fields.clone()
+    pub(crate) fn fields_of(&self, name: &str) -> &[Field] {
+        self.fields(self.index.get(name).copied().unwrap_or(Self::UNKNOWN))
     }
 
     /// The fields that a name feeds.

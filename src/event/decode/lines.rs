@@ -79,32 +79,32 @@ impl LineDraft {
         Ok(true)
     }
 
-    /// Takes the product.
-    pub(crate) fn set_product(&mut self, product: Symbol) {
-        self.line.product = Some(product);
-    }
-
-    /// Takes the category.
-    pub(crate) fn set_category(&mut self, category: Symbol) {
-        self.line.category = Some(category);
-    }
-
-    /// Takes the brand.
-    pub(crate) fn set_brand(&mut self, brand: Symbol) {
-        self.line.brand = Some(brand);
-    }
-
-    /// Takes a number of a line; other fields have none.
+    /// Takes what was sold.
     #[inline]
-    pub(crate) fn set_number(&mut self, field: Field, number: Decimal) {
-        match field {
-            Field::Quantity => self.quantity = Some(number),
-            Field::UnitPrice => self.unit_price = Some(number),
-            Field::UnitCost => self.unit_cost = Some(number),
-            Field::NetAmount => self.line.net = Some(number),
-            Field::Discount => self.line.discount = Some(number),
-            _ => debug_assert!(false, "no number of a line"),
-        }
+    pub(crate) fn set_names(
+        &mut self,
+        product: Option<Symbol>,
+        category: Option<Symbol>,
+        brand: Option<Symbol>,
+    ) {
+        (self.line.product, self.line.category, self.line.brand) = (product, category, brand);
+    }
+
+    /// Takes how many were sold, for what in all, and what was taken off.
+    #[inline]
+    pub(crate) fn set_amounts(
+        &mut self,
+        quantity: Option<Decimal>,
+        net: Option<Decimal>,
+        discount: Option<Decimal>,
+    ) {
+        (self.quantity, self.line.net, self.line.discount) = (quantity, net, discount);
+    }
+
+    /// Takes what one costs the customer, and us.
+    #[inline]
+    pub(crate) fn set_prices(&mut self, price: Option<Decimal>, cost: Option<Decimal>) {
+        (self.unit_price, self.unit_cost) = (price, cost);
     }
 
     /// Takes the amount of a credit memo that has no lines.

@@ -1,13 +1,13 @@
 //! The shortest way from a line to an order: values cut out by a [`Shape`] go straight into the
 //! event, where every one of them is plain. Anything else is left to the full builder.
 
-use compact_str::CompactString;
 use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::event::Kind;
+use crate::event::Spares;
 use crate::event::Symbol;
-use crate::event::decode::form::NAME_BYTES_MAX;
+use crate::event::decode::eight::Padded;
 use crate::event::decode::lines::LineDraft;
 use crate::event::decode::shape::Cut;
 use crate::event::decode::shape::Shape;
@@ -16,7 +16,6 @@ use crate::event::mapping::Mapping;
 use crate::event::mapping::TimeForm;
 use crate::event::symbol;
 use crate::money::Currency;
-use crate::money::Decimal;
 use crate::time::Timestamp;
 
 /// Names that come again and again (products, channels, reps), by their bytes.
@@ -40,144 +39,146 @@ impl Names {
 
     /// The symbol of a name; one of up to seven bytes is found without hashing its text.
     #[inline]
-    fn find(&mut self, name: &str, symbols: &mut symbol::Writer<'_>) -> Symbol {
-        let Some(key) = packed(name) else { return symbols.intern(name) };
+    fn find(
+        &mut self,
+        (line, name): (&Padded, &Cut),
+        symbols: &mut symbol::Writer<'_>,
+    ) -> Option<Symbol> {
+        if !name.is_name() {
+            return None;
+        }
+        let Some(key) = name.packed(line) else { return Some(symbols.intern(name.name(line)?)) };
         // Fibonacci hashing (Knuth, TAOCP 6.4).
         let place = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - self.bits);
+        let place = usize::try_from(place).unwrap_or(0);
+        match self.known.get(place) {
+            Some(Some((known, symbol))) if *known == key => Some(*symbol),
+            _ => self.meet((line, name), (key, place), symbols),
+        }
+    }
+
+    /// Takes a name in that stands elsewhere or nowhere yet.
+    #[inline(never)]
+    fn meet(
+        &mut self,
+        (line, name): (&Padded, &Cut),
+        (key, place): (u64, usize),
+        symbols: &mut symbol::Writer<'_>,
+    ) -> Option<Symbol> {
         if self.known.is_empty() {
             self.known.resize(1 << self.bits, None);
         }
-        let slot = &mut self.known[usize::try_from(place).unwrap_or(0)];
-        match slot {
-            Some((known, symbol)) if *known == key => *symbol,
-            _ => {
-                let symbol = symbols.intern(name);
-                *slot = Some((key, symbol));
-                symbol
+        let symbol = symbols.intern(name.name(line)?);
+        self.known[place] = Some((key, symbol));
+        Some(symbol)
+    }
+}
+
+/// Where the values of an order of one line stand among all values of its record.
+#[derive(Debug, Clone)]
+pub(crate) struct Places([u8; FIELDS]);
+
+/// Fields of the vocabulary, and the one for any other.
+const FIELDS: usize = Field::ALL.len() + 1;
+
+impl Places {
+    /// Those in lines of this shape, if they are orders of one line and nothing else.
+    pub(crate) fn of(shape: &Shape, mapping: &Mapping) -> Option<Self> {
+        let plain = |field: Field| {
+            matches!(
+                field,
+                Field::EventId
+                    | Field::OccurredAt
+                    | Field::CustomerId
+                    | Field::RepId
+                    | Field::Territory
+                    | Field::Channel
+                    | Field::OrderId
+                    | Field::Currency
+                    | Field::ProductId
+                    | Field::Category
+                    | Field::Brand
+                    | Field::Quantity
+                    | Field::UnitPrice
+                    | Field::UnitCost
+                    | Field::NetAmount
+                    | Field::Discount
+            )
+        };
+        let mut places = Self([u8::MAX; FIELDS]);
+        for (place, field) in shape.fields().filter(|(_, field)| *field != Field::Unknown) {
+            let known = &mut places.0[field as usize];
+            if !plain(field) || *known != u8::MAX {
+                return None;
             }
+            *known = u8::try_from(place).ok()?;
         }
+        let needed = [Field::EventId, Field::OccurredAt, Field::Quantity];
+        let whole = needed.iter().all(|field| places.0[*field as usize] != u8::MAX);
+        (whole && mapping.constants.is_empty()).then_some(places)
     }
 }
 
-/// Up to seven bytes and their number as one word.
-#[inline]
-fn packed(name: &str) -> Option<u64> {
-    let bytes = name.as_bytes();
-    if bytes.len() > 7 {
-        return None;
-    }
-    let mut word = [0; 8];
-    word[..bytes.len()].copy_from_slice(bytes);
-    word[7] = u8::try_from(bytes.len()).unwrap_or(0);
-    Some(u64::from_le_bytes(word))
-}
-
-/// Whether lines of this shape are orders of one line and nothing else.
-pub(crate) fn fits(shape: &Shape, mapping: &Mapping) -> bool {
-    let plain = |field: &Field| {
-        matches!(
-            field,
-            Field::EventId
-                | Field::OccurredAt
-                | Field::CustomerId
-                | Field::RepId
-                | Field::Territory
-                | Field::Channel
-                | Field::OrderId
-                | Field::Currency
-                | Field::ProductId
-                | Field::Category
-                | Field::Brand
-                | Field::Quantity
-                | Field::UnitPrice
-                | Field::UnitCost
-                | Field::NetAmount
-                | Field::Discount
-                | Field::Unknown
-        )
-    };
-    let mut seen = 0;
-    for field in shape.fields() {
-        let twice = *field != Field::Unknown && seen & field.bit() != 0;
-        if !plain(field) || twice {
-            return false;
-        }
-        seen |= field.bit();
-    }
-    let needed = [Field::EventId, Field::OccurredAt, Field::Quantity];
-    mapping.constants.is_empty() && needed.iter().all(|field| seen & field.bit() != 0)
-}
-
-/// The order that the values make; none when one of them is not plain.
+/// The order that a line is; none when the line is of another shape, or a value is not plain.
 #[inline]
 pub(crate) fn order(
-    (shape, text): (&mut Shape, &str),
-    mapping: &Mapping,
-    source: Symbol,
+    (shape, places, line): (&mut Shape, &Places, &Padded),
+    (mapping, source): (&Mapping, Symbol),
     (names, customers): (&mut Names, &mut Names),
+    spares: &mut Spares,
     symbols: &mut symbol::Writer<'_>,
 ) -> Option<Box<Event>> {
-    // Filled where it will stay: an event is too large to be handed about.
-    let mut event = Box::new(Event {
-        id: CompactString::const_new(""),
+    let cuts = shape.cut(line)?;
+    let cut = |field: Field| cuts.get(usize::from(places.0[field as usize]));
+    let mut name = |field, names: &mut Names| match cut(field) {
+        Some(cut) => names.find((line, cut), symbols).map(Some),
+        None => Some(None),
+    };
+    let number = |field| match cut(field) {
+        Some(cut) => cut.decimal(line).map(Some),
+        None => Some(None),
+    };
+    let mut draft = LineDraft::default();
+    draft.set_names(
+        name(Field::ProductId, names)?,
+        name(Field::Category, names)?,
+        name(Field::Brand, names)?,
+    );
+    draft.set_amounts(
+        number(Field::Quantity)?,
+        number(Field::NetAmount)?,
+        number(Field::Discount)?,
+    );
+    draft.set_prices(number(Field::UnitPrice)?, number(Field::UnitCost)?);
+    let mut event = Event {
+        id: cut(Field::EventId)?.name(line)?.into(),
         source,
         kind: Kind::Order,
-        time: Mapping::EARLIEST,
-        customer: None,
-        rep: None,
-        territory: None,
-        channel: None,
-        order: None,
-        currency: mapping.currency,
+        time: time(cut(Field::OccurredAt)?, line, mapping)?,
+        customer: name(Field::CustomerId, customers)?,
+        rep: name(Field::RepId, names)?,
+        territory: name(Field::Territory, names)?,
+        channel: name(Field::Channel, names)?,
+        order: match cut(Field::OrderId) {
+            Some(cut) => Some(cut.name(line)?.into()),
+            None => None,
+        },
+        currency: match cut(Field::Currency) {
+            Some(cut) => Some(Currency::parse(cut.name(line)?).ok()?),
+            None => mapping.currency,
+        },
         lines: SmallVec::new(),
         detail: None,
-    });
-    let mut line = LineDraft::default();
-    shape.read(text, |fields, cut| {
-        for field in fields {
-            match field {
-                Field::EventId => event.id = CompactString::from(name(cut)?),
-                Field::OccurredAt => event.time = time(cut, mapping)?,
-                Field::CustomerId => event.customer = Some(customers.find(name(cut)?, symbols)),
-                Field::RepId => event.rep = Some(names.find(name(cut)?, symbols)),
-                Field::Territory => event.territory = Some(names.find(name(cut)?, symbols)),
-                Field::Channel => event.channel = Some(names.find(name(cut)?, symbols)),
-                Field::OrderId => event.order = Some(CompactString::from(name(cut)?)),
-                Field::Currency => event.currency = Some(Currency::parse(cut.text).ok()?),
-                Field::ProductId => line.set_product(names.find(name(cut)?, symbols)),
-                Field::Category => line.set_category(names.find(name(cut)?, symbols)),
-                Field::Brand => line.set_brand(names.find(name(cut)?, symbols)),
-                Field::Unknown => {}
-                amount => line.set_number(*amount, number(cut)?),
-            }
-        }
-        Some(())
-    })?;
-    event.lines.push(line.finish_flat(Kind::Order).ok()?);
-    Some(event)
-}
-
-/// A name that can be taken as it stands.
-#[inline]
-fn name(cut: Cut<'_>) -> Option<&str> {
-    ((cut.quoted || cut.whole) && (1..=NAME_BYTES_MAX).contains(&cut.text.len()))
-        .then_some(cut.text)
+    };
+    event.lines.push(draft.finish_flat(Kind::Order).ok()?);
+    Some(spares.place(event))
 }
 
 #[inline]
-fn number(cut: Cut<'_>) -> Option<Decimal> {
-    if cut.quoted { None } else { Decimal::parse(cut.text).ok() }
-}
-
-#[inline]
-fn time(cut: Cut<'_>, mapping: &Mapping) -> Option<Timestamp> {
+fn time(cut: &Cut, line: &Padded, mapping: &Mapping) -> Option<Timestamp> {
     let time = match mapping.time {
-        TimeForm::Millis if cut.whole && cut.text.len() <= 15 => {
-            let digits = cut.text.bytes();
-            let millis = digits.fold(0, |millis, digit| millis * 10 + i64::from(digit - b'0'));
-            Timestamp::from_millis(millis).ok()?
-        }
-        TimeForm::Rfc3339 if cut.quoted => Timestamp::parse(cut.text).ok()?,
+        TimeForm::Millis => Timestamp::from_millis(cut.whole(line)?.try_into().ok()?).ok()?,
+        TimeForm::Rfc3339 if cut.is_text() => Timestamp::parse(cut.name(line)?).ok()?,
         _ => return None,
     };
     (mapping.earliest <= time && time < mapping.latest).then_some(time)

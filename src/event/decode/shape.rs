@@ -9,11 +9,12 @@
 //! Only flat objects of plain numbers and of texts without escapes have a shape. Whatever does
 //! not fit is left to the full parser, which also finds the words for what is wrong.
 
-use smallvec::SmallVec;
-
+use crate::event::decode::eight::Eight;
+use crate::event::decode::eight::Padded;
+use crate::event::decode::form::NAME_BYTES_MAX;
 use crate::event::decode::json::Text;
-use crate::event::decode::json::plain_bytes;
 use crate::event::mapping::Field;
+use crate::money::Decimal;
 
 /// Members of an object that is worth a shape.
 const MEMBERS_MAX: usize = 48;
@@ -23,28 +24,50 @@ const MEMBERS_MAX: usize = 48;
 pub(crate) struct Shape {
     steps: Vec<Step>,
     /// What stands behind the last value.
-    tail: Box<[u8]>,
+    tail: Literal,
     /// Lines that did not fit since one did.
     misses: u32,
+    /// The values of the line that was read last.
+    cuts: Vec<Cut>,
 }
 
 #[derive(Debug, Clone)]
 struct Step {
     /// What stands before the value, an opening quote included.
-    before: Box<[u8]>,
+    before: Literal,
     quoted: bool,
-    fields: SmallVec<[Field; 2]>,
+    fields: Box<[Field]>,
 }
 
-/// A value cut out of a line.
+/// Bytes that stand in every line, for comparisons without a loop: few names are longer.
+#[derive(Debug, Clone)]
+struct Literal {
+    /// Its first sixteen bytes, zeros behind its end.
+    words: [Eight; 2],
+    /// The bytes of the words that count.
+    masks: [Eight; 2],
+    /// What comes behind them.
+    rest: Box<[u8]>,
+    length: usize,
+}
+
+/// A value's place in a line, and how it is written there.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cut<'a> {
-    /// Its text, without quotes.
-    pub(crate) text: &'a str,
-    /// Whether it stood in quotes.
-    pub(crate) quoted: bool,
-    /// Whether it is digits alone, without sign and point.
-    pub(crate) whole: bool,
+pub(crate) struct Cut {
+    at: usize,
+    length: usize,
+    form: Form,
+}
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// In quotes, which are not part of the cut; nothing in it is escaped.
+    Text,
+    /// Digits alone, without sign and point.
+    Whole,
+    /// A sign or none, so many digits, then a point and more digits or nothing.
+    Number { negative: bool, whole: usize },
 }
 
 /// One member as the full parser met it.
@@ -52,8 +75,17 @@ pub(crate) struct Cut<'a> {
 pub(crate) struct Member<'a> {
     /// Its name; escaped names have no shape.
     pub(crate) name: Text<'a>,
-    /// Its value without quotes; none for anything but plain numbers and texts.
-    pub(crate) value: Option<Cut<'a>>,
+    /// Its value; none for anything but plain numbers and texts.
+    pub(crate) value: Option<Written<'a>>,
+}
+
+/// A value as it is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written<'a> {
+    /// Without quotes.
+    pub(crate) text: &'a str,
+    /// Whether it stood in quotes.
+    pub(crate) quoted: bool,
 }
 
 impl Shape {
@@ -68,7 +100,7 @@ impl Shape {
         &mut self,
         line: &'a str,
         members: &[Member<'a>],
-        fields: impl Fn(&str) -> SmallVec<[Field; 2]>,
+        fields: impl Fn(&str) -> Box<[Field]>,
     ) {
         *self = Self::default();
         if members.is_empty() || members.len() > MEMBERS_MAX {
@@ -77,94 +109,159 @@ impl Shape {
         let mut steps = Vec::with_capacity(members.len());
         let mut at = 0;
         for Member { name, value } in members {
-            let Some(cut) = value.filter(|_| !name.escaped) else { return };
+            let Some(Written { text, quoted }) = value.filter(|_| !name.escaped) else { return };
             // Both are slices of the line, so their distance is the value's place in it.
-            let start = cut.text.as_ptr() as usize - line.as_ptr() as usize;
+            let start = text.as_ptr() as usize - line.as_ptr() as usize;
             let Some(before) = line.as_bytes().get(at..start) else { return };
-            let fields = fields(name.raw);
-            steps.push(Step { before: Box::from(before), quoted: cut.quoted, fields });
-            at = start + cut.text.len();
+            steps.push(Step { before: Literal::new(before), quoted, fields: fields(name.raw) });
+            at = start + text.len();
         }
-        self.tail = line.as_bytes().get(at..).map(Box::from).unwrap_or_default();
+        self.tail = line.as_bytes().get(at..).map(Literal::new).unwrap_or_default();
         self.steps = steps;
     }
 
-    /// Hands the values of a line of this shape out, each with the fields that it feeds; `None`
-    /// when the line is of another shape, or `each` does not want a value.
+    /// Finds the values of a line of this shape, in their order; none when the line is of another
+    /// shape. A line that fits is sound: it is JSON, and it is UTF-8.
     #[inline]
-    pub(crate) fn read<'a>(
-        &mut self,
-        line: &'a str,
-        each: impl FnMut(&[Field], Cut<'a>) -> Option<()>,
-    ) -> Option<()> {
-        let fits = self.cut(line, each);
+    pub(crate) fn cut(&mut self, line: &Padded) -> Option<&[Cut]> {
+        self.cuts.clear();
+        let fits = cut(&self.steps, &self.tail, line, &mut self.cuts);
         self.misses = if fits.is_some() { 0 } else { self.misses.saturating_add(1) };
-        fits
+        fits.map(|()| self.cuts.as_slice())
     }
 
+    /// Every field that a value feeds, with the value's place in the order.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (usize, Field)> {
+        let steps = self.steps.iter().enumerate();
+        steps.flat_map(|(place, step)| step.fields.iter().map(move |field| (place, *field)))
+    }
+}
+
+#[inline]
+fn cut(steps: &[Step], tail: &Literal, line: &Padded, cuts: &mut Vec<Cut>) -> Option<()> {
+    let mut at = 0;
+    for step in steps {
+        at = step.before.end(line, at)?;
+        let cut = if step.quoted { Cut::text(line, at)? } else { Cut::number(line, at)? };
+        at += cut.length;
+        cuts.push(cut);
+    }
+    (tail.end(line, at)? == line.len()).then_some(())
+}
+
+impl Literal {
+    fn new(bytes: &[u8]) -> Self {
+        let (first, rest) = bytes.split_at(bytes.len().min(16));
+        let words = |bytes: &[u8]| [0, 8].map(|at| Eight::first(bytes.get(at..).unwrap_or(b"")));
+        Self {
+            words: words(first),
+            masks: words(&[0xff; 16][..first.len()]),
+            rest: Box::from(rest),
+            length: bytes.len(),
+        }
+    }
+
+    /// Where it ends, if it stands at this place of the line.
     #[inline]
-    fn cut<'a>(
-        &self,
-        line: &'a str,
-        mut each: impl FnMut(&[Field], Cut<'a>) -> Option<()>,
-    ) -> Option<()> {
-        let bytes = line.as_bytes();
-        let mut at = 0;
-        for step in &self.steps {
-            let start = at + step.before.len();
-            if *bytes.get(at..start)? != *step.before {
-                return None;
-            }
-            let rest = &bytes[start..];
-            let (length, whole) =
-                if step.quoted { (text_length(rest)?, false) } else { number_length(rest)? };
-            at = start + length;
-            each(&step.fields, Cut { text: line.get(start..at)?, quoted: step.quoted, whole })?;
+    fn end(&self, line: &Padded, at: usize) -> Option<usize> {
+        let [first, second] = self.words;
+        let differs = line.at(at).differs(first, self.masks[0])
+            || line.at(at + 8).differs(second, self.masks[1]);
+        let end = at + self.length;
+        let fits = self.rest.is_empty() || line.get(at + 16..end) == Some(&*self.rest);
+        // No byte of it is zero, so that it cannot end beyond the line.
+        (!differs && fits).then_some(end)
+    }
+}
+
+impl Default for Literal {
+    fn default() -> Self {
+        Self::new(b"")
+    }
+}
+
+impl Cut {
+    /// A text without escapes; what ends it is compared with the shape next.
+    #[inline]
+    fn text(line: &Padded, at: usize) -> Option<Self> {
+        let (length, ascii) = line.plain(at);
+        let cut = Self { at, length, form: Form::Text };
+        (ascii || str::from_utf8(cut.bytes(line)).is_ok()).then_some(cut)
+    }
+
+    /// A number without an exponent, which would not pass for what the shape expects next.
+    #[inline]
+    fn number(line: &Padded, at: usize) -> Option<Self> {
+        let negative = line.byte(at) == b'-';
+        let sign = usize::from(negative);
+        let whole = line.digits(at + sign);
+        if whole == 0 || (whole > 1 && line.byte(at + sign) == b'0') {
+            return None;
         }
-        (*bytes.get(at..)? == *self.tail).then_some(())
-    }
-
-    /// Every field that a value feeds.
-    pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
-        self.steps.iter().flat_map(|step| &step.fields)
-    }
-}
-
-/// Length of a text that ends before a quote and holds no escape.
-#[inline]
-fn text_length(rest: &[u8]) -> Option<usize> {
-    let mut length = plain_bytes(rest);
-    while let Some(byte) = rest.get(length) {
-        match byte {
-            b'"' => return Some(length),
-            b'\\' | 0..0x20 => return None,
-            _ => length += 1,
+        let length = sign + whole;
+        if line.byte(at + length) == b'.' {
+            let places = line.digits(at + length + 1);
+            let length = length + 1 + places;
+            let form = Form::Number { negative, whole };
+            return (places > 0).then_some(Self { at, length, form });
         }
+        let form = if negative { Form::Number { negative, whole } } else { Form::Whole };
+        Some(Self { at, length, form })
     }
-    None
-}
 
-/// Length of a number without an exponent, and whether it is digits alone.
-#[inline]
-fn number_length(rest: &[u8]) -> Option<(usize, bool)> {
-    let sign = usize::from(rest.first() == Some(&b'-'));
-    let whole = digits(rest, sign);
-    if whole == sign || (rest[sign] == b'0' && whole > sign + 1) {
-        return None;
+    /// Its bytes, without quotes, as UTF-8.
+    #[inline]
+    pub(crate) fn bytes<'a>(&self, line: &'a Padded) -> &'a [u8] {
+        line.get(self.at..self.at + self.length).unwrap_or_default()
     }
-    if rest.get(whole) != Some(&b'.') {
-        // What follows is compared with the shape next, so an exponent does not pass for its end.
-        return Some((whole, sign == 0));
-    }
-    let end = digits(rest, whole + 1);
-    (end > whole + 1).then_some((end, false))
-}
 
-/// Where the digits from `at` on end.
-#[inline]
-fn digits(bytes: &[u8], mut at: usize) -> usize {
-    while bytes.get(at).is_some_and(|byte| byte.wrapping_sub(b'0') < 10) {
-        at += 1;
+    /// Its text, when it can be the name of something.
+    #[inline]
+    pub(crate) fn name<'a>(&self, line: &'a Padded) -> Option<&'a str> {
+        if self.is_name() { str::from_utf8(self.bytes(line)).ok() } else { None }
     }
-    at
+
+    /// Whether it can be the name of something.
+    #[inline]
+    pub(crate) fn is_name(&self) -> bool {
+        matches!(self.form, Form::Text | Form::Whole) && (1..=NAME_BYTES_MAX).contains(&self.length)
+    }
+
+    /// Whether it stood in quotes.
+    #[inline]
+    pub(crate) fn is_text(&self) -> bool {
+        self.form == Form::Text
+    }
+
+    /// One word for it, if it is short; another one for every other short value.
+    #[inline]
+    pub(crate) fn packed(&self, line: &Padded) -> Option<u64> {
+        if self.length < 8 { Some(line.at(self.at).packed(self.length)) } else { None }
+    }
+
+    /// The number that its digits make, when it is digits alone and not absurdly many.
+    #[inline]
+    pub(crate) fn whole(&self, line: &Padded) -> Option<u64> {
+        let plain = self.form == Form::Whole && self.length <= 18;
+        if plain { Some(line.number(self.at, self.length)) } else { None }
+    }
+
+    /// Its number, exactly; none for texts and for what has to be rounded or refused.
+    #[inline]
+    pub(crate) fn decimal(&self, line: &Padded) -> Option<Decimal> {
+        let (negative, whole) = match self.form {
+            Form::Text => return None,
+            Form::Whole => (false, self.length),
+            Form::Number { negative, whole } => (negative, whole),
+        };
+        let behind = usize::from(negative) + whole;
+        let places = self.length.saturating_sub(behind + 1);
+        if whole > 12 || places > 6 {
+            return None;
+        }
+        let end = self.at + behind;
+        let fraction = line.number(end + 1, places);
+        let number = Decimal::from_parts(line.number(end - whole, whole), (fraction, places))?;
+        Some(if negative { number.negated() } else { number })
+    }
 }

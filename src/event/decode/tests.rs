@@ -346,6 +346,32 @@ fn a_cloud_event_is_opened() {
     assert_eq!(desk.text(event.customer).as_deref(), Some("c2"));
 }
 
+const FLAT_MAPPING: &str = "time_unit = \"ms\"\n[fields]\noccurred_at = \"ts\"\nquantity = \"qty\"";
+const FLAT_VALUES: [&str; 7] = ["1", "1735689604084", "2", "3", "4", "21.06", "\"1.5\""];
+
+/// An order of one line in seven members, as JSON; names in quotes or not.
+fn flat(values: [&str; 7], quoted: bool) -> String {
+    let names = ["event_id", "ts", "customer_id", "product_id", "qty", "unit_price", "channel"];
+    let members = names.iter().zip(values).map(|(name, value)| {
+        let quote = if quoted && name.ends_with("_id") { "\"" } else { "" };
+        format!("\"{name}\":{quote}{value}{quote}")
+    });
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn a_number_with_a_point_is_no_name_though_a_text_of_it_was_one() {
+    let mut desk = desk(FLAT_MAPPING);
+    for _ in 0..2 {
+        let event = desk.event(&flat(FLAT_VALUES, false));
+        assert_eq!(desk.text(event.channel).as_deref(), Some("1.5"));
+    }
+    let [id, time, customer, _, rest @ ..] = FLAT_VALUES;
+    let [quantity, price, channel] = rest;
+    let line = flat([id, time, customer, "1.5", quantity, price, channel], false);
+    assert!(matches!(desk.decode(&line), Err(Refusal::WrongType { .. })));
+}
+
 proptest::proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
@@ -360,5 +386,36 @@ proptest::proptest! {
         let _ = desk("").decode(&bytes[..place]);
         bytes[place] = byte;
         let _ = desk("").decode(&bytes);
+    }
+
+    #[test]
+    fn a_line_of_the_usual_shape_is_read_like_any_other(
+        names in ["[1-9][0-9]{0,8}", "[1-9][0-9]{0,8}", "[1-9][0-9]{0,3}"],
+        time in "17[0-9]{11}|[0-9]{1,20}",
+        amounts in ["[1-9][0-9]{0,2}", "-?[0-9]{1,14}(\\.[0-9]{1,8})?"],
+        channel in "\"[a-zé ]{0,20}\"",
+        odd in r#"null|true|-|"|0[0-9]|[0-9]{1,3}e[0-9]|[0-9]\.|\{\}|"\\u00e4[a-z]"|"1\.5""#,
+        place in 0..14_usize,
+        broken in proptest::option::weighted(0.3, (0..400_usize, proptest::num::u8::ANY)),
+        quoted: bool,
+    ) {
+        let Desk { symbols, decoder: mut used } = desk(FLAT_MAPPING);
+        let mut new = used.clone();
+        let usual = flat(FLAT_VALUES, quoted);
+        proptest::prop_assert!(used.decode(usual.as_bytes(), &mut symbols.write()).is_ok());
+        proptest::prop_assert!(used.sales.is_some(), "the shape was learned");
+        let ([id, customer, product], [quantity, price]) = (&names, &amounts);
+        let mut values = [id, &time, customer, product, quantity, price, &channel].map(String::as_str);
+        if let Some(value) = values.get_mut(place) {
+            *value = &odd;
+        }
+        let mut line = flat(values, quoted).into_bytes();
+        if let Some((at, byte)) = broken {
+            let at = at % line.len();
+            line[at] = byte;
+        }
+        let found = used.decode(&line, &mut symbols.write());
+        let want = new.decode(&line, &mut symbols.write());
+        proptest::prop_assert_eq!(found, want, "{}", String::from_utf8_lossy(&line));
     }
 }

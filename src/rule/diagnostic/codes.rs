@@ -266,9 +266,64 @@ pub const CODES: &[Code] = &[
         "A schedule looks at every customer each time. Once a minute is the most; once a day is usual.\n\n  on: {every: 1d, at: '07:00'}\n\nWhat has to be seen at once is set off by its event instead: `on: [order]`.",
     ),
     code(
+        "E307",
+        "a rule that costs too much",
+        "Lists within lists multiply. For a busy customer, with four items a day in a list, a rule may go\nthrough 2,000,000 items each time it looks; beyond that the evaluator would stop it. Shorten the\nwindows that stand within each other, or count over one list with a table.\n\n  lines.last('30d').exists(l, lines.last('365d').exists(x, x.net > l.net))\n\n`rules check --cost` shows what each rule costs.",
+    ),
+    code(
         "W001",
         "a folder without rule files",
         "The names of rule files end in `.rules.yaml`; others are not looked at.",
+    ),
+    code(
+        "W101",
+        "always true",
+        "The condition holds whatever happens, so it does nothing: a size is never negative, and a thing is\nalways equal to itself. Mostly another bound was meant.\n\n  size(orders) > 0           not  size(orders) >= 0",
+    ),
+    code(
+        "W102",
+        "always false",
+        "The condition never holds, so the rule never fires: its bounds leave nothing between them.\n\n  event.net > 5 && event.net < 10           not  event.net > 10 && event.net < 5",
+    ),
+    code(
+        "W103",
+        "nothing closes its alerts",
+        "An alert closes when `when` is false as the rule looks again. A condition over everything ever seen\nstays true once it is true, and one that asks about the event alone is asked again at the next such\nevent only. Say when the moment passes:\n\n  expires_after: 14d",
+    ),
+    code(
+        "W104",
+        "an item is named and not used",
+        "Functions over the items of a list take a name for the item. Where the name is not used behind it,\nanother name was likely meant.\n\n  lines.exists(l, l.category == 'Safety')   not  lines.exists(x, l.category == 'Safety')",
+    ),
+    code(
+        "W105",
+        "a comment that reads like an expression",
+        "`//` begins a comment within an expression. What stands behind it here could be computed, so one\n`/`, a division, may be meant. A comment in words of its own is not reported.\n\n  profit / spent             not  profit // spent",
+    ),
+    code(
+        "W106",
+        "nearly a label that means something",
+        "Labels may have any name, and only `severity` and `play` mean something to the program. A name that\nis nearly one of them is likely a slip: the alert would be no more than a warning.\n\n  labels: {severity: critical, play: win_back}",
+    ),
+    code(
+        "W107",
+        "a key within a comment",
+        "A comment reaches to the end of its line. Where a key of a rule follows in it, behind some blanks,\nthe line break before the key was likely lost.\n\n  # What is at stake.\n  value: event.net",
+    ),
+    code(
+        "W108",
+        "an event that never comes",
+        "The history that was given has no such event, so the rule would not look even once, and a silence\nwould never begin. Look at the types that the history has, or at the mapping of the source.",
+    ),
+    code(
+        "W109",
+        "a name that the history does not have",
+        "The rule compares a category, a brand, a topic … with a text that the history never has in that\nfield. Upper and lower case are different.\n\n  event.category == 'Tires and Tubes'       not  'Tyres and Tubes'",
+    ),
+    code(
+        "W110",
+        "a text that begins or ends with a blank",
+        "The text is compared with names of the data, blanks included, and names seldom have them at their\nends. A quote and a blank may have changed places.\n\n  event.category == 'Welding'               not  ' Welding'",
     ),
 ];
 

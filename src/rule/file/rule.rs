@@ -14,29 +14,9 @@ use crate::rule::file::Mode;
 use crate::rule::file::RuleSource;
 use crate::rule::file::Trigger;
 use crate::rule::file::part;
+use crate::rule::keys;
 use crate::rule::template::Template;
 use crate::time::Span;
-
-/// The keys of a rule, in the order in which authors write them.
-const RULE_KEYS: [&str; 17] = [
-    "alert",
-    "family",
-    "entity",
-    "on",
-    "let",
-    "when",
-    "for",
-    "keep_firing_for",
-    "cooldown",
-    "expires_after",
-    "value",
-    "episode",
-    "at",
-    "labels",
-    "annotations",
-    "evidence",
-    "mode",
-];
 
 const ENTITIES: [(EntityKind, &str); 3] = [
     (EntityKind::Customer, "customer"),
@@ -77,7 +57,7 @@ const NAME_CHARS_MAX: usize = 80;
 /// One rule; `None` when something is wrong with it, which is reported.
 pub(super) fn rule(reader: &mut Reader, yaml: &Yaml) -> Option<RuleSource> {
     let problems_before = reader.problems.len();
-    let mut fields = reader.fields(yaml, "the rule", &RULE_KEYS)?;
+    let mut fields = reader.fields(yaml, "the rule", &keys::names(&keys::RULE))?;
     let alert = reader
         .require(&fields, "alert", "name the rule, e.g. `alert: MarginBelowOwnBaseline`")
         .and_then(|yaml| alert_name(reader, yaml));
@@ -188,7 +168,7 @@ fn trigger(reader: &mut Reader, yaml: &Yaml) -> Option<Located<Trigger>> {
                 entries.iter().any(|(k, _)| matches!(&k.shape, Shape::Scalar(s) if s.text == key))
             };
             if has("every") {
-                let fields = reader.fields(yaml, "a schedule", &["every", "at"])?;
+                let fields = reader.fields(yaml, "a schedule", &keys::names(&keys::SCHEDULE))?;
                 let every = fields.get("every").and_then(|every| interval(reader, every));
                 let at = match fields.get("at") {
                     Some(at) => Some(time_of_day(reader, at)?),
@@ -196,7 +176,7 @@ fn trigger(reader: &mut Reader, yaml: &Yaml) -> Option<Located<Trigger>> {
                 };
                 return located(Trigger::Every { every: every?, at });
             }
-            let fields = reader.fields(yaml, "a silence", &["silence", "after"])?;
+            let fields = reader.fields(yaml, "a silence", &keys::names(&keys::SILENCE))?;
             let event = reader
                 .require(&fields, "silence", help)
                 .and_then(|event| reader.text(event, "silence"));
@@ -298,7 +278,7 @@ fn labels(reader: &mut Reader, fields: &Fields<'_>) -> Vec<(Located<String>, Loc
 fn annotations(reader: &mut Reader, fields: &Fields<'_>) -> Option<(Template, Option<Template>)> {
     let help = "write e.g. `annotations: {summary: \"{{ customer.name }} stays away\"}`";
     let yaml = reader.require(fields, "annotations", help)?;
-    let texts = reader.fields(yaml, "`annotations`", &["summary", "description"])?;
+    let texts = reader.fields(yaml, "`annotations`", &keys::names(&keys::ANNOTATIONS))?;
     let summary = reader
         .require(&texts, "summary", help)
         .and_then(|yaml| part::template(reader, yaml, "summary"));

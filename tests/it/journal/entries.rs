@@ -1,0 +1,383 @@
+//! Entries come back as they were, in another process too; nonsense is an error; and journals of
+//! every version that shipped can be read.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use siaga::alert::Action;
+use siaga::alert::AlertId;
+use siaga::alert::CloseReason;
+use siaga::disk::system::SystemDisk;
+use siaga::event::Detail;
+use siaga::event::EntityId;
+use siaga::event::EntityKind;
+use siaga::event::Event;
+use siaga::event::Kind;
+use siaga::event::Line;
+use siaga::event::Record;
+use siaga::event::Reference;
+use siaga::event::Symbols;
+use siaga::event::reference::Agreement;
+use siaga::event::reference::Attribute;
+use siaga::event::reference::Customer;
+use siaga::event::reference::Product;
+use siaga::event::reference::Quota;
+use siaga::event::reference::Relation;
+use siaga::event::reference::RelationKind;
+use siaga::event::reference::Rep;
+use siaga::journal::JournalId;
+use siaga::journal::Log;
+use siaga::journal::Position;
+use siaga::journal::Replay;
+use siaga::journal::Settings;
+use siaga::journal::entry;
+use siaga::journal::entry::ActionEntry;
+use siaga::journal::entry::Encoder;
+use siaga::journal::entry::Entry;
+use siaga::journal::entry::EntryError;
+use siaga::journal::entry::ModelEntry;
+use siaga::journal::entry::Outcome;
+use siaga::journal::entry::ReceiptEntry;
+use siaga::journal::entry::RulesEntry;
+use siaga::journal::inspect::inspect;
+use siaga::money::Currency;
+use siaga::money::Decimal;
+use siaga::time::Timestamp;
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn money(text: &str) -> Decimal {
+    Decimal::parse(text).unwrap()
+}
+
+/// An event that has nothing but what it must have.
+fn bare(symbols: &Symbols) -> Event {
+    Event {
+        id: "e-0".into(),
+        source: symbols.intern("shop"),
+        kind: Kind::Web,
+        time: at("1999-12-31T23:59:59.999Z"),
+        customer: None,
+        rep: None,
+        territory: None,
+        channel: None,
+        order: None,
+        currency: None,
+        lines: [].into_iter().collect(),
+        detail: None,
+    }
+}
+
+/// An event that has everything.
+fn full(symbols: &Symbols) -> Event {
+    let name = |text: &str| Some(symbols.intern(text));
+    let line = Line {
+        number: 3,
+        product: name("p-1"),
+        category: name("power tools"),
+        brand: name("Ōmura"),
+        quantity: money("-2"),
+        net: money("-259.98").into(),
+        cost: money("180.057188").into(),
+        discount: money("0").into(),
+        promotion: name("spring"),
+        non_product: true,
+    };
+    Event {
+        id: "o-1 \u{1f600} with an id that is longer than twenty-four bytes".into(),
+        source: symbols.intern("shop"),
+        kind: Kind::Other,
+        time: at("2025-03-01T09:30:00.123Z"),
+        customer: name("c-1"),
+        rep: name("r-1"),
+        territory: name("north"),
+        channel: name("web"),
+        order: Some("A-77".into()),
+        currency: Some(Currency::parse("EUR").unwrap()),
+        lines: [line, Line { quantity: money("1"), ..Line::default() }].into_iter().collect(),
+        detail: Some(Box::new(Detail {
+            kind: name("fair"),
+            topic: name("car_insurance"),
+            outcome: name("declined"),
+            direction: name("inbound"),
+            product: name("p-1"),
+            category: name("power tools"),
+            campaign: name("spring"),
+            severity: name("high"),
+            duration_s: Some(money("61.5")),
+            sentiment: Some(money("-0.25")),
+            amount: Some(money("1000000000000")),
+            count: Some(money("3")),
+        })),
+    }
+}
+
+fn references(symbols: &Symbols) -> Vec<Reference> {
+    let name = |text: &str| symbols.intern(text);
+    let attributes: BTreeMap<String, Attribute> = [
+        ("employees".to_owned(), Attribute::Number(12.5)),
+        ("key_account".to_owned(), Attribute::Flag(true)),
+        ("note".to_owned(), Attribute::Text("prefers Tuesday".to_owned())),
+        ("blocked".to_owned(), Attribute::Flag(false)),
+    ]
+    .into();
+    let customer = Customer {
+        id: name("c-1"),
+        name: Some("Northwind Traders".to_owned()),
+        kind: Some(name("business")),
+        segment: Some(name("retail")),
+        tier: Some(name("A")),
+        territory: Some(name("north")),
+        owner: Some(name("r-1")),
+        consent_marketing: Some(false),
+        attributes: attributes.clone(),
+    };
+    let unknown = Customer {
+        name: None,
+        kind: None,
+        segment: None,
+        tier: None,
+        territory: None,
+        owner: None,
+        consent_marketing: None,
+        attributes: BTreeMap::new(),
+        ..customer.clone()
+    };
+    let product = Product {
+        id: name("p-1"),
+        name: Some("Drill".to_owned()),
+        category: Some(name("power tools")),
+        brand: None,
+        list_price: Some(money("129.99")),
+        unit_cost: Some(money("90.028594")),
+        attributes,
+    };
+    let quota = Quota {
+        from: at("2025-01-01"),
+        to: at("2025-04-01"),
+        amount: money("250000"),
+        currency: Some(Currency::parse("USD").unwrap()),
+    };
+    let rep = Rep {
+        id: name("r-1"),
+        name: Some("Ana".to_owned()),
+        title: None,
+        manager: Some(name("r-9")),
+        territories: vec![name("north"), name("east")],
+        seniority: Some(name("senior")),
+        quotas: vec![quota, Quota { currency: None, ..quota }],
+    };
+    let agreement = Agreement {
+        id: name("a-1"),
+        customer: name("c-1"),
+        from: at("2025-01-01"),
+        to: at("2026-01-01"),
+        planned_amount: Some(money("50000")),
+        planned_quantity: None,
+        discount_rate: Some(money("0.05")),
+        currency: Some(Currency::parse("EUR").unwrap()),
+    };
+    let kinds = [
+        RelationKind::Substitute,
+        RelationKind::ReplacedBy,
+        RelationKind::Alternative,
+        RelationKind::Accessory,
+    ];
+    let relations = kinds
+        .map(|kind| Reference::Relation(Relation { from: name("p-1"), to: name("p-2"), kind }));
+    let mut all = vec![
+        Reference::Customer(customer.clone()),
+        Reference::Customer(Customer { consent_marketing: Some(true), ..customer }),
+        Reference::Customer(unknown),
+        Reference::Product(product),
+        Reference::Rep(rep),
+        Reference::Agreement(agreement),
+    ];
+    all.extend(relations);
+    all
+}
+
+/// One of everything that a journal can hold.
+fn every_entry(symbols: &Symbols) -> Vec<Entry> {
+    let kinds = Kind::ALL.iter().map(|(kind, _)| Event { kind: *kind, ..bare(symbols) });
+    let events = kinds.chain([full(symbols)]);
+    let mut records: Vec<Record> = events.map(|event| Record::Event(Box::new(event))).collect();
+    records.extend(references(symbols).into_iter().map(|r| Record::Reference(Box::new(r))));
+    let alert = AlertId::new("rule", "customer", "c-1", "2025");
+    let entity = EntityId { kind: EntityKind::Customer, id: symbols.intern("c-1") };
+    let closed = |reason| Action::Close { reason };
+    let actions = [
+        Action::Acknowledge,
+        Action::Snooze { until: at("2025-03-08") },
+        Action::Reopen,
+        closed(CloseReason::Resolved),
+        closed(CloseReason::Expired),
+        closed(CloseReason::Won),
+        closed(CloseReason::Lost),
+        closed(CloseReason::Dismissed("has left".to_owned())),
+    ];
+    let kinds = [EntityKind::Customer, EntityKind::Rep, EntityKind::Product];
+    let actions = actions.into_iter().zip(kinds.into_iter().cycle()).map(|(action, kind)| {
+        let (rule, by) = ("Margin drift".to_owned(), "ana".to_owned());
+        let (entity, at) = (EntityId { kind, ..entity }, at("2025-03-02"));
+        Entry::Action(ActionEntry { entity, rule, alert, action, by, at })
+    });
+    let receipts = [Outcome::Delivered, Outcome::Uncertain, Outcome::Dead].map(|outcome| {
+        let (channel, at) = ("webhook".to_owned(), at("2025-03-02T00:00:01Z"));
+        Entry::Receipt(ReceiptEntry { alert, channel, attempts: 3, at, outcome })
+    });
+    let rules = vec![("drift.rules.yaml".to_owned(), "groups: []\n".to_owned())];
+    let mut all = vec![
+        Entry::Rules(RulesEntry { hash: u64::MAX, files: rules }),
+        Entry::Records(records),
+        Entry::Records(Vec::new()),
+        Entry::Tick(at("2025-03-01T09:30:01Z")),
+        Entry::Model(ModelEntry {
+            name: "churn".to_owned(),
+            fitted_to: at("2025-03-01"),
+            content: vec![0, 1, 255],
+        }),
+    ];
+    all.extend(actions);
+    all.extend(receipts);
+    all.push(Entry::Closed);
+    all
+}
+
+#[test]
+fn every_entry_comes_back_as_it_was() {
+    let symbols = Symbols::default();
+    let mut encoder = Encoder::default();
+    for entry in every_entry(&symbols) {
+        let (kind, bytes) = encoder.encode(&entry, &symbols);
+        assert_eq!(entry::decode(kind, bytes, &symbols).as_ref(), Ok(&entry));
+    }
+}
+
+#[test]
+fn names_are_texts_so_another_process_reads_the_same() {
+    let (ours, theirs) = (Symbols::default(), Symbols::default());
+    // Their numbers are others.
+    for name in ["x", "c-1", "y", "shop", "north"] {
+        theirs.intern(name);
+    }
+    let mut encoder = Encoder::default();
+    for entry in every_entry(&ours) {
+        let (kind, bytes) = encoder.encode(&entry, &ours);
+        let read = entry::decode(kind, bytes, &theirs).unwrap();
+        let bytes = bytes.to_vec();
+        let (_, again) = encoder.encode(&read, &theirs);
+        assert_eq!(again, bytes, "{entry:?}");
+    }
+}
+
+#[test]
+fn a_cut_or_changed_entry_is_an_error_or_another_entry_and_never_a_panic() {
+    let symbols = Symbols::default();
+    let mut encoder = Encoder::default();
+    for entry in every_entry(&symbols) {
+        let (kind, bytes) = encoder.encode(&entry, &symbols);
+        let bytes = bytes.to_vec();
+        for length in 0..bytes.len() {
+            let cut = entry::decode(kind, &bytes[..length], &symbols);
+            assert!(cut.is_err(), "{length} of {} bytes were enough", bytes.len());
+        }
+        for place in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut changed = bytes.clone();
+                changed[place] ^= 1 << bit;
+                let _ = entry::decode(kind, &changed, &symbols);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_newer_program_wrote_is_named() {
+    let symbols = Symbols::default();
+    assert_eq!(entry::decode(99, &[1], &symbols), Err(EntryError::Kind(99)));
+    let newer = EntryError::Version { kind: 2, version: 9 };
+    assert_eq!(entry::decode(2, &[9, 0], &symbols), Err(newer));
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_are_no_danger(kind in 0_u8..8, bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = entry::decode(kind, &bytes, &Symbols::default());
+    }
+}
+
+fn golden(version: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/journal/golden/v{version}"))
+}
+
+fn write(folder: &Path) {
+    let symbols = Symbols::default();
+    let tenant = "golden".to_owned();
+    let settings = Settings { tenant, segment_bytes: 800, ..Settings::new(JournalId::new(1)) };
+    let (mut log, _) = Log::open(Arc::new(SystemDisk), folder, settings).unwrap();
+    let mut encoder = Encoder::default();
+    for entry in every_entry(&symbols) {
+        let mut batch = log.batch();
+        let (kind, bytes) = encoder.encode(&entry, &symbols);
+        batch.push(kind, bytes).unwrap();
+        log.commit(&batch).unwrap();
+    }
+}
+
+fn read(folder: &Path, symbols: &Symbols) -> Vec<Entry> {
+    let mut replay = Replay::open(&SystemDisk, folder, Position::FIRST).unwrap();
+    let mut found = Vec::new();
+    while let Some(record) = replay.next_record().unwrap() {
+        found.push(entry::decode(record.kind, record.payload, symbols).unwrap());
+    }
+    found
+}
+
+/// `SIAGA_GOLDEN=write` makes the files of a new version; never change those of an old one.
+#[test]
+fn a_journal_of_every_version_can_be_read() {
+    let folder = golden(1);
+    if std::env::var_os("SIAGA_GOLDEN").is_some_and(|word| word == "write") && !folder.exists() {
+        fs::create_dir_all(&folder).unwrap();
+        write(&folder);
+        fs::remove_file(folder.join("lock")).unwrap();
+    }
+    let symbols = Symbols::default();
+    assert_eq!(read(&folder, &symbols), every_entry(&symbols));
+    let report = inspect(&SystemDisk, &folder, &mut |_| {}).unwrap();
+    assert!(report.is_sound(), "{:?}", report.error);
+    assert!(report.segments.len() > 1);
+    assert_eq!((report.events, report.references, report.torn), (25, 10, None));
+    // What this version writes is what it wrote when it shipped.
+    let place = tempfile::tempdir().unwrap();
+    write(place.path());
+    for segment in &report.segments {
+        let (now, then) = (place.path().join(&segment.file), folder.join(&segment.file));
+        assert_eq!(fs::read(now).unwrap(), fs::read(then).unwrap(), "{}", segment.file);
+    }
+}
+
+#[test]
+fn a_report_says_how_far_the_journal_could_be_read() {
+    let place = tempfile::tempdir().unwrap();
+    write(place.path());
+    let sound = inspect(&SystemDisk, place.path(), &mut |_| {}).unwrap();
+    let second = place.path().join(&sound.segments[1].file);
+    let mut bytes = fs::read(&second).unwrap();
+    // The kind of its first record: behind the header, and twenty bytes into the frame.
+    bytes[128 + 20] ^= 1;
+    fs::write(&second, bytes).unwrap();
+    let report = inspect(&SystemDisk, place.path(), &mut |_| {}).unwrap();
+    let error = report.error.clone().unwrap();
+    let want = format!("{} is corrupt at byte 128: the checksum", sound.segments[1].file);
+    assert!(error.contains(&want), "{error}");
+    assert!(!report.is_sound());
+    assert_eq!(report.records(), sound.segments[0].records);
+}
