@@ -30,6 +30,7 @@ use crate::event::EntityId;
 use crate::event::Event;
 use crate::event::Reference;
 use crate::event::Symbols;
+use crate::rule::schedule::Schedule;
 use crate::rule::set::RuleSet;
 use crate::rule::set::Trigger;
 use crate::state::Applied;
@@ -306,8 +307,8 @@ impl Running<'_> {
             self.live.entity.advance(self.context.upkeep(self.id), at);
             for &rule in rules.timed(self.id.kind) {
                 if self.live.armed(rules, rule) == Some(at) {
-                    let next = match rules.rules[usize::from(rule)].trigger {
-                        Trigger::Every { every, .. } => Some(at + every),
+                    let next = match &rules.rules[usize::from(rule)].trigger {
+                        Trigger::Every { schedule, .. } => Some(self.next_look(schedule, at)),
                         _ => None,
                     };
                     self.live.arm(rules, rule, next);
@@ -447,17 +448,20 @@ impl Running<'_> {
     fn arm_schedules(&mut self) {
         let rules = self.context.rules;
         for &place in rules.timed(self.id.kind) {
-            let Trigger::Every { every, at, .. } = rules.rules[usize::from(place)].trigger else {
+            let Trigger::Every { schedule, .. } = &rules.rules[usize::from(place)].trigger else {
                 continue;
             };
-            if self.live.armed(rules, place).is_some() || every <= Span::ZERO {
+            if self.live.armed(rules, place).is_some() {
                 continue;
             }
-            let clock = self.live.entity.clock.millis();
-            let periods = (clock - at.millis()).div_euclid(every.millis()) + 1;
-            let next = Timestamp::saturating(at.millis() + periods * every.millis());
+            let next = self.next_look(schedule, self.live.entity.clock);
             self.live.arm(rules, place, Some(next));
         }
+    }
+
+    /// When a schedule comes round to the entity again.
+    fn next_look(&self, schedule: &Schedule, clock: Timestamp) -> Timestamp {
+        schedule.after(clock, self.context.symbols.read().text(self.id.id))
     }
 
     /// Sets a timer for the entity's next deadline, unless an earlier one is set already.

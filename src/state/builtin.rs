@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 
 pub use self::calendar::CalendarPart;
 pub use self::calendar::Zone;
+pub use self::calendar::time_zone;
 pub use self::convert::parse_span;
 pub use self::pattern::Pattern;
 pub(crate) use self::text::next_part;

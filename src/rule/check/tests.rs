@@ -108,7 +108,7 @@ fn types_and_units_are_kept_apart() {
             ("mean_gap(lines) > duration('1d')", "E204", "mean_gap", "needs a list of events"),
             ("gap_stddev(lines) > duration('1d')", "E204", "gap_stddev", "list of events"),
             ("size(customer) > 1", "E204", "customer", "`size` needs a list"),
-            ("event.topic == [1, 2][true]", "E204", "true", "a place in a list has to be"),
+            ("[1, 2][true] == 1", "E204", "true", "a place in a list has to be"),
             ("orders.last('9d').join(',') == 'a'", "E204", "join", "needs a list of strings"),
             (
                 "(true ? 1 : 'a') == 1",

@@ -55,11 +55,12 @@ impl Zone {
 
     /// `Europe/Berlin`, `UTC`, `+01:00`, `-5:30`, `02:00`.
     pub fn parse(name: &str) -> Option<Self> {
-        zone(name).map(Self::Fixed)
+        time_zone(name).map(Self::Fixed)
     }
 }
 
-fn zone(name: &str) -> Option<TimeZone> {
+/// A zone by its name, or by its distance from universal time.
+pub fn time_zone(name: &str) -> Option<TimeZone> {
     if matches!(name, "UTC" | "Z" | "") {
         return Some(TimeZone::UTC);
     }
@@ -97,7 +98,7 @@ pub(super) fn of_time(
     let zone = match (given, named) {
         (Zone::Fixed(zone), _) => zone,
         (Zone::Named, Some(name)) => {
-            found = texts::read(scope, name, zone)?.ok_or(Fault::Format)?;
+            found = texts::read(scope, name, time_zone)?.ok_or(Fault::Format)?;
             &found
         }
         (Zone::Named, None) => return Err(Fault::Type),
@@ -153,13 +154,13 @@ mod tests {
             ("+00:00", 0),
         ] {
             assert_eq!(offset(name), Some(seconds), "{name}");
-            assert!(zone(name).is_some(), "{name}");
+            assert!(time_zone(name).is_some(), "{name}");
         }
         for name in ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Asia/Jakarta"] {
-            assert!(zone(name).is_some(), "{name}");
+            assert!(time_zone(name).is_some(), "{name}");
         }
         for name in ["Mars/Base", "+24:00", "1:60", "+1", "+001:00", "+-1:00", "ü"] {
-            assert_eq!(zone(name), None, "{name}");
+            assert_eq!(time_zone(name), None, "{name}");
         }
     }
 
