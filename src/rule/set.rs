@@ -17,7 +17,6 @@ use crate::state::program::Program;
 use crate::state::program::Stage;
 use crate::state::window::List;
 use crate::state::window::Plan;
-use crate::time::Span;
 
 /// Rules that run together.
 #[derive(Debug, Clone, Default)]
