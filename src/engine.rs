@@ -11,6 +11,7 @@
 
 pub mod live;
 pub mod firing;
+pub mod look;
 pub mod shard;
 pub mod sequence;
 pub mod runtime;
@@ -19,6 +20,8 @@ pub mod port;
 pub mod view;
 pub mod service;
 pub mod rehearsal;
+pub mod backtest;
+pub mod explain;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -21,6 +21,7 @@ pub mod disk;
 pub mod event;
 pub mod source;
 pub mod state;
+pub mod model;
 pub mod alert;
 pub mod journal;
 pub mod rule;

@@ -9,6 +9,7 @@
 //! ```
 
 pub mod catalog;
+pub mod detector;
 mod cell;
 mod fingerprint;
 pub mod history;

@@ -6,17 +6,24 @@
 //! fmt    PATHS…  ─► layout                  ─► the files, all laid out alike
 //! new    NAME    ─► skeleton                ─► a rule and its test, to be changed
 //! schema, docs                              ─► for editors, for people
+//! backtest       ─► recorded history under two rule sets ─► what is new, gone, kept
+//! explain        ─► one evaluation in it: every sub-expression with its value
 //! explain-code E203                         ─► a code at length
+//! lsp                                       ─► all of it in an editor, while one types
 //!
 //! 0 good     1 a bad rule or a failed test     2 used wrongly     3 only warnings, if they count
 //! ```
 
+pub mod backtest;
 mod check;
 pub mod docs;
 mod explain_code;
 pub mod fmt;
+mod lsp;
 pub mod new;
 pub mod schema;
+pub mod explain;
+pub mod history;
 mod test;
 
 use std::io;
@@ -47,8 +54,14 @@ pub enum RulesCommand {
     Schema(schema::SchemaArgs),
     /// Write a page on what rules do, or the reference of the language
     Docs(docs::DocsArgs),
+    /// Compare what two rule sets find in recorded history
+    Backtest(Box<backtest::BacktestArgs>),
+    /// Explain why a rule fired for a customer at a time, or why it did not
+    Explain(Box<explain::ExplainArgs>),
     /// Explain a code such as E203 at length
     ExplainCode(ExplainCodeArgs),
+    /// Serve an editor: mistakes, completion, hovers, definitions (Language Server Protocol)
+    Lsp(LspArgs),
 }
 
 /// What `rules test` takes.
@@ -80,6 +93,22 @@ pub struct ExplainCodeArgs {
     /// The code, as in `error[E203]`; without it all are listed
     #[arg(value_name = "CODE")]
     pub code: Option<String>,
+}
+
+/// What `rules lsp` takes.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+An editor starts it and speaks the Language Server Protocol 3.17 over standard input and output.
+rules/README.md says how to set up VS Code, Neovim and Helix.
+
+Exit codes: 0 the editor said goodbye, 1 it went without a word")]
+pub struct LspArgs {
+    /// What editors add by habit; there is no other way to talk
+    #[arg(long, hide = true)]
+    pub stdio: bool,
+    /// Write to the error stream how long each message took
+    #[arg(long)]
+    pub trace: bool,
 }
 
 /// How `rules test` writes.
@@ -139,7 +168,10 @@ pub fn perform(command: &RulesCommand, terminal: &mut Terminal<'_>) -> anyhow::R
         RulesCommand::New(args) => new::new(args, terminal),
         RulesCommand::Schema(args) => schema::schema(args, terminal),
         RulesCommand::Docs(args) => docs::docs(args, terminal),
+        RulesCommand::Backtest(args) => backtest::backtest(args, terminal),
+        RulesCommand::Explain(args) => explain::explain(args, terminal),
         RulesCommand::ExplainCode(args) => explain_code::explain_code(args, terminal),
+        RulesCommand::Lsp(args) => lsp::lsp(args, terminal),
     }
 }
 

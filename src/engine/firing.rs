@@ -158,7 +158,7 @@ fn owner(context: Context<'_>, kind: EntityKind, entity: Option<&Entity>, id: &s
     }
 }
 
-fn evidence(rule: &Rule, scope: &mut Scope<'_>) -> (Vec<Evidence>, u64) {
+pub(crate) fn evidence(rule: &Rule, scope: &mut Scope<'_>) -> (Vec<Evidence>, u64) {
     let Some(entity) = scope.entity else { return (Vec::new(), 0) };
     let end = entity.history.end();
     let (list, from, to, stages): (List, u32, u32, &[Stage]) = match &rule.evidence {

@@ -15,7 +15,6 @@
 mod compare;
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -26,16 +25,9 @@ use crate::engine::runtime::Engine;
 use crate::engine::runtime::Settings;
 use crate::engine::runtime::Sink;
 use crate::engine::runtime::Stopped;
-use crate::event::Record;
 use crate::event::Symbols;
-use crate::event::decode::Decoder;
-use crate::event::mapping::Mapping;
-use crate::event::mapping::RecordKind;
 use crate::rule::diagnostic::Diagnostic;
-use crate::rule::diagnostic::suggest;
-use crate::rule::document::Located;
 use crate::rule::fixture::Fixture;
-use crate::rule::fixture::ReferenceKind;
 use crate::rule::fixture::Test;
 use crate::rule::set::RuleSet;
 use crate::time::Span;
@@ -136,7 +128,8 @@ fn run(
     rules: &Arc<RuleSet>,
     symbols: &Symbols,
 ) -> Result<Outcome, RehearsalError> {
-    let mut failures = strangers(file, test, rules);
+    let names = rules.rules.iter().map(|rule| &*rule.name);
+    let mut failures = test.strangers(file, &names);
     let played = play(file, test, rules, symbols)?;
     failures.extend(played.refused.iter().cloned());
     if failures.is_empty() {
@@ -146,17 +139,6 @@ fn run(
     let quiet = test.quiet.iter().map(|name| name.value.clone());
     let quiet = quiet.filter(|name| !fired.contains(name)).collect();
     Ok(Outcome { name: test.name.value.clone(), failures, fired, quiet })
-}
-
-/// Rules that a test names and that there are not.
-fn strangers(file: usize, test: &Test, rules: &RuleSet) -> Vec<Diagnostic> {
-    let named = test.alerts.iter().map(|expected| &expected.rule).chain(&test.quiet);
-    let stranger = |name: &Located<String>| {
-        let near = suggest(&name.value, rules.rules.iter().map(|rule| &*rule.name));
-        let message = format!("there is no rule `{}`", name.value);
-        Diagnostic::error("E150", file, name.span.clone(), message).with_suggestion(near)
-    };
-    named.filter(|name| rules.place(&name.value).is_none()).map(stranger).collect()
 }
 
 /// Lets the events of a test happen.
@@ -171,7 +153,7 @@ fn play(
     let sink: Sink = Arc::new(move |batch: &mut Vec<Output>| kept.lock().append(batch));
     let settings = Settings { shards: 1, lateness: Span::ZERO };
     let mut engine = Engine::start(rules, symbols, settings, sink)?;
-    let (records, refused) = records(file, test, symbols);
+    let (records, refused) = test.records(file, symbols);
     for record in records {
         engine.take([record], None)?;
     }
@@ -192,37 +174,4 @@ fn play(
         }
     }
     Ok(Played { alerts, evaluations, refused })
-}
-
-/// The lines of a test, decoded: reference data first, then events in the order of time.
-fn records(file: usize, test: &Test, symbols: &Symbols) -> (Vec<Record>, Vec<Diagnostic>) {
-    let mapping = Arc::new(Mapping::identity());
-    let source = symbols.intern("test");
-    let decoder = |hint| Decoder::new(Arc::clone(&mapping), source).with_hint(hint);
-    let (mut records, mut refused) = (Vec::new(), Vec::new());
-    let mut take = |line: &str, hint: Option<RecordKind>, place: Range<usize>| {
-        let found = decoder(hint).decode(line.as_bytes(), &mut symbols.write());
-        let refusal = match found {
-            Ok(record) => return records.push(record),
-            Err(refusal) => refusal.to_string(),
-        };
-        // All events of a generator have the same mistake; it is told once.
-        if !refused.iter().any(|known: &Diagnostic| known.span == place) {
-            let shown: String = line.chars().take(200).collect();
-            let found = Diagnostic::error("E151", file, place, refusal);
-            refused.push(found.with_help(format!("the line reads {shown}")));
-        }
-    };
-    for (kind, line) in test.references() {
-        let hint = match kind {
-            ReferenceKind::Customer => RecordKind::Customer,
-            ReferenceKind::Product => RecordKind::Product,
-            ReferenceKind::Rep => RecordKind::Rep,
-        };
-        take(&line, Some(hint), test.name.span.clone());
-    }
-    for line in test.expand() {
-        take(&line.json, None, test.events[line.source].at.span.clone());
-    }
-    (records, refused)
 }

@@ -26,6 +26,8 @@ use crate::engine::Input;
 use crate::engine::Output;
 use crate::engine::firing;
 use crate::engine::live::Live;
+use crate::engine::look::Look;
+use crate::engine::look::Observer;
 use crate::event::EntityId;
 use crate::event::Event;
 use crate::event::Reference;
@@ -59,6 +61,7 @@ pub struct Shard {
     entities: Arc<Entities>,
     wheel: Wheel,
     due: Vec<Due>,
+    observer: Option<Arc<Observer>>,
     parts: Parts,
     /// What was done so far.
     pub tally: Tally,
@@ -108,6 +111,7 @@ pub(crate) struct Context<'a> {
     pub(crate) rules: &'a RuleSet,
     pub(crate) symbols: &'a Symbols,
     pub(crate) catalog: &'a Catalog,
+    observer: Option<&'a Observer>,
 }
 
 /// What sets an evaluation off.
@@ -152,9 +156,17 @@ impl Shard {
             entities: Arc::new(entities),
             wheel: Wheel::default(),
             due: Vec::new(),
+            observer: None,
             parts: Parts::default(),
             tally,
         }
+    }
+
+    /// Lets every evaluation be seen as it is made.
+    #[must_use]
+    pub fn observed(mut self, observer: Arc<Observer>) -> Self {
+        self.observer = Some(observer);
+        self
     }
 
     /// The entities, to be read beside the shard.
@@ -183,8 +195,9 @@ impl Shard {
     ) {
         self.catalog.complete(event);
         let event = &*event;
-        let Self { rules, symbols, catalog, entities, wheel, parts, tally, .. } = self;
-        let context = Context { rules, symbols, catalog };
+        let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } = self;
+        let observer = observer.as_deref();
+        let context = Context { rules, symbols, catalog, observer };
         let mut guard = entities.entry(id).or_insert_with(|| Box::new(Live::new(rules, id.kind)));
         let live = &mut **guard;
         let cause = Cause { event: Some(event), arrived };
@@ -239,8 +252,9 @@ impl Shard {
         if let Some(state) = state {
             out.push(Output::Changed { id: action.alert, state, at: action.at });
         }
-        let Self { rules, symbols, catalog, wheel, parts, tally, .. } = self;
-        let context = Context { rules, symbols, catalog };
+        let Self { rules, symbols, catalog, wheel, parts, tally, observer, .. } = self;
+        let observer = observer.as_deref();
+        let context = Context { rules, symbols, catalog, observer };
         Running { context, id: action.entity, live, parts, tally }.set_timer(wheel);
     }
 
@@ -251,7 +265,8 @@ impl Shard {
         // What is set anew meanwhile takes its place among the rest.
         let mut due: BinaryHeap<Reverse<Due>> = due.into_iter().map(Reverse).collect();
         while let Some(Reverse(Due { at, entity: id })) = due.pop() {
-            let Self { rules, symbols, catalog, entities, wheel, parts, tally, .. } = self;
+            let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } =
+                self;
             let Some(mut guard) = entities.get_mut(&id) else { continue };
             let live = &mut **guard;
             // A timer that was replaced by an earlier one finds another deadline here.
@@ -259,7 +274,8 @@ impl Shard {
                 continue;
             }
             live.timer = std::mem::replace(&mut live.later, Timestamp::MAX);
-            let context = Context { rules, symbols, catalog };
+            let observer = observer.as_deref();
+            let context = Context { rules, symbols, catalog, observer };
             let mut entity = Running { context, id, live, parts, tally };
             entity.pass(at, Cause { event: None, arrived: None }, out);
             match entity.next_timer() {
@@ -269,6 +285,11 @@ impl Shard {
             }
         }
         self.due = due.into_iter().map(|Reverse(due)| due).collect();
+    }
+
+    /// What it knows of products and reps.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
     }
 
     /// Timers that are set.
@@ -359,7 +380,12 @@ impl Running<'_> {
         let live = &*self.live;
         self.parts.begin(rule.parts.len());
         let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
-        let holds = match evaluate(&mut scope, rule.when).and_then(Value::truth) {
+        let holds = evaluate(&mut scope, rule.when).and_then(Value::truth);
+        if let Some(observer) = self.context.observer {
+            let phase = live.phase(place);
+            observer(&Look { entity: self.id, rule: place, deadline, holds, phase }, &scope);
+        }
+        let holds = match holds {
             Ok(holds) => holds,
             Err(_) => {
                 self.tally.failures[usize::from(place)] += 1;

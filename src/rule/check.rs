@@ -11,10 +11,12 @@ mod call;
 mod list;
 mod method;
 mod operator;
+mod sort;
 
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use self::sort::Sort;
 use crate::event::EntityKind;
 use crate::event::Symbols;
 use crate::money::Decimal;
@@ -154,6 +156,8 @@ pub struct Checker<'a> {
     pub symbols: &'a Symbols,
     /// What was found.
     pub diagnostics: &'a mut Vec<Diagnostic>,
+    /// Where each sub-expression stands and what it is, when somebody wants to know.
+    pub seen: Option<Vec<(Range<usize>, Sort)>>,
     variables: Vec<(String, ItemType)>,
 }
 
@@ -176,6 +180,7 @@ impl<'a> Checker<'a> {
             planner,
             symbols,
             diagnostics,
+            seen: None,
             variables,
         }
     }
@@ -252,6 +257,12 @@ impl<'a> Checker<'a> {
 
     /// Whatever it is.
     pub fn check(&mut self, expr: &Expr) -> Checked {
+        let checked = self.judge(expr);
+        self.note(&expr.span, &checked);
+        checked
+    }
+
+    fn judge(&mut self, expr: &Expr) -> Checked {
         match &expr.node {
             Tree::Null => self.constant(Value::Null, Type::Null),
             Tree::Bool(truth) => self.constant(Value::Bool(*truth), Type::Bool),
@@ -637,6 +648,9 @@ impl<'a> Checker<'a> {
             let help = "name the inner part under `let`";
             self.error("E210", &name.span, "lists are nested too deeply", "", Some(help));
             return None;
+        }
+        if let Some(seen) = &mut self.seen {
+            seen.push((name.span.clone(), Sort::of_item(item)));
         }
         self.variables.push((text.clone(), item));
         let result = check(self, self.variables.len() - 1);

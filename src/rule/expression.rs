@@ -16,7 +16,7 @@ mod convert;
 mod print;
 mod slip;
 mod spacing;
-mod token;
+pub(in crate::rule) mod token;
 
 use std::ops::Range;
 

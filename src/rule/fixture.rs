@@ -12,6 +12,7 @@
 //! that data files go through. Without `every`, `count` is a field of the event as any other.
 
 mod reading;
+mod records;
 
 use std::ops::Range;
 use std::path::PathBuf;

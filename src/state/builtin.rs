@@ -96,6 +96,63 @@ pub enum Builtin {
     Length(CalendarPart),
 }
 
+impl Builtin {
+    /// What it is called in a rule; operators have no name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Compare(_) | Self::Concat => "",
+            Self::Size => "size",
+            Self::LowerAscii => "lowerAscii",
+            Self::UpperAscii => "upperAscii",
+            Self::Trim => "trim",
+            Self::Reverse => "reverse",
+            Self::CharAt => "charAt",
+            Self::IndexOf => "indexOf",
+            Self::LastIndexOf => "lastIndexOf",
+            Self::Substring => "substring",
+            Self::Replace => "replace",
+            Self::Matches(_) => "matches",
+            Self::String => "string",
+            Self::Int => "int",
+            Self::Double => "double",
+            Self::Bool => "bool",
+            Self::Timestamp => "timestamp",
+            Self::Duration => "duration",
+            Self::Ceil => "math.ceil",
+            Self::Floor => "math.floor",
+            Self::Round => "math.round",
+            Self::Trunc => "math.trunc",
+            Self::Sign => "math.sign",
+            Self::Sqrt => "math.sqrt",
+            Self::IsNan => "math.isNaN",
+            Self::IsInf => "math.isInf",
+            Self::IsFinite => "math.isFinite",
+            Self::Calendar(part, _) | Self::Length(part) => part.name(),
+        }
+    }
+
+    /// Whether it stands behind its first argument: `text.trim()`.
+    pub fn is_method(&self) -> bool {
+        match self {
+            Self::Calendar(part, _) => *part != CalendarPart::Midnight,
+            Self::Length(_) | Self::Matches(_) => true,
+            _ => matches!(
+                self,
+                Self::Size
+                    | Self::LowerAscii
+                    | Self::UpperAscii
+                    | Self::Trim
+                    | Self::Reverse
+                    | Self::CharAt
+                    | Self::IndexOf
+                    | Self::LastIndexOf
+                    | Self::Substring
+                    | Self::Replace
+            ),
+        }
+    }
+}
+
 /// The value of a call.
 pub(crate) fn call(
     scope: &mut Scope<'_>,

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The method is the seventh of Hyndman and Fan, "Sample Quantiles in Statistical Packages" (1996),
-//! the usual one of R, NumPy and spreadsheets (`PERCENTILE.INC`): of `n` values in order the place
+//! the usual one of R, `NumPy` and spreadsheets (`PERCENTILE.INC`): of `n` values in order the place
 //! `share · (n − 1)`, and between two values in proportion.
 
 use crate::money::Decimal;
@@ -76,6 +76,9 @@ mod tests {
 
     proptest! {
         #[test]
+        #[expect(clippy::cast_precision_loss, reason = "amounts of the test are small")]
+        #[expect(clippy::cast_possible_truncation, reason = "a place in a short list")]
+        #[expect(clippy::cast_sign_loss, reason = "a share is not negative")]
         fn a_quantile_of_money_lies_where_that_of_numbers_lies(
             micros in proptest::collection::vec(-5_000_000_000_i64..5_000_000_000, 1..40),
             percent in 0_u32..=100,

@@ -288,6 +288,14 @@ fn stages(scope: &mut Scope<'_>, scan: &Scan, end: &mut Ending) -> Result<bool, 
                 return Ok(settles);
             }
         }
+        End::Distinct(_) | End::Quantile(..) | End::Join(..) => gather(scope, scan.end, end)?,
+    }
+    Ok(false)
+}
+
+/// Takes one item of those that are held until the end.
+fn gather(scope: &mut Scope<'_>, made: End, end: &mut Ending) -> Result<(), Fault> {
+    match made {
         End::Distinct(node) => {
             let value = evaluate(scope, node)?;
             if !end.values.iter().any(|known| texts::same(scope, *known, value)) {
@@ -314,8 +322,9 @@ fn stages(scope: &mut Scope<'_>, scan: &Scan, end: &mut Ending) -> Result<bool, 
             let value = said(scope, node)?;
             texts::read(scope, value, |text| append(&mut end.joined, text))??;
         }
+        _ => return Err(Fault::Type),
     }
-    Ok(false)
+    Ok(())
 }
 
 /// The value of an item's expression, which has to be there.

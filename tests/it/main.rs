@@ -7,14 +7,17 @@
     reason = "a test fails by panicking and says what it leaves out, in its helpers too"
 )]
 
+mod backtest;
 mod browser;
 mod cel;
 mod golden;
+mod explain;
 mod hostile;
 mod history;
 mod journal;
 mod layers;
 mod life_cycle;
+mod lsp;
 mod permutation;
 mod replay;
 mod salert4;

@@ -75,8 +75,11 @@ impl Checker<'_> {
             _ => return self.no_method(expr, name),
         };
         // A list of plain values is its own measure: `.map(x, x.net).sum()`.
-        let own = matches!(list.item, ItemType::Value(_))
-            && matches!((wanted, args), (2, []) | (3, [_]) | (1, []) if name != "last" && name != "contains");
+        let own = match name {
+            "last" | "contains" => false,
+            "join" => args.is_empty(),
+            _ => matches!(list.item, ItemType::Value(_)) && args.len() + 2 == wanted,
+        };
         if args.len() != wanted && !own {
             let usage = LIST_METHODS.iter().find(|(known, _)| *known == name);
             let usage = usage.map_or("", |(_, usage)| usage);

@@ -61,19 +61,7 @@ static OF_TEXTS: [Method; 11] = [
 
 /// The part of a date or time that a method asks for.
 fn calendar_part(name: &str) -> Option<CalendarPart> {
-    Some(match name {
-        "getFullYear" => CalendarPart::FullYear,
-        "getMonth" => CalendarPart::Month,
-        "getDate" => CalendarPart::Date,
-        "getDayOfMonth" => CalendarPart::DayOfMonth,
-        "getDayOfWeek" => CalendarPart::DayOfWeek,
-        "getDayOfYear" => CalendarPart::DayOfYear,
-        "getHours" => CalendarPart::Hours,
-        "getMinutes" => CalendarPart::Minutes,
-        "getSeconds" => CalendarPart::Seconds,
-        "getMilliseconds" => CalendarPart::Milliseconds,
-        _ => return None,
-    })
+    CalendarPart::METHODS.iter().find(|(known, _)| *known == name).map(|(_, part)| *part)
 }
 
 impl Checker<'_> {

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 /// What kind of word or sign it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::rule) enum Kind {
     /// A name or a keyword.
     Word,
     /// `5`, `5u`, `0.05`, `1e6`.
@@ -35,18 +35,18 @@ pub(super) enum Kind {
 
 /// One word or sign.
 #[derive(Debug, Clone)]
-pub(super) struct Token {
-    pub(super) kind: Kind,
-    pub(super) span: Range<usize>,
+pub(in crate::rule) struct Token {
+    pub(in crate::rule) kind: Kind,
+    pub(in crate::rule) span: Range<usize>,
     /// Of a bracket: the number of the token that closes or opens it.
-    pub(super) partner: Option<usize>,
+    pub(in crate::rule) partner: Option<usize>,
 }
 
 /// All words and signs of one expression.
 #[derive(Debug)]
-pub(super) struct Tokens<'a> {
+pub(in crate::rule) struct Tokens<'a> {
     text: &'a str,
-    pub(super) all: Vec<Token>,
+    pub(in crate::rule) all: Vec<Token>,
 }
 
 /// Signs of two letters; `<>`, `=>` and the like are no operators, but are written as one.
@@ -54,7 +54,7 @@ const PAIRS: [&str; 12] = ["&&", "||", "==", "!=", "<=", ">=", "<>", "=>", "=<",
 
 impl<'a> Tokens<'a> {
     /// Cuts a text into its words and signs; never fails.
-    pub(super) fn read(text: &'a str) -> Self {
+    pub(in crate::rule) fn read(text: &'a str) -> Self {
         let mut all = Vec::new();
         let mut at = 0;
         while let Some(first) = text[at..].chars().next() {
@@ -95,22 +95,22 @@ impl<'a> Tokens<'a> {
     }
 
     /// The text of a token; empty for a number that is none.
-    pub(super) fn word(&self, index: usize) -> &'a str {
+    pub(in crate::rule) fn word(&self, index: usize) -> &'a str {
         self.all.get(index).map_or("", |token| &self.text[token.span.clone()])
     }
 
     /// The number of the token that starts at this byte.
-    pub(super) fn starting(&self, byte: usize) -> Option<usize> {
+    pub(in crate::rule) fn starting(&self, byte: usize) -> Option<usize> {
         self.all.binary_search_by_key(&byte, |token| token.span.start).ok()
     }
 
     /// The number of the token that ends before this byte.
-    pub(super) fn ending(&self, byte: usize) -> Option<usize> {
+    pub(in crate::rule) fn ending(&self, byte: usize) -> Option<usize> {
         self.all.binary_search_by_key(&byte, |token| token.span.end).ok()
     }
 
     /// The number of the innermost bracket that is open at this byte.
-    pub(super) fn enclosing(&self, byte: usize) -> Option<usize> {
+    pub(in crate::rule) fn enclosing(&self, byte: usize) -> Option<usize> {
         let before = self.all.partition_point(|token| token.span.start < byte);
         self.all[..before].iter().rposition(|token| {
             token.kind == Kind::Open
@@ -119,7 +119,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// The span with the brackets that stand closely around it, without those of a call.
-    pub(super) fn with_brackets(&self, span: &Range<usize>) -> Range<usize> {
+    pub(in crate::rule) fn with_brackets(&self, span: &Range<usize>) -> Range<usize> {
         let mut span = span.clone();
         while let (Some(first), Some(last)) = (self.starting(span.start), self.ending(span.end)) {
             let Some(open) = first.checked_sub(1) else { break };
@@ -135,13 +135,13 @@ impl<'a> Tokens<'a> {
     }
 
     /// Whether it is a word that can name something.
-    pub(super) fn is_name(&self, index: usize) -> bool {
+    pub(in crate::rule) fn is_name(&self, index: usize) -> bool {
         self.all.get(index).is_some_and(|token| token.kind == Kind::Word)
             && self.word(index) != "in"
     }
 
     /// Whether an operand can end with this token.
-    pub(super) fn ends_operand(&self, index: usize) -> bool {
+    pub(in crate::rule) fn ends_operand(&self, index: usize) -> bool {
         self.all.get(index).is_some_and(|token| match token.kind {
             Kind::Word => self.word(index) != "in",
             Kind::Number | Kind::Text | Kind::OpenText | Kind::Close => true,
@@ -150,7 +150,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// Whether an operand can start with this token.
-    pub(super) fn starts_operand(&self, index: usize) -> bool {
+    pub(in crate::rule) fn starts_operand(&self, index: usize) -> bool {
         self.all.get(index).is_some_and(|token| match token.kind {
             Kind::Word => self.word(index) != "in",
             Kind::Number | Kind::Text | Kind::OpenText | Kind::Open => true,
@@ -161,7 +161,7 @@ impl<'a> Tokens<'a> {
 
     /// Where the nesting goes beyond `max`, if it does: each bracket counts, and each operator
     /// that builds on the one before it. A parser would have to go down as many steps.
-    pub(super) fn too_deep(&self, max: usize) -> Option<Range<usize>> {
+    pub(in crate::rule) fn too_deep(&self, max: usize) -> Option<Range<usize>> {
         // Per open bracket: operators since the last comma, and those of them outside of `&&`.
         let (mut levels, mut depth) = (vec![(0, 0)], 0);
         for (index, token) in self.all.iter().enumerate() {

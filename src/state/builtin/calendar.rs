@@ -49,7 +49,40 @@ pub enum Zone {
     Named,
 }
 
+impl CalendarPart {
+    /// Each with the method that asks for it.
+    pub const METHODS: [(&str, Self); 10] = [
+        ("getFullYear", Self::FullYear),
+        ("getMonth", Self::Month),
+        ("getDate", Self::Date),
+        ("getDayOfMonth", Self::DayOfMonth),
+        ("getDayOfWeek", Self::DayOfWeek),
+        ("getDayOfYear", Self::DayOfYear),
+        ("getHours", Self::Hours),
+        ("getMinutes", Self::Minutes),
+        ("getSeconds", Self::Seconds),
+        ("getMilliseconds", Self::Milliseconds),
+    ];
+
+    /// The method, or the function, that asks for it.
+    pub(super) fn name(self) -> &'static str {
+        let known = Self::METHODS.iter().find(|(_, part)| *part == self);
+        known.map_or("date", |(name, _)| *name)
+    }
+}
+
 impl Zone {
+    /// The name of a zone that is known when the rule is read; universal time needs none.
+    pub fn name(&self) -> Option<String> {
+        match self {
+            Self::Fixed(zone) if *zone != TimeZone::UTC => {
+                let offset = || zone.to_fixed_offset().map(|offset| offset.to_string()).ok();
+                zone.iana_name().map(str::to_owned).or_else(offset)
+            }
+            Self::Fixed(_) | Self::Named => None,
+        }
+    }
+
     /// Universal time.
     pub const UTC: Self = Self::Fixed(TimeZone::UTC);
 

@@ -103,22 +103,24 @@ fn write_seconds(out: &mut String, span: Span) -> std::fmt::Result {
     write!(out, "{sign}{whole}.{}s", rest.trim_end_matches('0'))
 }
 
+/// Units of a length of time, in nanoseconds; of two that begin alike the longer comes first.
+const UNITS: [(&str, i128); 8] = [
+    ("d", 86_400_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("ns", 1),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+];
+
 /// A length of time: as Prometheus writes it (`30d`, `1h30m`), or as CEL does, with a sign and with
 /// decimals (`-1.5h`, `100ms`). What is finer than a millisecond is cut off.
 pub fn parse_span(text: &str) -> Option<Span> {
     if let Ok(span) = Span::parse(text) {
         return Some(span);
     }
-    const UNITS: [(&str, i128); 8] = [
-        ("d", 86_400_000_000_000),
-        ("h", 3_600_000_000_000),
-        ("ms", 1_000_000),
-        ("us", 1_000),
-        ("µs", 1_000),
-        ("ns", 1),
-        ("m", 60_000_000_000),
-        ("s", 1_000_000_000),
-    ];
     let (negative, mut rest) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),

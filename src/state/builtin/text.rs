@@ -13,29 +13,29 @@ pub(super) fn of(scope: &mut Scope<'_>, builtin: &Builtin, args: &[Value]) -> Re
     let symbols = scope.symbols;
     let names = symbols.read();
     if let Builtin::Size | Builtin::IndexOf | Builtin::LastIndexOf = builtin {
-        let place = number(builtin, &Args { texts: scope.texts, names: &names, args })?;
+        let place = number(builtin, &Args { texts: scope.texts, names: &names, values })?;
         let place = place.map_or(Ok(-1), i64::try_from);
         return place.map(Value::Int).map_err(|_| Fault::Overflow);
     }
-    scope.texts.make(|texts, out| write(builtin, &Args { texts, names: &names, args }, out))
+    scope.texts.make(|texts, out| write(builtin, &Args { texts, names: &names, values }, out))
 }
 
 /// The arguments of a call, with what their texts say.
 struct Args<'a> {
     texts: &'a Texts,
     names: &'a Reader<'a>,
-    args: &'a [Value],
+    values: &'a [Value],
 }
 
 impl<'a> Args<'a> {
     fn text(&self, place: usize) -> Result<&'a str, Fault> {
-        let value = self.args.get(place).copied().ok_or(Fault::Type)?;
+        let value = self.values.get(place).copied().ok_or(Fault::Type)?;
         self.texts.read(self.names, value)
     }
 
     /// The byte at which the place stands in a text that this argument names, where it is given.
     fn place(&self, place: usize, text: &str) -> Result<Option<usize>, Fault> {
-        self.args.get(place).map(|place| place_in(text, *place)).transpose()
+        self.values.get(place).map(|place| place_in(text, *place)).transpose()
     }
 }
 
@@ -81,7 +81,7 @@ fn write(builtin: &Builtin, args: &Args<'_>, out: &mut String) -> Result<(), Fau
             append(out, text.get(from..to).ok_or(Fault::Index)?)
         }
         Builtin::Replace => {
-            let most = match args.args.get(3) {
+            let most = match args.values.get(3) {
                 Some(Value::Int(most)) => usize::try_from(*most).unwrap_or(usize::MAX),
                 Some(_) => return Err(Fault::Type),
                 None => usize::MAX,
