@@ -245,7 +245,7 @@ pub const LIST_METHODS: [(&str, &str); 20] = [
 ];
 
 /// What a single value can be asked, for messages and the reference.
-pub const VALUE_METHODS: [(&str, &str); 26] = [
+pub static VALUE_METHODS: [(&str, &str); 26] = [
     ("orElse", "`x.orElse(y)` x, or y where x is null"),
     ("startsWith", "`text.startsWith('a')` whether the text begins so"),
     ("endsWith", "`text.endsWith('a')` whether the text ends so"),
@@ -291,6 +291,22 @@ pub const VALUE_METHODS: [(&str, &str); 26] = [
         "`time.getMilliseconds()` milliseconds beyond the second, of a duration, too",
     ),
 ];
+
+/// What a value of a type can be asked, of [`VALUE_METHODS`].
+pub fn value_methods(ty: Type) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    const TEXTS: usize = 1;
+    const TIMES: usize = 16;
+    const LENGTHS: usize = 22;
+    let all = VALUE_METHODS.len();
+    let own = match ty {
+        Type::Text => TEXTS..TIMES,
+        Type::Time => TIMES..all,
+        Type::Span => LENGTHS..all,
+        Type::Dynamic | Type::Unknown => TEXTS..all,
+        _ => all..all,
+    };
+    VALUE_METHODS[..TEXTS].iter().chain(&VALUE_METHODS[own])
+}
 
 /// Functions with what they take and give.
 pub const FUNCTIONS: [(&str, &str); 32] = [

@@ -424,12 +424,11 @@ fn known_name(field: &KnownField) -> String {
     if let KnownField::ProductAttribute(name) = field {
         return format!("product.attributes.{name}");
     }
-    let named = |(name, known, ..): &(&str, KnownField, _, _)| (known == field).then_some(*name);
-    let rep = vocabulary::REP_FIELDS.iter().find_map(|known| named(known));
-    let product = || vocabulary::PRODUCT_FIELDS.iter().find_map(|known| named(known));
+    let rep = vocabulary::REP_FIELDS.iter().find(|(_, known, ..)| known == field);
+    let product = || vocabulary::PRODUCT_FIELDS.iter().find(|(_, known, ..)| known == field);
     match rep {
-        Some(name) => format!("rep.{name}"),
-        None => format!("product.{}", product().unwrap_or("id")),
+        Some((name, ..)) => format!("rep.{name}"),
+        None => format!("product.{}", product().map_or("id", |(name, ..)| *name)),
     }
 }
 

@@ -187,6 +187,8 @@ struct Ending {
     wanted: Option<i64>,
     /// Of the first item, the last, or the one at that place.
     chosen: Option<Result<Value, Fault>>,
+    /// Where its text stands, if that was made.
+    chosen_from: Option<Mark>,
     /// The different values, or all values that a quantile is sought of.
     values: Vec<Value>,
     joined: String,
@@ -401,9 +403,13 @@ impl Ending {
     fn give_back(&mut self, scope: &mut Scope<'_>, mark: Mark) -> Result<(), Fault> {
         let texts = &mut *scope.texts;
         match (&mut self.chosen, self.values.last_mut()) {
-            (Some(Ok(made @ Value::Made(_))), _) | (_, Some(made @ Value::Made(_))) => {
-                *made = texts.keep(mark, *made)?;
+            (Some(Ok(chosen @ Value::Made(_))), _) if texts.is_since(mark, *chosen) => {
+                // The one that was chosen before makes room for it.
+                let from = self.chosen_from.map_or(mark, |from| from.min(mark));
+                self.chosen_from = Some(from);
+                *chosen = texts.keep(from, *chosen)?;
             }
+            (None, Some(value @ Value::Made(_))) => *value = texts.keep(mark, *value)?,
             _ => texts.release(mark),
         }
         Ok(())

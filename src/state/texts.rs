@@ -42,7 +42,7 @@ pub struct Texts {
 }
 
 /// How many texts there were.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Mark(u32);
 
 impl Made {
@@ -110,6 +110,11 @@ impl Texts {
         Mark(self.len())
     }
 
+    /// Whether a value is a text that was made since.
+    pub(crate) fn is_since(&self, mark: Mark, value: Value) -> bool {
+        matches!(value, Value::Made(made) if made.0 >= mark.0.max(self.held))
+    }
+
     fn len(&self) -> u32 {
         u32::try_from(self.ends.len()).unwrap_or(u32::MAX)
     }
@@ -134,7 +139,7 @@ impl Texts {
             self.release(mark);
             return Ok(value);
         };
-        if made.0 < mark.0.max(self.held) {
+        if !self.is_since(mark, value) {
             self.release(mark);
             return Ok(value);
         }

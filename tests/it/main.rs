@@ -15,6 +15,7 @@ mod explain;
 mod hostile;
 mod history;
 mod journal;
+mod known;
 mod layers;
 mod life_cycle;
 mod lsp;

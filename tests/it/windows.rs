@@ -256,3 +256,32 @@ fn one_running_value_that_fails_leaves_a_hundred_others_alone() {
     assert_eq!(found[0], Err(Fault::Missing));
     assert!(found[1..].iter().all(Result::is_ok), "{found:?}");
 }
+
+#[test]
+fn what_is_made_for_an_item_is_given_back_before_the_next() {
+    let error = Err(Fault::Overflow);
+    for (text, want) in [
+        // 200 kB of text pass by; 64 KiB may be held.
+        ("event.lines.count(l, l.category + '!' == 'abcdefgh!')", Ok(Value::Int(20_000))),
+        ("event.lines.distinct(l, l.category.upperAscii())", Ok(Value::Int(1))),
+        ("event.lines.map(l, l.category + '!').last() == 'abcdefgh!'", Ok(Value::Bool(true))),
+        ("event.lines.map(l, l.category + '!')[19999] == 'abcdefgh!'", Ok(Value::Bool(true))),
+        ("event.lines.map(l, l.category).join(',') == ''", error),
+        (
+            "event.lines.all(l, (l.category + '').split('').join('-').size() == 15)",
+            Ok(Value::Bool(true)),
+        ),
+        ("size((event.channel + ',').split('')) == 4", Ok(Value::Bool(true))),
+    ] {
+        let symbols = Symbols::default();
+        let rules = rule_set(&rule_of(&[text.to_owned()]), &symbols);
+        let entity = Entity::new(rules.plan(EntityKind::Customer));
+        let kept = Kept { rules: &rules, symbols: &symbols, catalog: Catalog::default(), entity };
+        let mut event = order(&symbols, "c", "1", 0, 1);
+        event.lines[0].category = Some(symbols.intern("abcdefgh"));
+        event.channel = Some(symbols.intern("web"));
+        let line = event.lines[0];
+        event.lines = std::iter::repeat_n(line, 20_000).collect();
+        assert_eq!(kept.values(&event), [want], "{text}");
+    }
+}

@@ -345,10 +345,9 @@ impl<'a> View<'a> {
                 parts.push(self.term(*b, needed && left == Ok(Value::Null)));
             }
             Node::Arithmetic(_, a, b) | Node::Compare(_, a, b) | Node::Function2(_, a, b) => {
-                let left = self.value(*a);
-                parts.push(self.term(*a, needed));
-                parts.push(self.term(*b, needed && left.is_ok()));
+                parts = self.operands(&[*a, *b], needed);
             }
+            Node::Call(_, args) => parts = self.operands(args, needed),
             Node::Not(a)
             | Node::Negate(a)
             | Node::Has(a)
@@ -356,13 +355,6 @@ impl<'a> View<'a> {
             | Node::Lookup(a, _)
             | Node::Owns(_, a)
             | Node::Function(_, a) => parts.push(self.term(*a, needed)),
-            Node::Call(_, args) => {
-                let mut needed = needed;
-                for arg in args.iter() {
-                    parts.push(self.term(*arg, needed));
-                    needed &= self.value(*arg).is_ok();
-                }
-            }
             Node::Constant(_)
             | Node::Field(..)
             | Node::Variable(_)
@@ -380,6 +372,16 @@ impl<'a> View<'a> {
         let (text, shown, list) =
             (wording::of(self.writing(), id), self.shown(value), self.list(id));
         Term { node: id, text, stands_for, value, shown, needed, list, parts }
+    }
+
+    /// Each is asked where those before it have a value.
+    fn operands(&mut self, operands: &[NodeId], mut needed: bool) -> Vec<Term> {
+        let mut terms = Vec::with_capacity(operands.len());
+        for operand in operands {
+            terms.push(self.term(*operand, needed));
+            needed &= self.value(*operand).is_ok();
+        }
+        terms
     }
 
     /// The right side is asked where the left one does not decide.

@@ -13,6 +13,7 @@ use crate::rule::expression::Node as Tree;
 use crate::rule::vocabulary::ItemType;
 use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::VALUE_METHODS;
+use crate::rule::vocabulary::value_methods;
 use crate::state::builtin::Builtin;
 use crate::state::builtin::CalendarPart;
 use crate::state::builtin::Pattern;
@@ -110,14 +111,7 @@ impl Checker<'_> {
         let near = suggest(name, VALUE_METHODS.iter().map(|(known, _)| *known));
         let label = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
         let message = format!("{} has no `{name}`", on.ty.noun());
-        let names: Vec<&str> = match on.ty {
-            Type::Text | Type::Dynamic => {
-                VALUE_METHODS[..16].iter().map(|(known, _)| *known).collect()
-            }
-            Type::Time => VALUE_METHODS[16..].iter().map(|(known, _)| *known).collect(),
-            Type::Span => VALUE_METHODS[22..].iter().map(|(known, _)| *known).collect(),
-            _ => vec!["orElse"],
-        };
+        let names: Vec<&str> = value_methods(on.ty).map(|(known, _)| *known).collect();
         let help = format!("it has {}", names.join(", "));
         self.error("E202", &expr.mark, message, &label, Some(&help));
         Checked::Value(self.unknown())

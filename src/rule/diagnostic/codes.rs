@@ -218,7 +218,7 @@ pub const CODES: &[Code] = &[
     code(
         "E209",
         "this has to be written out",
-        "The lengths of windows, lists of constants, patterns, shares of quantiles and the tables in `{…}` are\nfixed when the rules are loaded, because windows are kept from event to event. Write the value\nitself:\n\n  lines.last('30d')          not  lines.last(length)",
+        "The lengths of windows, lists of constants, patterns, shares of quantiles and the tables in `{…}`\nare fixed when the rules are loaded, because windows are kept from event to event. Write the value\nitself:\n\n  lines.last('30d')          not  lines.last(length)",
     ),
     code(
         "E210",

@@ -9,7 +9,11 @@ use crate::state::value::Fault;
 use crate::state::value::Value;
 
 /// The value of a function whose first argument is a text.
-pub(super) fn of(scope: &mut Scope<'_>, builtin: &Builtin, args: &[Value]) -> Result<Value, Fault> {
+pub(super) fn of(
+    scope: &mut Scope<'_>,
+    builtin: &Builtin,
+    values: &[Value],
+) -> Result<Value, Fault> {
     let symbols = scope.symbols;
     let names = symbols.read();
     if let Builtin::Size | Builtin::IndexOf | Builtin::LastIndexOf = builtin {

@@ -122,7 +122,7 @@ pub(super) fn size_max(event: &Event) -> usize {
     // Both lengths, kind, fields, time, number of lines, three names, two lengths of texts.
     const REST: usize = 2 * 5 + 1 + 3 + varint::NUMBER_MAX + 5 + 3 * 5 + 2 * 10;
     let detail = if event.detail.is_some() { DETAIL } else { 0 };
-    let order = event.order.as_ref().map_or(0, |order| order.len());
+    let order = event.order.as_deref().map_or(0, str::len);
     REST + event.lines.len() * LINE + detail + order + event.id.len()
 }
 

@@ -280,14 +280,7 @@ impl<'a> World<'a> {
                 let Worth::Text(separator) = self.plain(separator, names)? else {
                     return Err(Broken);
                 };
-                let texts: Result<Vec<String>, Broken> = list
-                    .into_iter()
-                    .map(|item| match item {
-                        Item::Plain(Worth::Text(text)) => Ok(text),
-                        _ => Err(Broken),
-                    })
-                    .collect();
-                Thing::Plain(Worth::Text(texts?.join(&separator)))
+                Thing::Plain(joined(list, &separator)?)
             }
             ("quantile", [name, value, share]) => {
                 let worths = list.iter().map(|item| self.of_item((name, value), item, names));
@@ -445,6 +438,15 @@ fn of_plain<'a>(method: &str, worth: &Worth, args: &[Worth]) -> Result<Thing<'a>
         ("getDayOfWeek", Worth::Time(at), []) => Worth::Int((at.div_euclid(DAY) + 4).rem_euclid(7)),
         _ => return Err(Broken),
     }))
+}
+
+fn joined(list: Vec<Item<'_>>, separator: &str) -> Result<Worth, Broken> {
+    let texts = list.into_iter().map(|item| match item {
+        Item::Plain(Worth::Text(text)) => Ok(text),
+        _ => Err(Broken),
+    });
+    let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
+    Ok(Worth::Text(texts.join(separator)))
 }
 
 fn plain_of(thing: Thing<'_>) -> Result<Worth, Broken> {

@@ -188,7 +188,7 @@ fn trigger(facts: &Facts<'_>) -> Vec<String> {
         Some((id, kind, at)) => format!("the last is `{kind}` {id} at {at}"),
         None => "there is none in the history that is kept".to_owned(),
     };
-    match facts.rule.trigger {
+    match &facts.rule.trigger {
         Trigger::Events(_) if explanation.looks == 0 => {
             vec![format!("It looks at `{kinds}`; {}.", last(&seen.last))]
         }
