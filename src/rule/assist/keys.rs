@@ -318,8 +318,8 @@ const EXPECTED: Takes = Takes::Map(&[
     key("rep_id", Takes::Likewise, " ", "Of which rep."),
     key("product_id", Takes::Likewise, " ", "Of which product."),
     key("opened_at", Takes::Instant, " ", "When it begins to fire."),
-    key("labels", Takes::Open(&LABELS), " {$1}", "Labels that it has, among others."),
     key("value", Takes::Number, " ", "Money at stake, to the cent."),
+    key("labels", Takes::Open(&LABELS), " {$1}", "Labels that it has, among others."),
     key("summary", Takes::Text, " \"$1\"", "The line in the inbox."),
     key("description", Takes::Text, " \"$1\"", "What more there is to say."),
     key(
