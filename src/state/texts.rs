@@ -14,7 +14,6 @@
 use std::cmp::Ordering;
 
 use crate::event::Symbol;
-use crate::event::Symbols;
 use crate::event::symbol::Reader;
 use crate::state::program::Scope;
 use crate::state::value;
@@ -219,11 +218,6 @@ pub(crate) fn compare(
         Comparison::NotEqual => Ok(!same(scope, left, right)),
         _ => order(scope, left, right).map(|order| op.holds(order)),
     }
-}
-
-/// The name of a symbol or the words of a made text, copied.
-pub fn copied(texts: &Texts, symbols: &Symbols, value: Value) -> Option<String> {
-    texts.read(&symbols.read(), value).map(str::to_owned).ok()
 }
 
 #[cfg(test)]
