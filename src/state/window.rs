@@ -39,6 +39,7 @@ use crate::state::program::Program;
 use crate::state::program::Running;
 use crate::state::program::Scan;
 use crate::state::program::Scope;
+use crate::state::texts::Texts;
 use crate::state::value::Fault;
 use crate::state::value::Value;
 use crate::time::Span;
@@ -361,6 +362,7 @@ impl Upkeep<'_> {
             now: item.head.time,
             catalog: self.catalog,
             symbols: self.symbols,
+            texts: &mut Texts::default(),
             lets: &mut [],
             let_nodes: &[],
             // For lists of constants within the expression; it cannot reach a history.
