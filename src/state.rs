@@ -17,6 +17,9 @@ pub mod item;
 pub mod program;
 mod code;
 pub mod field;
+mod quantile;
+pub mod texts;
+pub mod builtin;
 pub mod scan;
 pub mod evaluate;
 pub mod timer;
@@ -61,6 +64,8 @@ pub struct Entity {
     pub territory: Option<Symbol>,
     /// When that event happened.
     served_at: Timestamp,
+    /// Until then no window moves; an event makes it sooner.
+    stirs_at: Timestamp,
 }
 
 /// An entity's numbers. A handful of windows fit beside its other fields, where the next event
@@ -102,6 +107,7 @@ impl Entity {
             rep: None,
             territory: None,
             served_at: Timestamp::MIN,
+            stirs_at: Timestamp::MIN,
         }
     }
 
@@ -130,9 +136,11 @@ impl Entity {
         if late {
             self.enter_late(upkeep, arriving, inserted);
             self.enter_ever(upkeep, arriving);
+            self.stirs_at = Timestamp::MIN;
             return Applied::Late;
         }
         self.enter_newest(upkeep, arriving);
+        self.stirs_at = self.stirs_at.min(event.time + upkeep.plan.shortest);
         self.advance(upkeep, event.time);
         Applied::InTime
     }

@@ -32,6 +32,7 @@ use crate::event::EntityId;
 use crate::event::Event;
 use crate::event::Reference;
 use crate::event::Symbols;
+use crate::rule::schedule::Schedule;
 use crate::rule::set::RuleSet;
 use crate::rule::set::Trigger;
 use crate::state::Applied;
@@ -40,6 +41,7 @@ use crate::state::evaluate::evaluate;
 use crate::state::program::FUEL;
 use crate::state::program::Items;
 use crate::state::program::Scope;
+use crate::state::texts::Texts;
 use crate::state::timer::Due;
 use crate::state::timer::Wheel;
 use crate::state::value::Fault;
@@ -119,8 +121,23 @@ pub(crate) struct Cause<'a> {
     pub(crate) arrived: Option<Instant>,
 }
 
-/// Values of a rule's parts for one evaluation.
-type Parts = Vec<Option<Result<Value, Fault>>>;
+/// What one evaluation of a rule comes by.
+#[derive(Default)]
+pub(crate) struct Parts {
+    /// Values of its parts.
+    values: Vec<Option<Result<Value, Fault>>>,
+    /// Texts that it makes.
+    texts: Texts,
+}
+
+impl Parts {
+    /// Makes room for the parts of a rule.
+    fn begin(&mut self, count: usize) {
+        self.values.clear();
+        self.values.resize(count, None);
+        self.texts.clear();
+    }
+}
 
 impl Shard {
     /// An empty shard.
@@ -140,7 +157,7 @@ impl Shard {
             wheel: Wheel::default(),
             due: Vec::new(),
             observer: None,
-            parts: Parts::new(),
+            parts: Parts::default(),
             tally,
         }
     }
@@ -231,7 +248,7 @@ impl Shard {
         let mut phase = live.take(rule);
         let by = (action.by.as_str(), action.at);
         let state = life_cycle::act(&mut phase, action.alert, &action.action, by);
-        live.put(rule, phase);
+        live.put(&self.rules, rule, phase);
         if let Some(state) = state {
             out.push(Output::Changed { id: action.alert, state, at: action.at });
         }
@@ -311,8 +328,8 @@ impl Running<'_> {
             self.live.entity.advance(self.context.upkeep(self.id), at);
             for &rule in rules.timed(self.id.kind) {
                 if self.live.armed(rules, rule) == Some(at) {
-                    let next = match rules.rules[usize::from(rule)].trigger {
-                        Trigger::Every { every, .. } => Some(at + every),
+                    let next = match &rules.rules[usize::from(rule)].trigger {
+                        Trigger::Every { schedule, .. } => Some(self.next_look(schedule, at)),
                         _ => None,
                     };
                     self.live.arm(rules, rule, next);
@@ -342,7 +359,7 @@ impl Running<'_> {
         if let Some((id, state)) = changed {
             out.push(Output::Changed { id, state, at });
         }
-        self.live.put(rule, phase);
+        self.live.put(self.context.rules, rule, phase);
         if !settled {
             self.look(rule, Some(at), cause, out);
         }
@@ -361,8 +378,7 @@ impl Running<'_> {
         let now = self.live.entity.clock;
         self.tally.evaluations[usize::from(place)] += 1;
         let live = &*self.live;
-        self.parts.clear();
-        self.parts.resize(rule.parts.len(), None);
+        self.parts.begin(rule.parts.len());
         let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
         let holds = evaluate(&mut scope, rule.when).and_then(Value::truth);
         if let Some(observer) = self.context.observer {
@@ -391,7 +407,7 @@ impl Running<'_> {
         };
         let episode = rule.episode.map(|node| evaluate(&mut scope, node));
         let episode = match episode {
-            Some(Ok(value)) => firing::episode_hash(value),
+            Some(Ok(value)) => firing::episode_hash(value, &scope),
             Some(Err(_)) | None => 0,
         };
         let seen = Observation { holds, episode, at, now };
@@ -417,7 +433,7 @@ impl Running<'_> {
             phase = Some(life_cycle::opened(alert.id, rule.timing, seen, before));
             out.push(Output::Opened { alert: Box::new(alert), arrived: cause.arrived });
         }
-        self.live.put(place, phase);
+        self.live.put(rules, place, phase);
     }
 
     /// An event ends a silence, and sets the next deadline.
@@ -427,14 +443,18 @@ impl Running<'_> {
             return;
         };
         let entity = &self.live.entity;
-        let newest = entity.history.back_from(entity.history.end());
-        let last = newest.into_iter().find(|entry| kinds.holds(entry.kind()));
-        let Some(last) = last.map(|entry| entry.time()) else { return };
+        let last = if event.time == entity.clock {
+            event.time
+        } else {
+            let newest = entity.history.back_from(entity.history.end());
+            let last = newest.into_iter().find(|entry| kinds.holds(entry.kind()));
+            let Some(last) = last else { return };
+            last.time()
+        };
         let cause = Cause { event: None, arrived: None };
         let live = &*self.live;
         let now = live.entity.clock;
-        self.parts.clear();
-        self.parts.resize(rules.rules[usize::from(place)].parts.len(), None);
+        self.parts.begin(rules.rules[usize::from(place)].parts.len());
         let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
         let deadline = match evaluate(&mut scope, after) {
             Ok(Value::Span(span)) if span > Span::ZERO => Some(last + span),
@@ -448,7 +468,7 @@ impl Running<'_> {
         }
         let mut phase = self.live.take(place);
         let over = life_cycle::resolve(&mut phase, now);
-        self.live.put(place, phase);
+        self.live.put(rules, place, phase);
         if let Some((id, state)) = over {
             out.push(Output::Changed { id, state, at: now });
         }
@@ -459,17 +479,20 @@ impl Running<'_> {
     fn arm_schedules(&mut self) {
         let rules = self.context.rules;
         for &place in rules.timed(self.id.kind) {
-            let Trigger::Every { every, at, .. } = rules.rules[usize::from(place)].trigger else {
+            let Trigger::Every { schedule, .. } = &rules.rules[usize::from(place)].trigger else {
                 continue;
             };
-            if self.live.armed(rules, place).is_some() || every <= Span::ZERO {
+            if self.live.armed(rules, place).is_some() {
                 continue;
             }
-            let clock = self.live.entity.clock.millis();
-            let periods = (clock - at.millis()).div_euclid(every.millis()) + 1;
-            let next = Timestamp::saturating(at.millis() + periods * every.millis());
+            let next = self.next_look(schedule, self.live.entity.clock);
             self.live.arm(rules, place, Some(next));
         }
+    }
+
+    /// When a schedule comes round to the entity again.
+    fn next_look(&self, schedule: &Schedule, clock: Timestamp) -> Timestamp {
+        schedule.after(clock, self.context.symbols.read().text(self.id.id))
     }
 
     /// Sets a timer for the entity's next deadline, unless an earlier one is set already.
@@ -503,7 +526,7 @@ impl<'a> Context<'a> {
         (id, live): (EntityId, &'s Live),
         rule: u16,
         (cause, now): (Cause<'s>, Timestamp),
-        parts: &'s mut [Option<Result<Value, Fault>>],
+        parts: &'s mut Parts,
     ) -> Scope<'s>
     where
         'a: 's,
@@ -517,7 +540,8 @@ impl<'a> Context<'a> {
             now,
             catalog: self.catalog,
             symbols: self.symbols,
-            lets: parts,
+            texts: &mut parts.texts,
+            lets: &mut parts.values,
             let_nodes: &self.rules.rules[usize::from(rule)].part_nodes,
             fuel: FUEL,
             items: Items::default(),
