@@ -21,6 +21,7 @@ mod quantile;
 pub mod texts;
 pub mod builtin;
 pub mod scan;
+pub mod walked;
 pub mod evaluate;
 pub mod timer;
 pub mod value;

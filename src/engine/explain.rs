@@ -507,6 +507,7 @@ fn stood(
             now: live.entity.clock,
             catalog: shard.catalog(),
             symbols,
+            walked: None,
             texts: &mut Texts::default(),
             lets: &mut [],
             let_nodes: &rule.part_nodes,

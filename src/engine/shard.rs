@@ -46,6 +46,7 @@ use crate::state::timer::Due;
 use crate::state::timer::Wheel;
 use crate::state::value::Fault;
 use crate::state::value::Value;
+use crate::state::walked::Walked;
 use crate::state::window::Upkeep;
 use crate::time::Span;
 use crate::time::Timestamp;
@@ -128,6 +129,8 @@ pub(crate) struct Parts {
     values: Vec<Option<Result<Value, Fault>>>,
     /// Texts that it makes.
     texts: Texts,
+    /// What it has in common with other rules at this moment.
+    walked: Walked,
 }
 
 impl Parts {
@@ -218,6 +221,7 @@ impl Shard {
             Applied::TooLate => entity.tally.too_late += 1,
         }
         entity.tally.applied += 1;
+        entity.parts.walked.begin();
         for &rule in rules.triggered(id.kind, event.kind) {
             match rules.rules[usize::from(rule)].trigger {
                 Trigger::Events(_) => entity.look(rule, None, cause, out),
@@ -225,6 +229,7 @@ impl Shard {
                 Trigger::Every { .. } => {}
             }
         }
+        entity.parts.walked.end();
         entity.arm_schedules();
         entity.set_timer(wheel);
     }
@@ -326,6 +331,7 @@ impl Running<'_> {
         while let Some(at) = self.live.deadline(rules, self.id.kind).filter(|at| *at <= limit) {
             self.tally.timers += 1;
             self.live.entity.advance(self.context.upkeep(self.id), at);
+            self.parts.walked.begin();
             for &rule in rules.timed(self.id.kind) {
                 if self.live.armed(rules, rule) == Some(at) {
                     let next = match &rules.rules[usize::from(rule)].trigger {
@@ -348,6 +354,7 @@ impl Running<'_> {
             for rule in waiting {
                 self.wake(rule, at, cause, out);
             }
+            self.parts.walked.end();
         }
     }
 
@@ -540,6 +547,7 @@ impl<'a> Context<'a> {
             now,
             catalog: self.catalog,
             symbols: self.symbols,
+            walked: Some(&mut parts.walked),
             texts: &mut parts.texts,
             lets: &mut parts.values,
             let_nodes: &self.rules.rules[usize::from(rule)].part_nodes,

@@ -108,13 +108,18 @@ fn speaks_of(expr: &Expr, name: &Expr) -> bool {
 fn forgotten_items(rule: &RuleSource, expr: &Expr, found: &mut Vec<Diagnostic>) {
     expr.walk(&mut |outer| {
         let Some((_, item, body)) = of_items(outer) else { return };
+        // Where nothing speaks of the item, that is told.
+        if !speaks_of(body, item) {
+            return;
+        }
         body.walk(&mut |inner| {
             // An amount to compare each item with, such as an average, is the same on purpose.
             let Some(("exists" | "all" | "exists_one", ..)) = of_items(inner) else { return };
             if !speaks_of(inner, item) {
                 let item = item.to_text();
                 let message = format!("this is the same for every `{item}`");
-                let help = format!("ask something of `{item}` in it, or ask it outside of the list");
+                let help =
+                    format!("ask something of `{item}` in it, or ask it outside of the list");
                 found.push(warning(rule, "W111", &inner.span, message).with_help(help));
             }
         });

@@ -24,6 +24,7 @@ use crate::state::program::Running;
 use crate::state::program::Scope;
 use crate::state::value::Arithmetic;
 use crate::state::value::Comparison;
+use crate::state::walked;
 
 /// What computes a node.
 #[derive(Clone)]
@@ -91,6 +92,10 @@ impl Code {
                         of_two(operands, |a, b| a.compare(Comparison::GreaterOrEqual, b))
                     }
                 }
+            }
+            Node::Scan(ref scan) if walked::alike(program, scan) => {
+                let scan = Arc::clone(scan);
+                Self::new(move |scope| walked::once(scope, id, &scan).into())
             }
             _ => Self::new(move |scope| other(scope, id).into()),
         }

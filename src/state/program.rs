@@ -31,6 +31,7 @@ use crate::state::value::Arithmetic;
 use crate::state::value::Comparison;
 use crate::state::value::Fault;
 use crate::state::value::Value;
+use crate::state::walked::Walked;
 use crate::state::window::AggregateKind;
 use crate::state::window::List;
 use crate::state::window::Plan;
@@ -41,6 +42,12 @@ use crate::time::Timestamp;
 /// Place of a node in its [`Program`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NodeId(u32);
+
+impl NodeId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// Nodes of all expressions of a rule set; equal ones stand once.
 #[derive(Clone, Default)]
@@ -390,6 +397,8 @@ pub struct Scope<'a> {
     pub catalog: &'a Catalog,
     /// Texts.
     pub symbols: &'a Symbols,
+    /// Lists that were walked for other rules at the same moment.
+    pub walked: Option<&'a mut Walked>,
     /// Texts that the rule makes; they live as long as the values of its `let` names.
     pub texts: &'a mut Texts,
     /// Values of the rule's `let` names, as far as they were asked for.

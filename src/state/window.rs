@@ -362,6 +362,7 @@ impl Upkeep<'_> {
             now: item.head.time,
             catalog: self.catalog,
             symbols: self.symbols,
+            walked: None,
             texts: &mut Texts::default(),
             lets: &mut [],
             let_nodes: &[],

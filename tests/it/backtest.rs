@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The invented company of the demo is always compared; recorded data are looked for in the folder
-//! `SIAGA_DATA`, else in `../shared/data`, and the large set takes part when `SIAGA_ALL_DATA` is set.
+//! `SIAGA_DATA`, else in `../shared/data`. Of the large set every 25th customer takes part, with all
+//! that happened to it, and every customer when `SIAGA_BACKTEST` is `all`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -195,13 +196,31 @@ fn the_difference_on_aw_is_that_of_two_replays() {
     assert_difference(&files, None);
 }
 
+/// The records of every 25th customer of these files, and those that belong to none, as other files.
+fn every_25th(files: &[PathBuf], folder: &Path) -> Vec<PathBuf> {
+    let takes = |line: &str| {
+        let record: Value = serde_json::from_str(line).unwrap();
+        record["customer_id"]
+            .as_str()
+            .is_none_or(|id| ["00", "25", "50", "75"].iter().any(|ending| id.ends_with(ending)))
+    };
+    let slice = |file: &PathBuf| {
+        let text = zstd::decode_all(fs::File::open(file).unwrap()).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let lines: Vec<&str> = text.lines().filter(|line| takes(line)).collect();
+        let slice = folder.join(file.file_stem().unwrap());
+        fs::write(&slice, lines.join("\n")).unwrap();
+        slice
+    };
+    files.iter().map(slice).collect()
+}
+
 #[test]
 fn the_difference_on_synthetic_b2b_is_that_of_two_replays() {
     let Some(files) = recorded("synthetic-b2b", &FILES) else { return };
-    if std::env::var_os("SIAGA_ALL_DATA").is_none_or(|all| all.is_empty() || all == "0") {
-        eprintln!("synthetic-b2b is not compared: it is large; set SIAGA_ALL_DATA=1");
-        return;
-    }
+    let folder = tempfile::tempdir().unwrap();
+    let whole = std::env::var_os("SIAGA_BACKTEST").is_some_and(|which| which == "all");
+    let files = if whole { files } else { every_25th(&files, folder.path()) };
     assert_difference(&files, None);
 }
 

@@ -93,6 +93,7 @@ fn found(expression: &str) -> String {
         now: event.time,
         catalog: &catalog,
         symbols: &symbols,
+        walked: None,
         texts: &mut made,
         lets: &mut lets,
         let_nodes: &rules.rules[0].part_nodes,

@@ -150,6 +150,7 @@ fn nodes(scope: &Scope<'_>, id: NodeId, found: &mut HashMap<NodeId, Outcome>) {
         now: scope.now,
         catalog: scope.catalog,
         symbols: scope.symbols,
+        walked: None,
         texts: &mut Texts::default(),
         lets: &mut lets,
         let_nodes: scope.let_nodes,

@@ -84,7 +84,7 @@ const CONDITIONS: [&str; 59] = [
 ];
 
 /// Lines of a rule; they take the place of its own.
-const LINES: [&str; 42] = [
+const LINES: [&str; 43] = [
     "famly: drift",
     "family: drfit",
     "entity: shop",

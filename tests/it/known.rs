@@ -54,6 +54,7 @@ fn known(
         now: at(day * DAY),
         catalog: &catalog,
         symbols: &symbols,
+        walked: None,
         texts: &mut made,
         lets: &mut lets,
         let_nodes: &rules.rules[0].part_nodes,

@@ -30,5 +30,6 @@ mod rule_reference;
 mod rule_tools;
 mod typos;
 mod operators;
+mod many_rules;
 mod starter_rules;
 mod tutorial;

@@ -37,7 +37,11 @@ const OPERATORS: [(&str, &[&str]); 12] = [
 const EQUAL: [(&str, &str, &str); 4] = [
     ("spread: usual_lines.stddev", "+", "a rate and what is left of one spread alike"),
     ("&& gap * gap * double", ">", "two products of doubles that come from data are never equal"),
-    ("&& yearly >= 100", ">", "no product of an amount and the two factors is 100 to the millionth"),
+    (
+        "&& yearly >= 100",
+        ">",
+        "no product of an amount and the two factors is 100 to the millionth",
+    ),
     ("evidence: lines.last('30d')", "", "a test says what is shown, not what is not"),
 ];
 
@@ -135,9 +139,9 @@ fn unnoticed(name: &str, text: &str) -> (usize, Vec<String>) {
     };
     let half = all.len().div_ceil(2);
     let found = std::thread::scope(|scope| {
-        let halves = all.chunks(half).map(|part| {
-            scope.spawn(move || part.iter().filter_map(one).collect::<Vec<String>>())
-        });
+        let halves = all
+            .chunks(half)
+            .map(|part| scope.spawn(move || part.iter().filter_map(one).collect::<Vec<String>>()));
         let halves: Vec<_> = halves.collect();
         halves.into_iter().flat_map(|half| half.join().unwrap()).collect()
     });

@@ -91,7 +91,7 @@ fn neighbour(c: char) -> char {
 /// prime of every day comes by each kind of typo, and is enough to notice a hole that opens.
 fn stride() -> usize {
     let given = std::env::var("SIAGA_TYPOS").ok().and_then(|number| number.parse().ok());
-    given.filter(|stride| *stride > 0).unwrap_or(97)
+    given.filter(|stride| *stride > 0).unwrap_or(31)
 }
 
 /// What rules do, whatever they are called and however they are worded.

@@ -89,6 +89,7 @@ impl Kept<'_> {
             now: self.entity.clock,
             catalog: &self.catalog,
             symbols: self.symbols,
+            walked: None,
             texts: &mut texts,
             lets: &mut lets,
             let_nodes: &rule.part_nodes,

@@ -240,6 +240,7 @@ impl<'a> View<'a> {
             now: scope.now,
             catalog: scope.catalog,
             symbols: scope.symbols,
+            walked: None,
             texts,
             lets: parts.as_mut_slice(),
             let_nodes: &rule.part_nodes,

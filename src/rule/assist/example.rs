@@ -190,6 +190,7 @@ impl Moment<'_> {
             now: entity.clock,
             catalog: &catalog,
             symbols,
+            walked: None,
             texts: &mut Texts::default(),
             lets: &mut lets,
             let_nodes: &let_nodes,

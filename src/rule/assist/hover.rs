@@ -32,6 +32,7 @@ use crate::rule::vocabulary::ItemType;
 use crate::rule::vocabulary::LIST_METHODS;
 use crate::rule::vocabulary::PRODUCT_FIELDS;
 use crate::rule::vocabulary::REP_FIELDS;
+use crate::rule::vocabulary::SCOPE;
 use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::VALUE_METHODS;
 use crate::time::Span;
@@ -243,8 +244,8 @@ impl About<'_> {
     ) -> Option<String> {
         match &expr.node {
             Tree::Ident(name) => {
-                let list = words::meaning(&words::LISTS, name);
-                if let Some(what) = list.or_else(|| words::meaning(&words::NAMES, name)) {
+                let known = words::meaning(&SCOPE, name);
+                if let Some(what) = known.or_else(|| words::meaning(&words::OTHERS, name)) {
                     return Some(what.to_owned());
                 }
                 if typing.named(name).is_none() {
@@ -283,7 +284,7 @@ fn word_at(written: &Written, formula: &Range<usize>, at: usize) -> Option<Hover
     })?;
     let word = tokens.word(found);
     let tables = [&FUNCTIONS[..], &LIST_METHODS[..], &VALUE_METHODS[..], &FORMATS[..]];
-    let names = [&words::LISTS[..], &words::NAMES[..], &words::CONSTANTS[..]];
+    let names = [&SCOPE[..], &words::OTHERS[..], &words::CONSTANTS[..]];
     let usage = tables.iter().find_map(|table| words::meaning(table, word));
     let text = match usage {
         Some(usage) => {

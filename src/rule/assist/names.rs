@@ -24,6 +24,7 @@ use crate::rule::expression::Expr;
 use crate::rule::expression::Node as Tree;
 use crate::rule::expression::token::Kind;
 use crate::rule::expression::token::Tokens;
+use crate::rule::vocabulary::SCOPE;
 
 /// A place in a file of the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -277,7 +278,7 @@ fn fits_part(outline: &Outline<'_>, rule: usize, from: &str, to: &str) -> Result
             "`{to}` is not a name for a part: write small letters, digits and `_`, and no word of CEL"
         ));
     }
-    let mut taken = words::LISTS.iter().chain(&words::NAMES).any(|(known, _)| *known == to);
+    let mut taken = SCOPE.iter().chain(&words::OTHERS).any(|(known, _)| *known == to);
     if let Some(lets) = outline.entry(rule, "let") {
         taken |= outline.entry(lets, to).is_some();
     }

@@ -3,29 +3,22 @@
 //! Fields and functions have theirs in the [vocabulary](crate::rule::vocabulary); here are the
 //! words around expressions, and the names that they begin with.
 
+use crate::rule::vocabulary::SCOPE;
+use crate::state::window::List;
+
 /// A word with its meaning.
 pub type Word = (&'static str, &'static str);
 
-/// The lists of an entity.
-pub const LISTS: [Word; 8] = [
-    ("orders", "orders of the entity, oldest first"),
-    ("lines", "the lines of those orders"),
-    ("returns", "returns and credit memos"),
-    ("quotes", "quotes sent"),
-    ("calls", "calls; one that was seen to start counts once"),
-    ("interactions", "everything but orders and returns"),
-    ("complaints", "complaints"),
-    ("campaign_responses", "answers to campaigns"),
-];
+/// The lists of an entity, which stand first among the names that an expression begins with.
+pub const LISTS: &[Word] = SCOPE.split_at(List::ALL.len()).0;
 
 /// Names that stand for one thing.
-pub const NAMES: [Word; 6] = [
-    ("event", "the event that set the rule off; `event.lines` are its lines"),
-    ("customer", "what is known of the customer"),
+pub const NAMES: &[Word] = SCOPE.split_at(List::ALL.len()).1;
+
+/// What stands in place of `customer` in rules over reps and products.
+pub const OTHERS: [Word; 2] = [
     ("rep", "the sales person whose history the lists are"),
     ("product", "the product whose history the lists are"),
-    ("now", "the entity's clock: its latest event, or the timer that fired"),
-    ("value", "the rule's `value`, in annotations and evidence"),
 ];
 
 /// Constants.
@@ -130,14 +123,13 @@ mod tests {
     use crate::alert::Family;
     use crate::event::Kind;
     use crate::rule::file::Mode;
-    use crate::state::window::List;
 
     #[test]
     fn every_word_that_a_rule_file_can_hold_has_its_meaning() {
         fn words(words: &[Word]) -> Vec<&str> {
             words.iter().map(|(word, _)| *word).collect()
         }
-        assert_eq!(words(&LISTS), List::ALL.map(|(_, name)| name));
+        assert_eq!(words(LISTS), List::ALL.map(|(_, name)| name));
         assert_eq!(words(&KINDS), Kind::ALL.map(|(_, name)| name));
         assert_eq!(words(&FAMILIES), Family::ALL.map(|(_, name)| name));
         assert_eq!(words(&MODES), Mode::ALL.map(|(_, name)| name));

@@ -152,11 +152,11 @@ impl Cursor<'_> {
             let sort = self.typing.named(&named).map_or_else(String::new, |sort| sort.to_string());
             found.push(name(&named, &sort, "named under `let`", replace));
         }
-        for (list, what) in words::LISTS {
+        for &(list, what) in words::LISTS {
             let of = if list == "lines" { "list of lines" } else { "list of events" };
             found.push(name(list, of, what, replace));
         }
-        for (known, what) in words::NAMES {
+        for &(known, what) in words::NAMES.iter().chain(&words::OTHERS) {
             let detail = match known {
                 "event" if self.sight.has_event => "an event".to_owned(),
                 "now" => Type::Time.to_string(),

@@ -1,0 +1,162 @@
+//! Lists that several rules ask for: each is walked once for an event, not once for a rule.
+//!
+//! ```text
+//! begin ─► rule 1: lines.last('365d').max(l, l.net) > 500    walks ──► kept
+//!          rule 2: lines.last('365d').max(l, l.net) > 900    reads ◄──┘
+//! end   ─► forgotten: the next event makes another list
+//! ```
+//!
+//! Equal expressions are one node of the program, so the node tells what is equal. Running values
+//! need none of this: they cost one read.
+
+use crate::state::program::End;
+use crate::state::program::Node;
+use crate::state::program::NodeId;
+use crate::state::program::Program;
+use crate::state::program::Scan;
+use crate::state::program::Scope;
+use crate::state::program::Source;
+use crate::state::program::Stage;
+use crate::state::scan::walk;
+use crate::state::value::Fault;
+use crate::state::value::Value;
+
+/// What was made of lists while one event, or one deadline, is looked at by all rules.
+#[derive(Debug, Default)]
+pub struct Walked {
+    /// The moments so far; what was kept in another one is not true any more.
+    moment: u64,
+    open: bool,
+    kept: Vec<Option<Kept>>,
+}
+
+/// What a list has given.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    moment: u64,
+    outcome: Result<Value, Fault>,
+    /// What walking it has cost; whoever reads it pays the same, so that no rule's budget depends
+    /// on which rules stand before it.
+    fuel: u32,
+}
+
+impl Walked {
+    /// The entity is as it is now until [`Walked::end`].
+    pub fn begin(&mut self) {
+        self.moment += 1;
+        self.open = true;
+    }
+
+    /// The entity changes: nothing is kept, and nothing read.
+    pub fn end(&mut self) {
+        self.open = false;
+    }
+
+    fn read(&self, node: NodeId) -> Option<Kept> {
+        let kept = (*self.kept.get(node.index())?)?;
+        (self.open && kept.moment == self.moment).then_some(kept)
+    }
+
+    fn keep(&mut self, node: NodeId, outcome: Result<Value, Fault>, fuel: u32) {
+        if !self.open {
+            return;
+        }
+        let place = node.index();
+        if self.kept.len() <= place {
+            self.kept.resize(place + 1, None);
+        }
+        self.kept[place] = Some(Kept { moment: self.moment, outcome, fuel });
+    }
+}
+
+/// What a scan makes of its items, walked at most once a moment. It has to be [`alike`].
+pub(crate) fn once(scope: &mut Scope<'_>, node: NodeId, scan: &Scan) -> Result<Value, Fault> {
+    let kept = scope.walked.as_ref().and_then(|walked| walked.read(node));
+    if let Some(Kept { outcome, fuel, .. }) = kept
+        && let Some(rest) = scope.fuel.checked_sub(fuel)
+    {
+        scope.fuel = rest;
+        return outcome;
+    }
+    let before = scope.fuel;
+    let outcome = walk(scope, scan);
+    // A text that was made lives as long as this evaluation; what the fuel did not reach for, another
+    // rule may reach.
+    if !matches!(outcome, Ok(Value::Made(_)) | Err(Fault::Fuel))
+        && let Some(walked) = &mut scope.walked
+    {
+        walked.keep(node, outcome, before - scope.fuel);
+    }
+    outcome
+}
+
+/// Whether a list of the history gives the same to every rule at one moment: it speaks of nothing
+/// but the entity, not of a rule's names, its event, or the items of a list around it.
+pub(crate) fn alike(program: &Program, scan: &Scan) -> bool {
+    matches!(scan.source, Source::Window(..) | Source::Newest(..)) && closed_scan(program, scan, 0)
+}
+
+/// `depth` lists stand around it whose items it may speak of.
+fn closed(program: &Program, id: NodeId, depth: u8) -> bool {
+    let all = |ids: &[NodeId]| ids.iter().all(|id| closed(program, *id, depth));
+    match program.node(id) {
+        Node::Let(_) | Node::Event(_) => false,
+        Node::Field(outwards, _) | Node::Variable(outwards) => *outwards < depth,
+        Node::Constant(_)
+        | Node::Profile(_)
+        | Node::Attribute(_)
+        | Node::Known(_)
+        | Node::Now
+        | Node::Aggregate(_)
+        | Node::Decides(_) => true,
+        Node::Arithmetic(_, a, b)
+        | Node::Compare(_, a, b)
+        | Node::And(a, b)
+        | Node::Or(a, b)
+        | Node::Function2(_, a, b) => all(&[*a, *b]),
+        Node::Conditional(a, b, c) => all(&[*a, *b, *c]),
+        Node::Not(a)
+        | Node::Negate(a)
+        | Node::Has(a)
+        | Node::In(a, _)
+        | Node::Lookup(a, _)
+        | Node::Owns(_, a)
+        | Node::Function(_, a) => closed(program, *a, depth),
+        Node::Call(_, args) => all(args),
+        Node::Scan(scan) => closed_scan(program, scan, depth),
+    }
+}
+
+fn closed_scan(program: &Program, scan: &Scan, depth: u8) -> bool {
+    let source = match &scan.source {
+        Source::EventLines => false,
+        Source::Window(..) | Source::Newest(..) | Source::Values(_) => true,
+        Source::Split(text, separator, most) => {
+            let mut parts = [Some(*text), Some(*separator), *most].into_iter().flatten();
+            parts.all(|part| closed(program, part, depth))
+        }
+    };
+    let inner = |node: NodeId| closed(program, node, depth + 1);
+    let end = match scan.end {
+        End::Size | End::GapDeviation => true,
+        End::Sum(node)
+        | End::Average(node)
+        | End::Min(node)
+        | End::Max(node)
+        | End::StandardDeviation(node)
+        | End::Exists(node)
+        | End::All(node)
+        | End::ExistsOne(node)
+        | End::First(node)
+        | End::Last(node)
+        | End::Distinct(node)
+        | End::Quantile(node, _) => inner(node),
+        End::At(node, other) | End::Join(node, other) => {
+            inner(node) && closed(program, other, depth)
+        }
+    };
+    let mut stages = scan.stages.iter().map(|stage| match stage {
+        Stage::Filter(node) | Stage::Map(node) => *node,
+    });
+    source && end && stages.all(inner)
+}
