@@ -8,6 +8,7 @@
 //!                                          that passed
 //! ```
 
+pub mod alike;
 pub mod catalog;
 pub mod detector;
 mod cell;
@@ -15,6 +16,7 @@ mod fingerprint;
 pub mod history;
 pub mod item;
 pub mod program;
+pub mod refill;
 mod code;
 pub mod field;
 pub mod scan;

@@ -31,7 +31,6 @@ use serde::Serialize;
 use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
-use crate::alert::CloseReason;
 use crate::engine::Output;
 use crate::time::Timestamp;
 
@@ -263,12 +262,10 @@ fn change_alert(
 /// A closed alert comes back only when it is reopened after it was closed, and what a rep said of
 /// it outlives what the engine finds out later, or once more.
 fn moves(before: &AlertState, changed_at: Timestamp, after: &AlertState, at: Timestamp) -> bool {
-    let by_engine =
-        |reason: &CloseReason| matches!(reason, CloseReason::Resolved | CloseReason::Expired);
     match (before, after) {
         (same, also) if same == also => false,
         (AlertState::Closed { .. }, AlertState::Firing) => at >= changed_at,
-        (AlertState::Closed { .. }, AlertState::Closed { reason, .. }) => !by_engine(reason),
+        (AlertState::Closed { .. }, AlertState::Closed { reason, .. }) => !reason.is_by_engine(),
         (AlertState::Closed { .. }, _) => false,
         _ => true,
     }

@@ -197,6 +197,7 @@ pub fn reason_name(reason: &CloseReason) -> &'static str {
     match reason {
         CloseReason::Resolved => "resolved",
         CloseReason::Expired => "expired",
+        CloseReason::Withdrawn => "withdrawn",
         CloseReason::Won => "won",
         CloseReason::Lost => "lost",
         CloseReason::Dismissed(_) => "dismissed",

@@ -47,6 +47,11 @@ impl Live {
         Some(phases.swap_remove(place).1)
     }
 
+    /// Takes all phases out: their places belong to another set of rules from now on.
+    pub(crate) fn take_all(&mut self) -> Vec<(u16, Phase)> {
+        self.phases.take().map_or_else(Vec::new, |phases| *phases)
+    }
+
     /// Puts a rule's phase back; none means that it is quiet.
     pub fn put(&mut self, rule: u16, phase: Option<Phase>) {
         match phase {

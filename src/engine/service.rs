@@ -13,9 +13,11 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use parking_lot::RwLock;
 
 use crate::alert::life_cycle::Phase;
 use crate::engine::ActionInput;
+use crate::engine::entities::Entities;
 use crate::engine::port::EngineStatus;
 use crate::engine::port::EntityView;
 use crate::engine::port::IngestError;
@@ -27,7 +29,6 @@ use crate::engine::runtime::Engine;
 use crate::engine::runtime::Gauge;
 use crate::engine::runtime::Totals;
 use crate::engine::sequence;
-use crate::engine::shard::Entities;
 use crate::engine::view;
 use crate::event::EntityId;
 use crate::event::EntityKind;
@@ -53,7 +54,7 @@ const DECODERS_KEPT: usize = 64;
 /// The running engine.
 pub struct Service {
     engine: Mutex<Option<Engine>>,
-    rules: Arc<RuleSet>,
+    rules: RwLock<Arc<RuleSet>>,
     symbols: Symbols,
     mapping: Arc<Mapping>,
     decoders: Mutex<HashMap<Symbol, Decoder>>,
@@ -106,7 +107,7 @@ impl Service {
         let start = Timestamp::MIN.millis();
         Self {
             engine: Mutex::new(Some(engine)),
-            rules,
+            rules: RwLock::new(rules),
             symbols,
             mapping,
             decoders: Mutex::default(),
@@ -160,6 +161,15 @@ impl Service {
         Ok(())
     }
 
+    /// Runs other rules from here on, at one place of the order in which everything is taken.
+    pub fn adopt(&self, rules: Arc<RuleSet>) -> Result<(), IngestError> {
+        let mut guard = self.engine.lock();
+        let engine = guard.as_mut().ok_or(IngestError::Stopped)?;
+        engine.adopt(&rules).map_err(|_| IngestError::Stopped)?;
+        *self.rules.write() = rules;
+        Ok(())
+    }
+
     fn follow(&self, engine: &Engine) {
         self.newest.store(engine.newest().millis(), Ordering::Relaxed);
         self.watermark.store(engine.watermark().millis(), Ordering::Relaxed);
@@ -185,14 +195,19 @@ impl Service {
         );
         let late = |totals: &Totals| totals.shards.late + totals.shards.too_late;
         metrics.events_late_total.inc_by(since(late(&now), late(&before)));
-        for (place, rule) in self.rules.rules.iter().enumerate() {
-            let of = |counts: &[u64]| counts.get(place).copied().unwrap_or(0);
-            let (looks, fails) = (&now.shards.evaluations, &now.shards.failures);
-            let labels = [&*rule.name];
-            let looked = since(of(looks), of(&before.shards.evaluations));
+        for (name, did) in now.shards.by_name() {
+            let did_before = before.shards.rule(name);
+            let labels = [name];
+            let looked = since(did.evaluations, did_before.evaluations);
             metrics.rule_evaluations_total.with_label_values(&labels).inc_by(looked);
-            let failed = since(of(fails), of(&before.shards.failures));
+            let failed = since(did.failures, did_before.failures);
             metrics.rule_evaluation_failures_total.with_label_values(&labels).inc_by(failed);
+            let items = since(did.items, did_before.items);
+            metrics.rule_items_total.with_label_values(&labels).inc_by(items);
+            if let (Some(why), None) = (did.resting, did_before.resting) {
+                let reason = why.reason();
+                tracing::error!(rule = name, reason, "the rule rests until the rules change");
+            }
         }
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         metrics.queue_depth.set(gauge(now.waiting));
@@ -335,13 +350,15 @@ impl Port for Service {
 
     fn act(&self, input: ActionInput) -> Result<(), IngestError> {
         let unknown = || IngestError::Unknown(format!("the alert {}", input.alert));
-        let rule = self.rules.place(&input.rule).ok_or_else(unknown)?;
         let known = self.entities.iter().any(|shard| {
-            shard.get(&input.entity).is_some_and(|live| match live.phase(rule) {
-                Some(Phase::Open(open)) => open.id == input.alert,
-                Some(Phase::Closed { id, .. }) => *id == input.alert,
-                _ => false,
-            })
+            let current = shard.read(&input.entity, |live, rules| {
+                match rules.place(&input.rule).and_then(|rule| live.phase(rule)) {
+                    Some(Phase::Open(open)) => open.id == input.alert,
+                    Some(Phase::Closed { id, .. }) => *id == input.alert,
+                    _ => false,
+                }
+            });
+            current.unwrap_or(false)
         });
         if !known {
             return Err(unknown());
@@ -355,8 +372,7 @@ impl Port for Service {
         let id = self.symbols.read().find(id)?;
         let entity = EntityId { kind, id };
         self.entities.iter().find_map(|shard| {
-            let live = shard.get(&entity)?;
-            Some(view::entity(entity, &live, &self.rules, &self.symbols))
+            shard.read(&entity, |live, rules| view::entity(entity, live, rules, &self.symbols))
         })
     }
 

@@ -192,6 +192,13 @@ impl RuleSet {
         set
     }
 
+    /// Keeps histories at least so far back, so that the windows of rules to come can be filled.
+    pub fn keep(&mut self, history: Span) {
+        for plan in &mut self.plans {
+            plan.horizon = plan.horizon.max(history);
+        }
+    }
+
     /// What is kept of an entity of this kind.
     pub fn plan(&self, entity: EntityKind) -> &Plan {
         &self.plans[entity as usize]

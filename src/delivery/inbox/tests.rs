@@ -7,6 +7,7 @@ use super::query::Standing;
 use super::sample::alert;
 use super::sample::at;
 use super::*;
+use crate::alert::CloseReason;
 use crate::alert::Family;
 use crate::alert::Owner;
 use crate::event::EntityKind;
