@@ -103,6 +103,9 @@ pub struct Alert {
     pub evidence: Vec<Evidence>,
     /// How many events the rule looked at in all.
     pub evidence_total: u64,
+    /// Whether the rule runs in the shadow: the alert is kept for the record and shown to nobody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_shadow: bool,
 }
 
 /// What an alert is worth.

@@ -79,7 +79,7 @@ pub fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     let source = symbols.intern("demo");
     let decoder = Decoder::new(mapping, source);
     let pace = demo::Pace { speed: args.speed.max(1.0), ..demo::Pace::default() };
-    house.run(&http, move || play(&service, &symbols, decoder, &settings, pace))
+    house.run(&http, None, move || play(&service, &symbols, decoder, &settings, pace))
 }
 
 /// The address asked for; if somebody has it already, another port of the same machine.

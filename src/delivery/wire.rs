@@ -50,6 +50,8 @@ pub struct WireAlert<'a> {
     reasons: &'a [Reason],
     evidence: Vec<WireEvidence<'a>>,
     evidence_total: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shadow: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -188,6 +190,7 @@ impl<'a> From<&'a Alert> for WireAlert<'a> {
             reasons: &alert.reasons,
             evidence: alert.evidence.iter().map(WireEvidence::from).collect(),
             evidence_total: alert.evidence_total,
+            shadow: alert.is_shadow,
         }
     }
 }

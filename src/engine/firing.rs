@@ -13,6 +13,7 @@ use crate::event::EntityKind;
 use crate::event::Symbol;
 use crate::money::Currency;
 use crate::money::Decimal;
+use crate::rule::file::Mode;
 use crate::rule::set;
 use crate::rule::set::Rule;
 use crate::rule::text;
@@ -76,6 +77,7 @@ pub(crate) fn alert(
         reasons,
         evidence,
         evidence_total,
+        is_shadow: rule.mode == Mode::Shadow,
     }
 }
 

@@ -24,11 +24,17 @@ use crate::engine::port::IngestError;
 use crate::engine::port::IngestReport;
 use crate::engine::port::Port;
 use crate::engine::port::RefusedRecord;
+use crate::engine::port::Reload;
+use crate::engine::port::RuleState;
+use crate::engine::port::RuleView;
+use crate::engine::port::RulesView;
 use crate::engine::runtime;
 use crate::engine::runtime::Engine;
 use crate::engine::runtime::Gauge;
 use crate::engine::runtime::Totals;
 use crate::engine::sequence;
+use crate::engine::tally::Resting;
+use crate::engine::tally::RuleTally;
 use crate::engine::view;
 use crate::event::EntityId;
 use crate::event::EntityKind;
@@ -38,6 +44,7 @@ use crate::event::Symbols;
 use crate::event::decode::Decoder;
 use crate::event::mapping::Mapping;
 use crate::metrics::Metrics;
+use crate::rule::file::Mode;
 use crate::rule::set::RuleSet;
 use crate::source::Batch;
 use crate::source::body;
@@ -69,6 +76,7 @@ pub struct Service {
     duplicates: AtomicU64,
     refused: AtomicU64,
     ready: std::sync::atomic::AtomicBool,
+    reload: Mutex<Reload>,
     counted: Mutex<Totals>,
 }
 
@@ -105,7 +113,7 @@ impl Service {
         let Parts { engine, rules, symbols, mapping, dead, metrics, limits } = parts;
         let (entities, gauges) = (engine.entities().to_vec(), engine.gauges().to_vec());
         let start = Timestamp::MIN.millis();
-        Self {
+        let service = Self {
             engine: Mutex::new(Some(engine)),
             rules: RwLock::new(rules),
             symbols,
@@ -122,8 +130,11 @@ impl Service {
             duplicates: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             ready: std::sync::atomic::AtomicBool::new(false),
+            reload: Mutex::new(Reload { at: time::now(), problem: None }),
             counted: Mutex::default(),
-        }
+        };
+        service.succeeded();
+        service
     }
 
     /// Says that the history is in and records are welcome.
@@ -167,7 +178,24 @@ impl Service {
         let engine = guard.as_mut().ok_or(IngestError::Stopped)?;
         engine.adopt(&rules).map_err(|_| IngestError::Stopped)?;
         *self.rules.write() = rules;
+        drop(guard);
+        *self.reload.lock() = Reload { at: time::now(), problem: None };
+        self.metrics.rules_reloads_total.with_label_values(&["adopted"]).inc();
+        self.succeeded();
         Ok(())
+    }
+
+    /// Notes that other rules were not good enough, and why; the last good ones go on.
+    pub fn refuse(&self, problem: String) {
+        *self.reload.lock() = Reload { at: time::now(), problem: Some(problem) };
+        self.metrics.rules_reloads_total.with_label_values(&["refused"]).inc();
+        self.metrics.rules_last_reload_successful.set(0);
+    }
+
+    fn succeeded(&self) {
+        self.metrics.rules_last_reload_successful.set(1);
+        let at = seconds(self.reload.lock().at);
+        self.metrics.rules_last_reload_success_timestamp_seconds.set(at);
     }
 
     fn follow(&self, engine: &Engine) {
@@ -204,16 +232,20 @@ impl Service {
             metrics.rule_evaluation_failures_total.with_label_values(&labels).inc_by(failed);
             let items = since(did.items, did_before.items);
             metrics.rule_items_total.with_label_values(&labels).inc_by(items);
+            let rests = metrics.rule_quarantined.with_label_values(&labels);
+            rests.set(i64::from(did.resting.is_some()));
             if let (Some(why), None) = (did.resting, did_before.resting) {
                 let reason = why.reason();
                 tracing::error!(rule = name, reason, "the rule rests until the rules change");
             }
         }
+        for (mode, name) in Mode::ALL {
+            let of_mode = self.rules.read().rules.iter().filter(|rule| rule.mode == mode).count();
+            metrics.rules.with_label_values(&[name]).set(i64::try_from(of_mode).unwrap_or(0));
+        }
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         metrics.queue_depth.set(gauge(now.waiting));
         metrics.entities.with_label_values(&["all"]).set(gauge(now.entities));
-        #[expect(clippy::cast_precision_loss, reason = "seconds for a gauge")]
-        let seconds = |at: Timestamp| at.millis() as f64 / 1e3;
         let watermark = Timestamp::saturating(self.watermark.load(Ordering::Relaxed));
         if watermark > Timestamp::MIN {
             metrics.watermark_timestamp_seconds.set(seconds(watermark));
@@ -302,6 +334,11 @@ impl Service {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "seconds for a gauge")]
+fn seconds(at: Timestamp) -> f64 {
+    at.millis() as f64 / 1e3
+}
+
 impl Port for Service {
     fn ingest(
         &self,
@@ -374,6 +411,31 @@ impl Port for Service {
         self.entities.iter().find_map(|shard| {
             shard.read(&entity, |live, rules| view::entity(entity, live, rules, &self.symbols))
         })
+    }
+
+    fn rules(&self) -> RulesView {
+        let totals = runtime::totals(sequence::Tally::default(), &self.gauges, &self.entities);
+        let set = Arc::clone(&self.rules.read());
+        let rules = set.rules.iter().map(|rule| {
+            let did = totals.shards.rule(&rule.name);
+            RuleView {
+                name: rule.name.to_string(),
+                family: rule.family,
+                entity: rule.entity,
+                mode: rule.mode.name(),
+                state: match did {
+                    RuleTally { resting: Some(_), .. } => RuleState::Quarantined,
+                    RuleTally { is_failing: true, .. } => RuleState::Failing,
+                    _ => RuleState::Running,
+                },
+                reason: did.resting.map(Resting::reason),
+                evaluations: did.evaluations,
+                failures: did.failures,
+                alerts: did.alerts,
+                items: did.items,
+            }
+        });
+        RulesView { rules: rules.collect(), reload: self.reload.lock().clone() }
     }
 
     fn status(&self) -> EngineStatus {
