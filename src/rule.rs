@@ -22,6 +22,7 @@ pub mod fixture;
 pub mod vocabulary;
 pub mod plan;
 pub mod text;
+pub mod schedule;
 pub mod wording;
 pub mod set;
 pub mod check;

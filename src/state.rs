@@ -19,6 +19,9 @@ pub mod program;
 pub mod refill;
 mod code;
 pub mod field;
+mod quantile;
+pub mod texts;
+pub mod builtin;
 pub mod scan;
 pub mod evaluate;
 pub mod timer;
@@ -63,6 +66,8 @@ pub struct Entity {
     pub territory: Option<Symbol>,
     /// When that event happened.
     served_at: Timestamp,
+    /// Until then no window moves; an event makes it sooner.
+    stirs_at: Timestamp,
 }
 
 /// An entity's numbers. A handful of windows fit beside its other fields, where the next event
@@ -104,6 +109,7 @@ impl Entity {
             rep: None,
             territory: None,
             served_at: Timestamp::MIN,
+            stirs_at: Timestamp::MIN,
         }
     }
 
@@ -132,9 +138,11 @@ impl Entity {
         if late {
             self.enter_late(upkeep, arriving, inserted);
             self.enter_ever(upkeep, arriving);
+            self.stirs_at = Timestamp::MIN;
             return Applied::Late;
         }
         self.enter_newest(upkeep, arriving);
+        self.stirs_at = self.stirs_at.min(event.time + upkeep.plan.shortest);
         self.advance(upkeep, event.time);
         Applied::InTime
     }

@@ -47,6 +47,7 @@ use crate::rule::set::Trigger;
 use crate::state::program::FUEL;
 use crate::state::program::Items;
 use crate::state::program::Scope;
+use crate::state::texts::Texts;
 use crate::state::value::Fault;
 use crate::time::Span;
 use crate::time::Timestamp;
@@ -509,6 +510,7 @@ fn stood(
             now: live.entity.clock,
             catalog: shard.catalog(),
             symbols,
+            texts: &mut Texts::default(),
             lets: &mut [],
             let_nodes: &rule.part_nodes,
             fuel: FUEL,

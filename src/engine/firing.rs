@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use rapidhash::v3::rapidhash_v3;
+
 use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
@@ -26,6 +28,7 @@ use crate::state::program::Items;
 use crate::state::program::Scope;
 use crate::state::program::Stage;
 use crate::state::scan;
+use crate::state::texts;
 use crate::state::value::Value;
 use crate::state::window::List;
 use crate::time::Timestamp;
@@ -82,7 +85,7 @@ pub(crate) fn alert(
 }
 
 /// A number for an episode, equal for equal episodes of one run.
-pub(crate) fn episode_hash(value: Value) -> u64 {
+pub(crate) fn episode_hash(value: Value, scope: &Scope<'_>) -> u64 {
     let (tag, bits) = match value {
         Value::Null => (0_u64, 0),
         Value::Bool(truth) => (1, u64::from(truth)),
@@ -93,7 +96,11 @@ pub(crate) fn episode_hash(value: Value) -> u64 {
         }
         Value::Time(at) => (5, u64::from_ne_bytes(at.millis().to_ne_bytes())),
         Value::Span(span) => (6, u64::from_ne_bytes(span.millis().to_ne_bytes())),
-        Value::Text(symbol) => (7, u64::from(symbol.number())),
+        // A text that was made may be a name, too: what it says counts.
+        Value::Text(_) | Value::Made(_) => {
+            let hash = texts::read(scope, value, |text| rapidhash_v3(text.as_bytes()));
+            (7, hash.unwrap_or_default())
+        }
     };
     // Fibonacci hashing (Knuth, TAOCP 6.4) spreads the tag over the bits.
     bits ^ tag.wrapping_mul(0x9e37_79b9_7f4a_7c15)

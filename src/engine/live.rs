@@ -13,13 +13,43 @@ use crate::time::Timestamp;
 pub struct Live {
     /// History, windows, clock.
     pub entity: Entity,
-    /// Where each rule stands that is not quiet, by the rule's place.
-    #[expect(clippy::box_collection, reason = "quiet entities, nearly all, pay 8 bytes")]
-    phases: Option<Box<Vec<(u16, Phase)>>>,
+    /// Where the rules stand that are not quiet; quiet entities pay 8 bytes.
+    phases: Option<Box<Phases>>,
     /// The earliest deadline for which a timer is set; [`Timestamp::MAX`] when none is.
     pub timer: Timestamp,
     /// A later one that was set before it and stands in the wheel too.
     pub later: Timestamp,
+}
+
+/// Where the rules of an entity stand that are not quiet. What nearly every event asks of them is
+/// in front, so that it need not look any further.
+#[derive(Debug, Default)]
+struct Phases {
+    /// A bit for each rule in the list, by its place modulo 64.
+    rules: u64,
+    /// When the passing of time matters next to one of them.
+    due: Option<Timestamp>,
+    list: Vec<(u16, Phase)>,
+}
+
+impl Phases {
+    fn bit(rule: u16) -> u64 {
+        1 << (rule % 64)
+    }
+
+    /// Whether the rule may be in the list.
+    fn may_hold(&self, rule: u16) -> bool {
+        self.rules & Self::bit(rule) != 0
+    }
+
+    /// Brings what stands in front up to date.
+    fn settle(&mut self, rules: &RuleSet) {
+        let due = |(place, phase): &(u16, Phase)| {
+            life_cycle::deadline(phase, rules.rules[usize::from(*place)].timing)
+        };
+        self.rules = self.list.iter().fold(0, |all, (rule, _)| all | Self::bit(*rule));
+        self.due = self.list.iter().filter_map(due).min();
+    }
 }
 
 impl Live {
@@ -31,38 +61,42 @@ impl Live {
 
     /// Where a rule stands.
     pub fn phase(&self, rule: u16) -> Option<&Phase> {
-        self.phases().find(|(place, _)| *place == rule).map(|(_, phase)| phase)
+        let phases = self.phases.as_ref().filter(|phases| phases.may_hold(rule))?;
+        phases.list.iter().find(|(place, _)| *place == rule).map(|(_, phase)| phase)
     }
 
     /// Where every rule stands that is not quiet.
     pub fn phases(&self) -> impl Iterator<Item = (u16, &Phase)> {
-        let phases = self.phases.iter().flat_map(|phases| phases.iter());
+        let phases = self.phases.iter().flat_map(|phases| phases.list.iter());
         phases.map(|(place, phase)| (*place, phase))
     }
 
     /// Takes a rule's phase out, to be put back by [`Live::put`].
     pub fn take(&mut self, rule: u16) -> Option<Phase> {
-        let phases = self.phases.as_mut()?;
-        let place = phases.iter().position(|(place, _)| *place == rule)?;
-        Some(phases.swap_remove(place).1)
+        let phases = self.phases.as_mut().filter(|phases| phases.may_hold(rule))?;
+        let place = phases.list.iter().position(|(place, _)| *place == rule)?;
+        Some(phases.list.swap_remove(place).1)
     }
 
     /// Takes all phases out: their places belong to another set of rules from now on.
     pub(crate) fn take_all(&mut self) -> Vec<(u16, Phase)> {
-        self.phases.take().map_or_else(Vec::new, |phases| *phases)
+        self.phases.take().map_or_else(Vec::new, |phases| phases.list)
     }
 
     /// Puts a rule's phase back; none means that it is quiet.
-    pub fn put(&mut self, rule: u16, phase: Option<Phase>) {
-        match phase {
-            Some(phase) => {
-                let phases = self.phases.get_or_insert_with(|| Box::new(Vec::with_capacity(1)));
-                phases.push((rule, phase));
-            }
-            None if self.phases.as_ref().is_some_and(|phases| phases.is_empty()) => {
+    pub fn put(&mut self, rules: &RuleSet, rule: u16, phase: Option<Phase>) {
+        if let Some(phase) = phase {
+            let phases = self.phases.get_or_insert_with(|| {
+                let list = Vec::with_capacity(1);
+                Box::new(Phases { list, ..Phases::default() })
+            });
+            phases.list.push((rule, phase));
+            phases.settle(rules);
+        } else if let Some(phases) = self.phases.as_mut().filter(|phases| phases.may_hold(rule)) {
+            phases.settle(rules);
+            if phases.list.is_empty() {
                 self.phases = None;
             }
-            None => {}
         }
     }
 
@@ -80,11 +114,7 @@ impl Live {
         for place in rules.timed(kind) {
             sooner(self.armed(rules, *place));
         }
-        if self.phases.is_some() {
-            for (place, phase) in self.phases() {
-                sooner(life_cycle::deadline(phase, rules.rules[usize::from(place)].timing));
-            }
-        }
+        sooner(self.phases.as_ref().and_then(|phases| phases.due));
         first
     }
 
@@ -109,7 +139,9 @@ impl Live {
     pub fn bytes(&self) -> usize {
         let phases = self.phases.as_ref();
         self.entity.bytes() + size_of::<Self>() - size_of::<Entity>()
-            + phases.map_or(0, |phases| phases.capacity() * size_of::<(u16, Phase)>())
+            + phases.map_or(0, |phases| {
+                size_of::<Phases>() + phases.list.capacity() * size_of::<(u16, Phase)>()
+            })
     }
 }
 

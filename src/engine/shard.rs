@@ -36,6 +36,7 @@ use crate::event::EntityId;
 use crate::event::Event;
 use crate::event::Reference;
 use crate::event::Symbols;
+use crate::rule::schedule::Schedule;
 use crate::rule::set::KindSet;
 use crate::rule::set::RuleSet;
 use crate::rule::set::Trigger;
@@ -46,6 +47,7 @@ use crate::state::program::FUEL;
 use crate::state::program::Items;
 use crate::state::program::NodeId;
 use crate::state::program::Scope;
+use crate::state::texts::Texts;
 use crate::state::timer::Due;
 use crate::state::timer::Wheel;
 use crate::state::value::Fault;
@@ -84,8 +86,23 @@ pub(crate) struct Cause<'a> {
     pub(crate) arrived: Option<Instant>,
 }
 
-/// Values of a rule's parts for one evaluation.
-type Parts = Vec<Option<Result<Value, Fault>>>;
+/// What one evaluation of a rule comes by.
+#[derive(Default)]
+pub(crate) struct Parts {
+    /// Values of its parts.
+    values: Vec<Option<Result<Value, Fault>>>,
+    /// Texts that it makes.
+    texts: Texts,
+}
+
+impl Parts {
+    /// Makes room for the parts of a rule.
+    fn begin(&mut self, count: usize) {
+        self.values.clear();
+        self.values.resize(count, None);
+        self.texts.clear();
+    }
+}
 
 impl Shard {
     /// An empty shard.
@@ -100,7 +117,7 @@ impl Shard {
             wheel: Wheel::default(),
             due: Vec::new(),
             observer: None,
-            parts: Parts::new(),
+            parts: Parts::default(),
             tally,
         }
     }
@@ -193,7 +210,7 @@ impl Shard {
         let mut phase = live.take(rule);
         let by = (action.by.as_str(), action.at);
         let state = life_cycle::act(&mut phase, action.alert, &action.action, by);
-        live.put(rule, phase);
+        live.put(&self.rules, rule, phase);
         if let Some(state) = state {
             out.push(Output::Changed { id: action.alert, state, at: action.at });
         }
@@ -273,8 +290,8 @@ impl Running<'_> {
             self.live.entity.advance(self.context.upkeep(self.id), at);
             for &rule in rules.timed(self.id.kind) {
                 if self.live.armed(rules, rule) == Some(at) {
-                    let next = match rules.rules[usize::from(rule)].trigger {
-                        Trigger::Every { every, .. } => Some(at + every),
+                    let next = match &rules.rules[usize::from(rule)].trigger {
+                        Trigger::Every { schedule, .. } => Some(self.next_look(schedule, at)),
                         _ => None,
                     };
                     self.live.arm(rules, rule, next);
@@ -304,7 +321,7 @@ impl Running<'_> {
         if let Some((id, state)) = changed {
             out.push(Output::Changed { id, state, at });
         }
-        self.live.put(rule, phase);
+        self.live.put(self.context.rules, rule, phase);
         if !settled {
             self.look(rule, Some(at), cause, out);
         }
@@ -327,8 +344,7 @@ impl Running<'_> {
         }
         tally.evaluations += 1;
         let live = &*self.live;
-        self.parts.clear();
-        self.parts.resize(rule.parts.len(), None);
+        self.parts.begin(rule.parts.len());
         let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
         let holds = guarded(|| {
             let holds = evaluate(&mut scope, rule.when).and_then(Value::truth);
@@ -363,7 +379,7 @@ impl Running<'_> {
             };
             let episode = rule.episode.map(|node| evaluate(&mut scope, node));
             let episode = match episode {
-                Some(Ok(value)) => firing::episode_hash(value),
+                Some(Ok(value)) => firing::episode_hash(value, &scope),
                 Some(Err(_)) | None => 0,
             };
             (at, episode)
@@ -390,14 +406,14 @@ impl Running<'_> {
             let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
             let alert = guarded(|| firing::alert(self.context, rule, &mut scope, at));
             let Some(alert) = alert else {
-                self.live.put(place, phase);
+                self.live.put(rules, place, phase);
                 return self.rest(place, Resting::Broken);
             };
             self.tally.rules[usize::from(place)].alerts += 1;
             phase = Some(life_cycle::opened(alert.id, rule.timing, seen, before));
             out.push(Output::Opened { alert: Box::new(alert), arrived: cause.arrived });
         }
-        self.live.put(place, phase);
+        self.live.put(rules, place, phase);
     }
 
     /// From here on the rule is not asked any more, until the rules are loaded again.
@@ -411,7 +427,7 @@ impl Running<'_> {
     #[cold]
     fn unasked(&mut self, place: u16) {
         let phase = self.live.take(place);
-        self.live.put(place, life_cycle::unasked(phase));
+        self.live.put(self.context.rules, place, life_cycle::unasked(phase));
     }
 
     /// An event ends a silence, and sets the next deadline.
@@ -420,8 +436,10 @@ impl Running<'_> {
         let Trigger::Silence { kinds, after, .. } = rules.rules[usize::from(place)].trigger else {
             return;
         };
-        let now = self.live.entity.clock;
-        let Some(last) = self.last_of(kinds) else { return };
+        let entity = &self.live.entity;
+        let now = entity.clock;
+        let newest = (event.time == now).then_some(event.time);
+        let Some(last) = newest.or_else(|| self.last_of(kinds)) else { return };
         let deadline = self.silence_ends(place, last, after);
         // A late event before the last one may leave the silence as long as it was: what was said
         // of it then still stands.
@@ -431,7 +449,7 @@ impl Running<'_> {
         }
         let mut phase = self.live.take(place);
         let over = life_cycle::resolve(&mut phase, now);
-        self.live.put(place, phase);
+        self.live.put(rules, place, phase);
         if let Some((id, state)) = over {
             out.push(Output::Changed { id, state, at: now });
         }
@@ -453,8 +471,7 @@ impl Running<'_> {
         let cause = Cause { event: None, arrived: None };
         let live = &*self.live;
         let now = live.entity.clock;
-        self.parts.clear();
-        self.parts.resize(self.context.rules.rules[usize::from(place)].parts.len(), None);
+        self.parts.begin(self.context.rules.rules[usize::from(place)].parts.len());
         let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
         match guarded(|| evaluate(&mut scope, after)) {
             Some(Ok(Value::Span(span))) if span > Span::ZERO => Some(last + span),
@@ -470,14 +487,20 @@ impl Running<'_> {
     fn arm_schedules(&mut self) {
         let rules = self.context.rules;
         for &place in rules.timed(self.id.kind) {
-            let Trigger::Every { every, at, .. } = rules.rules[usize::from(place)].trigger else {
+            let Trigger::Every { schedule, .. } = &rules.rules[usize::from(place)].trigger else {
                 continue;
             };
-            if self.live.armed(rules, place).is_none() && every > Span::ZERO {
-                let next = next_look((every, at), self.live.entity.clock);
-                self.live.arm(rules, place, Some(next));
+            if self.live.armed(rules, place).is_some() {
+                continue;
             }
+            let next = self.next_look(schedule, self.live.entity.clock);
+            self.live.arm(rules, place, Some(next));
         }
+    }
+
+    /// When a schedule comes round to the entity again.
+    fn next_look(&self, schedule: &Schedule, clock: Timestamp) -> Timestamp {
+        schedule.after(clock, self.context.symbols.read().text(self.id.id))
     }
 
     /// Sets a timer for the entity's next deadline, unless an earlier one is set already.
@@ -502,12 +525,6 @@ impl Running<'_> {
     }
 }
 
-/// When a schedule comes round again.
-fn next_look((every, at): (Span, Span), clock: Timestamp) -> Timestamp {
-    let periods = (clock.millis() - at.millis()).div_euclid(every.millis()) + 1;
-    Timestamp::saturating(at.millis() + periods * every.millis())
-}
-
 /// Does some of a rule's work; none where the program breaks on it. An entity is only read
 /// meanwhile, so nothing is left half done but the scope, which is not used again.
 #[inline]
@@ -524,7 +541,7 @@ impl<'a> Context<'a> {
         (id, live): (EntityId, &'s Live),
         rule: u16,
         (cause, now): (Cause<'s>, Timestamp),
-        parts: &'s mut [Option<Result<Value, Fault>>],
+        parts: &'s mut Parts,
     ) -> Scope<'s>
     where
         'a: 's,
@@ -538,7 +555,8 @@ impl<'a> Context<'a> {
             now,
             catalog: self.catalog,
             symbols: self.symbols,
-            lets: parts,
+            texts: &mut parts.texts,
+            lets: &mut parts.values,
             let_nodes: &self.rules.rules[usize::from(rule)].part_nodes,
             fuel: FUEL,
             items: Items::default(),

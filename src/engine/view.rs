@@ -15,6 +15,7 @@ use crate::state::evaluate::evaluate;
 use crate::state::program::FUEL;
 use crate::state::program::Items;
 use crate::state::program::Scope;
+use crate::state::texts::Texts;
 use crate::state::window::List;
 use crate::time::Span;
 
@@ -37,6 +38,7 @@ pub fn entity(id: EntityId, live: &Live, rules: &RuleSet, symbols: &Symbols) -> 
         now: entity.clock,
         catalog: &catalog,
         symbols,
+        texts: &mut Texts::default(),
         lets: &mut [],
         let_nodes: &[],
         fuel: FUEL,
@@ -91,7 +93,7 @@ fn windows(
 ) -> Vec<(String, String)> {
     let mut shown = Vec::new();
     for rule in rules.rules.iter().filter(|rule| rule.entity == id.kind) {
-        let mut parts = vec![None; rule.parts.len()];
+        let (mut parts, mut texts) = (vec![None; rule.parts.len()], Texts::default());
         let mut scope = Scope {
             program: &rules.program,
             plan: rules.plan(id.kind),
@@ -101,6 +103,7 @@ fn windows(
             now: live.entity.clock,
             catalog,
             symbols,
+            texts: &mut texts,
             lets: &mut parts,
             let_nodes: &rule.part_nodes,
             fuel: FUEL,

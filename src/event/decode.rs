@@ -74,7 +74,6 @@ pub struct Decoder {
     /// Where the values of lines of the shape are, when those are plain orders.
     sales: Option<Places>,
     names: Names,
-    customers: Names,
     spares: Spares,
 }
 
@@ -96,8 +95,7 @@ impl Decoder {
             shape: Shape::default(),
             padded: Padded::default(),
             sales: None,
-            names: Names::new(Names::COMMON),
-            customers: Names::new(Names::CUSTOMERS),
+            names: Names::default(),
             spares: Spares::default(),
         }
     }
@@ -182,10 +180,9 @@ impl Decoder {
     /// The order of one line that a record of the usual shape is.
     #[inline]
     fn sale(&mut self, line: &[u8], symbols: &mut symbol::Writer<'_>) -> Option<Box<Event>> {
-        let Self { mapping, source, shape, sales, padded, names, customers, spares, .. } = self;
+        let Self { mapping, source, shape, sales, padded, names, spares, .. } = self;
         let places = sales.as_ref()?;
         padded.fill(line);
-        let names = (names, customers);
         sale::order((shape, places, padded), (mapping, *source), names, spares, symbols)
     }
 

@@ -36,7 +36,10 @@ pub struct Reader<'a>(RwLockReadGuard<'a, Table>);
 pub struct Writer<'a>(RwLockWriteGuard<'a, Table>);
 
 struct Table {
-    index: HashTable<Symbol>,
+    /// Names of at most [`SHORT`] bytes, found without a look at the text: most ids are so short.
+    short: HashTable<Short>,
+    /// All others.
+    long: HashTable<Symbol>,
     hasher: RandomState,
     /// The names, one behind the other.
     bytes: String,
@@ -44,10 +47,43 @@ struct Table {
     ends: Vec<u32>,
 }
 
+/// A short name as the index holds it: 12 bytes, not 16.
+#[derive(Clone, Copy)]
+struct Short {
+    key: [u32; 2],
+    symbol: Symbol,
+}
+
+/// Bytes of a short name, at most; the eighth byte of its key is its length.
+const SHORT: usize = 7;
+
+/// A short name as a number: equal for equal names only.
+#[inline]
+fn key(name: &[u8]) -> Option<u64> {
+    if name.len() > SHORT {
+        return None;
+    }
+    let text = name.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    Some(text | (name.len() as u64) << 56)
+}
+
+impl Short {
+    #[inline]
+    fn key(self) -> u64 {
+        u64::from(self.key[0]) | u64::from(self.key[1]) << 32
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+    fn new(key: u64, symbol: Symbol) -> Self {
+        Self { key: [key as u32, (key >> 32) as u32], symbol }
+    }
+}
+
 impl Default for Table {
     fn default() -> Self {
         Self {
-            index: HashTable::new(),
+            short: HashTable::new(),
+            long: HashTable::new(),
             // A secret per process: hostile ids cannot be chosen to collide.
             hasher: RandomState::new(),
             bytes: String::new(),
@@ -125,6 +161,13 @@ impl Writer<'_> {
         self.0.intern(name)
     }
 
+    /// The symbol of a short name that was met before. The key is the name's bytes, the first one
+    /// lowest, and its length in the highest byte.
+    #[inline]
+    pub(crate) fn known(&self, key: u64) -> Option<Symbol> {
+        self.0.known(key)
+    }
+
     /// The name of a symbol.
     pub fn text(&self, symbol: Symbol) -> &str {
         self.0.text(symbol)
@@ -146,16 +189,23 @@ impl Table {
         &self.bytes.as_bytes()[start..self.ends[index] as usize]
     }
 
+    #[inline]
+    fn known(&self, key: u64) -> Option<Symbol> {
+        let hash = self.hasher.hash_one(key);
+        self.short.find(hash, |short| short.key() == key).map(|short| short.symbol)
+    }
+
     fn find(&self, name: &str) -> Option<Symbol> {
+        if let Some(key) = key(name.as_bytes()) {
+            return self.known(key);
+        }
         let hash = self.hasher.hash_one(name);
-        self.index.find(hash, |symbol| self.bytes_of(*symbol) == name.as_bytes()).copied()
+        self.long.find(hash, |symbol| self.bytes_of(*symbol) == name.as_bytes()).copied()
     }
 
     fn intern(&mut self, name: &str) -> Symbol {
-        let hash = self.hasher.hash_one(name);
-        let same = |symbol: &Symbol| self.bytes_of(*symbol) == name.as_bytes();
-        if let Some(found) = self.index.find(hash, same) {
-            return *found;
+        if let Some(found) = self.find(name) {
+            return found;
         }
         self.bytes.push_str(name);
         let end = u32::try_from(self.bytes.len());
@@ -166,8 +216,13 @@ impl Table {
         };
         self.ends.push(end);
         let symbol = Symbol(number);
-        let Self { index, hasher, bytes, ends } = self;
-        index.insert_unique(hash, symbol, |symbol| {
+        let Self { short, long, hasher, bytes, ends } = self;
+        if let Some(key) = key(name.as_bytes()) {
+            let hash = |short: &Short| hasher.hash_one(short.key());
+            short.insert_unique(hasher.hash_one(key), Short::new(key, symbol), hash);
+            return symbol;
+        }
+        long.insert_unique(hasher.hash_one(name), symbol, |symbol| {
             let at = symbol.index();
             let start = if at == 0 { 0 } else { ends[at - 1] as usize };
             hasher.hash_one(&bytes[start..ends[at] as usize])
@@ -191,6 +246,19 @@ mod tests {
         assert!(first.iter().zip(&names).all(|(s, n)| reader.text(*s) == n));
         assert_eq!(reader.find("c10000"), None);
         assert_eq!(reader.find("c7"), Some(first[7]));
+    }
+
+    #[test]
+    fn short_and_long_names_are_kept_apart() {
+        let symbols = Symbols::default();
+        let names = ["", "\0", "\0\0", "1234567", "12345678", "ünï", "1234567\0", "café au lait"];
+        let numbers: Vec<Symbol> = names.iter().map(|name| symbols.intern(name)).collect();
+        for (name, number) in names.iter().zip(&numbers) {
+            assert_eq!(symbols.read().find(name), Some(*number), "{name:?}");
+            assert_eq!(symbols.text(*number), *name);
+            let known = key(name.as_bytes()).and_then(|key| symbols.write().known(key));
+            assert_eq!(known, (name.len() <= SHORT).then_some(*number), "{name:?}");
+        }
     }
 
     #[test]

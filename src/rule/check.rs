@@ -9,6 +9,7 @@
 
 mod call;
 mod list;
+mod method;
 mod operator;
 mod sort;
 
@@ -29,9 +30,12 @@ use crate::rule::plan::Window;
 use crate::rule::vocabulary::CUSTOMER_FIELDS;
 use crate::rule::vocabulary::FIELDS;
 use crate::rule::vocabulary::ItemType;
+use crate::rule::vocabulary::PRODUCT_FIELDS;
+use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::Type;
 use crate::state::program::Field;
 use crate::state::program::Items;
+use crate::state::program::KnownField;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
 use crate::state::program::ProfileField;
@@ -86,6 +90,8 @@ enum ListSource {
     History(List, Window),
     EventLines,
     Values(Arc<[Value]>),
+    /// The parts of a text: text, separator, how many at most.
+    Split(NodeId, NodeId, Option<NodeId>),
 }
 
 /// An item whose fields can be asked for.
@@ -93,8 +99,19 @@ enum ListSource {
 pub enum ItemRef {
     /// A variable, counted from the outermost.
     Variable(usize, ItemType),
-    /// The first item of a list, or the last.
-    Chosen(Box<ListExpr>, bool),
+    /// One item of a list.
+    Chosen(Box<ListExpr>, Which),
+}
+
+/// Which item of a list.
+#[derive(Debug, Clone, Copy)]
+pub enum Which {
+    /// `.first()`
+    First,
+    /// `.last()`
+    Last,
+    /// `[n]`, from 0.
+    At(Typed),
 }
 
 /// Things with fields.
@@ -189,16 +206,22 @@ impl<'a> Checker<'a> {
 
     /// A plain value; a list or a record in its place is a mistake.
     pub fn value(&mut self, expr: &Expr) -> Typed {
-        match self.check(expr) {
+        let checked = self.check(expr);
+        self.single(expr, checked)
+    }
+
+    /// What was checked, as a plain value.
+    fn single(&mut self, expr: &Expr, checked: Checked) -> Typed {
+        match checked {
             Checked::Value(typed) => typed,
             Checked::Item(ItemRef::Variable(level, ItemType::Value(ty))) => {
                 let node = self.program.add(Node::Variable(self.outwards(level)));
                 Typed { node, ty, depends: 1 << level }
             }
-            Checked::Item(ItemRef::Chosen(list, last))
+            Checked::Item(ItemRef::Chosen(list, which))
                 if matches!(list.item, ItemType::Value(_)) =>
             {
-                self.chosen_value(expr, &list, last)
+                self.chosen_value(expr, &list, which)
             }
             Checked::List(_) => {
                 let help = "ask it something: `.sum(x, …)`, `.size()`, `.exists(x, …)` …";
@@ -223,10 +246,10 @@ impl<'a> Checker<'a> {
     /// it is computed once and shown among the reasons.
     pub fn named_part(&mut self, expr: &Expr) -> Checked {
         match self.check(expr) {
-            Checked::Item(ItemRef::Chosen(list, last))
+            Checked::Item(ItemRef::Chosen(list, which))
                 if matches!(list.item, ItemType::Value(_)) =>
             {
-                Checked::Value(self.chosen_value(expr, &list, last))
+                Checked::Value(self.chosen_value(expr, &list, which))
             }
             other => other,
         }
@@ -424,8 +447,11 @@ impl<'a> Checker<'a> {
                     self.no_field(expr, "the event", field, &names)
                 }
             },
+            Record::Entity if self.entity == EntityKind::Product && field == "attributes" => {
+                Checked::Record(Record::Attributes)
+            }
             Record::Entity if self.entity != EntityKind::Customer && field != "id" => {
-                self.no_field(expr, self.entity.name(), field, &["id"])
+                self.known_field(expr, field)
             }
             Record::Entity if field == "consent" => Checked::Record(Record::Consent),
             Record::Entity if field == "attributes" => Checked::Record(Record::Attributes),
@@ -443,10 +469,30 @@ impl<'a> Checker<'a> {
                 self.typed(node, Type::Bool, ENTITY)
             }
             Record::Consent => self.no_field(expr, "`consent`", field, &["marketing"]),
-            Record::Attributes => {
-                self.typed(Node::Attribute(Arc::from(field)), Type::Dynamic, ENTITY)
-            }
+            Record::Attributes => self.attribute(field),
         }
+    }
+
+    fn attribute(&mut self, name: &str) -> Checked {
+        let name = Arc::from(name);
+        let node = match self.entity {
+            EntityKind::Product => Node::Known(KnownField::ProductAttribute(name)),
+            _ => Node::Attribute(name),
+        };
+        self.typed(node, Type::Dynamic, ENTITY)
+    }
+
+    /// A field of `rep` or `product`.
+    fn known_field(&mut self, expr: &Expr, field: &str) -> Checked {
+        let product = self.entity == EntityKind::Product;
+        let fields: &[_] = if product { &PRODUCT_FIELDS } else { &REP_FIELDS };
+        if let Some((_, field, ty, _)) = fields.iter().find(|(name, ..)| *name == field) {
+            return self.typed(Node::Known(field.clone()), *ty, ENTITY);
+        }
+        let mut names = vec!["id"];
+        names.extend(fields.iter().map(|(name, ..)| *name));
+        names.extend(product.then_some("attributes"));
+        self.no_field(expr, &format!("a {}", self.entity.name()), field, &names)
     }
 
     fn item_field(&mut self, expr: &Expr, item: &ItemRef, field: &str) -> Checked {
@@ -474,7 +520,7 @@ impl<'a> Checker<'a> {
                 let outwards = self.outwards(*level);
                 self.typed(Node::Field(outwards, *field), *ty, 1 << level)
             }
-            ItemRef::Chosen(list, last) => self.chosen_field(expr, list, *last, (*field, *ty)),
+            ItemRef::Chosen(list, which) => self.chosen_field(expr, list, *which, (*field, *ty)),
         }
     }
 
@@ -494,19 +540,23 @@ impl<'a> Checker<'a> {
                 self.typed(Node::Lookup(key.node, pairs), ty, key.depends)
             }
             Checked::Record(Record::Attributes) => match &key.node {
-                Tree::Text(name) => {
-                    let node = Node::Attribute(Arc::from(name.as_str()));
-                    self.typed(node, Type::Dynamic, ENTITY)
-                }
+                Tree::Text(name) => self.attribute(name),
                 _ => {
                     let help = "write it as a text: `customer.attributes['size']`";
                     self.error("E209", &key.span, "the name has to be written out", "", Some(help));
                     Checked::Value(self.unknown())
                 }
             },
+            Checked::List(list) => {
+                let place = self.expect(key, &[Type::Int, Type::Double], "a place in a list");
+                Checked::Item(ItemRef::Chosen(Box::new(list), Which::At(place)))
+            }
+            Checked::Value(typed) if typed.ty == Type::Unknown => Checked::Value(typed),
             _ => {
-                let help = "use `.first()` or `.last()` of a list, or a table `{'a': 'b'}[key]`";
-                self.error("E204", &target.span, "`[…]` works on tables only", "", Some(help));
+                let help = "a place in a list: `orders.last(5)[0]`; a key of a table: \
+                            `{'a': 'b'}[key]`; a character: `text.charAt(0)`";
+                let message = "`[…]` works on lists and tables only";
+                self.error("E204", &target.span, message, "", Some(help));
                 Checked::Value(self.unknown())
             }
         }
@@ -606,6 +656,15 @@ impl<'a> Checker<'a> {
         let result = check(self, self.variables.len() - 1);
         self.variables.pop();
         Some(result)
+    }
+
+    /// Checks what is computed beside an item that has no name, such as what is looked for in a
+    /// list of values.
+    fn beside_item<T>(&mut self, item: ItemType, check: impl FnOnce(&mut Self) -> T) -> T {
+        self.variables.push((String::new(), item));
+        let result = check(self);
+        self.variables.pop();
+        result
     }
 }
 

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use crate::alert::Severity;
 use crate::alert::life_cycle::Timing;
 use crate::event::Kind;
@@ -24,6 +26,7 @@ use crate::rule::file;
 use crate::rule::file::RuleFile;
 use crate::rule::file::RuleSource;
 use crate::rule::plan::Planner;
+use crate::rule::schedule::Schedule;
 use crate::rule::set::Evidence;
 use crate::rule::set::KindSet;
 use crate::rule::set::Part;
@@ -36,6 +39,7 @@ use crate::rule::text::Format;
 use crate::rule::text::Text;
 use crate::rule::text::TextPart;
 use crate::rule::vocabulary::Type;
+use crate::state::builtin;
 use crate::state::program::Node;
 use crate::state::program::Program;
 use crate::state::value::Value;
@@ -209,8 +213,22 @@ fn trigger(checker: &mut Checker<'_>, source: &RuleSource) -> Option<Trigger> {
             let slot = slot(checker, source)?;
             Some(Trigger::Silence { kinds, after, slot })
         }
-        file::Trigger::Every { every, at } => {
-            let at = at.as_ref().map_or(Span::ZERO, |at| at.value);
+        file::Trigger::Every { every, at, zone, spread } => {
+            let span = |span: &Option<Located<Span>>| span.as_ref().map_or(Span::ZERO, |s| s.value);
+            let zone = zone.as_ref().and_then(|zone| builtin::time_zone(&zone.value));
+            let schedule = Schedule {
+                every: every.value,
+                at: span(at),
+                zone: zone.unwrap_or(TimeZone::UTC),
+                spread: span(spread),
+            };
+            if let Some(spread) = spread.as_ref().filter(|spread| spread.value > every.value) {
+                let message =
+                    format!("the entities are spread over {}, longer than `every`", spread.value);
+                let found = Diagnostic::error("E306", source.file, spread.span.clone(), message)
+                    .with_help("write at most as long as `every`");
+                checker.diagnostics.push(found);
+            }
             if every.value < EVERY_MIN {
                 let message =
                     format!("`every` is {}: a schedule looks once a minute at most", every.value);
@@ -221,7 +239,7 @@ fn trigger(checker: &mut Checker<'_>, source: &RuleSource) -> Option<Trigger> {
                 checker.diagnostics.push(found);
             }
             let slot = slot(checker, source)?;
-            Some(Trigger::Every { every: every.value, at, slot })
+            Some(Trigger::Every { schedule, slot })
         }
     }
 }

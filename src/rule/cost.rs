@@ -110,6 +110,9 @@ pub fn cost(rule: &Rule, program: &Program, plan: &Plan) -> Cost {
     whole + evidence
 }
 
+/// Parts of a text that is split, such as a list of tags.
+const PARTS_OF_TEXT: u64 = 8;
+
 struct Meter<'a> {
     program: &'a Program,
     plan: &'a Plan,
@@ -127,6 +130,7 @@ impl Meter<'_> {
             | Node::Event(_)
             | Node::Profile(_)
             | Node::Attribute(_)
+            | Node::Known(_)
             | Node::Now
             | Node::Aggregate(_)
             | Node::Decides(_) => Cost::default(),
@@ -147,17 +151,26 @@ impl Meter<'_> {
             | Node::Lookup(a, _)
             | Node::Owns(_, a)
             | Node::Function(_, a) => self.node(*a),
+            Node::Call(_, args) => {
+                args.iter().map(|arg| self.node(*arg)).fold(Cost::default(), Add::add)
+            }
             Node::Scan(scan) => self.scan(&Arc::clone(scan)),
         };
         inner + Cost::ONE
     }
 
     fn scan(&mut self, scan: &Scan) -> Cost {
+        let mut before = Cost::default();
         let items = match &scan.source {
             Source::Window(_, span) => window(self.plan, *span),
             Source::Newest(_, count) => u64::from(*count),
             Source::EventLines => ITEMS_OF_EVENT,
             Source::Values(values) => values.len() as u64,
+            Source::Split(text, separator, most) => {
+                let args = [Some(*text), Some(*separator), *most].into_iter().flatten();
+                before = args.map(|arg| self.node(arg)).fold(before, Add::add);
+                PARTS_OF_TEXT
+            }
         };
         let end = match scan.end {
             End::Size | End::GapDeviation => Cost::ONE,
@@ -171,10 +184,16 @@ impl Meter<'_> {
             | End::ExistsOne(node)
             | End::First(node)
             | End::Last(node)
-            | End::Distinct(node) => self.node(node),
+            | End::Distinct(node)
+            | End::Quantile(node, _) => self.node(node),
+            End::At(node, place) => {
+                before = before + self.node(place);
+                self.node(node)
+            }
+            End::Join(node, separator) => self.node(node) + self.node(separator),
         };
         let each = self.stages(&scan.stages) + end + Cost { operations: 0, items: 1 };
-        each.times(items)
+        before + each.times(items)
     }
 
     fn stages(&mut self, stages: &[Stage]) -> Cost {

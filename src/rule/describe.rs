@@ -156,12 +156,16 @@ fn looks(trigger: &Trigger) -> String {
         Trigger::Silence { event, after } => {
             format!("when no `{}` comes for {}", event.value, words::of(&after.expr))
         }
-        Trigger::Every { every, at } => {
+        Trigger::Every { every, at, zone, spread } => {
             let at = at.as_ref().map_or_else(String::new, |at| {
                 let minutes = at.value.millis() / 60_000;
-                format!(" at {:02}:{:02} UTC", minutes / 60, minutes % 60)
+                let zone = zone.as_ref().map_or("UTC", |zone| zone.value.as_str());
+                format!(" at {:02}:{:02} {zone}", minutes / 60, minutes % 60)
             });
-            format!("every {}{at}", words::length(every.value))
+            let spread = spread.as_ref().map_or_else(String::new, |spread| {
+                format!(", each within {} after it", words::length(spread.value))
+            });
+            format!("every {}{at}{spread}", words::length(every.value))
         }
     }
 }

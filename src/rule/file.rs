@@ -123,8 +123,12 @@ pub enum Trigger {
     Every {
         /// How often; longer than nothing.
         every: Located<Span>,
-        /// Time of day, counted from midnight UTC.
+        /// Time of day, counted from midnight.
         at: Option<Located<Span>>,
+        /// Whose midnight; else UTC.
+        zone: Option<Located<String>>,
+        /// Over how long the entities are spread; else all look at once.
+        spread: Option<Located<Span>>,
     },
 }
 

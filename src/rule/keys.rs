@@ -157,9 +157,11 @@ pub static SILENCE: [Key; 2] = [
 ];
 
 /// `on: {every: …}`.
-pub static SCHEDULE: [Key; 2] = [
+pub static SCHEDULE: [Key; 4] = [
     needed("every", Holds::Duration, "how often the rule looks, once a minute at most"),
-    key("at", Holds::TimeOfDay, "time of day, UTC"),
+    key("at", Holds::TimeOfDay, "time of day"),
+    key("zone", Holds::Text, "whose time of day: `Europe/Berlin`, `+07:00`; else UTC"),
+    key("spread", Holds::Duration, "each entity's own moment lies within so long after it"),
 ];
 
 /// Labels that mean something to the program.

@@ -89,6 +89,9 @@ impl Planner {
             return place(known);
         }
         let cursors = self.slot()?;
+        let first = if to > Span::ZERO { to } else { from };
+        let shortest = self.plan.spans.is_empty() || first < self.plan.shortest;
+        self.plan.shortest = if shortest { first } else { self.plan.shortest };
         self.plan.spans.push(SpanPlan { from, to, cursors, members: Members::default() });
         place(self.plan.spans.len() - 1)
     }

@@ -10,8 +10,12 @@ use crate::rule::vocabulary::FIELDS;
 use crate::rule::vocabulary::FORMATS;
 use crate::rule::vocabulary::FUNCTIONS;
 use crate::rule::vocabulary::LIST_METHODS;
+use crate::rule::vocabulary::PRODUCT_FIELDS;
+use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::SCOPE;
+use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::VALUE_METHODS;
+use crate::state::program::KnownField;
 
 /// The whole reference.
 pub fn reference() -> Page {
@@ -24,6 +28,8 @@ pub fn reference() -> Page {
     section("Names in expressions", told(["Name", "What it is"], &SCOPE));
     section("Fields of events and of the items of lists", fields());
     section("Fields of `customer`", customer_fields());
+    section("Fields of `rep`", known_fields(&REP_FIELDS, false));
+    section("Fields of `product`", known_fields(&PRODUCT_FIELDS, true));
     section("Operations on lists", told(["Operation", "What it gives"], &LIST_METHODS));
     section("Asked of a value", told(["Asked of a value", "What it gives"], &VALUE_METHODS));
     section("Functions", told(["Function", "What it gives"], &FUNCTIONS));
@@ -70,6 +76,19 @@ fn customer_fields() -> Block {
         ("attributes.…", "dyn".to_owned(), "anything else that the source says, by its name"),
     ];
     let rows = plain.chain(deeper).map(|(name, ty, what)| vec![code(name), ty, what.to_owned()]);
+    table(&["Field", "Type", ""], rows)
+}
+
+fn known_fields(fields: &[(&str, KnownField, Type, &str)], attributes: bool) -> Block {
+    let id = ("id", Type::Text, "its id in the source");
+    let more = (
+        "attributes.…",
+        Type::Dynamic,
+        "anything else that the source says, by its name: `product.attributes.stock`",
+    );
+    let plain = fields.iter().map(|(name, _, ty, what)| (*name, *ty, *what));
+    let all = std::iter::once(id).chain(plain).chain(attributes.then_some(more));
+    let rows = all.map(|(name, ty, what)| vec![code(name), ty.to_string(), what.to_owned()]);
     table(&["Field", "Type", ""], rows)
 }
 

@@ -9,6 +9,7 @@ use crate::alert::life_cycle::Timing;
 use crate::event::EntityKind;
 use crate::event::Kind;
 use crate::rule::file::Mode;
+use crate::rule::schedule::Schedule;
 use crate::rule::text::Text;
 use crate::rule::vocabulary::Type;
 use crate::state::program::NodeId;
@@ -90,7 +91,7 @@ pub struct Part {
 }
 
 /// What makes a rule look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trigger {
     /// An event of one of these kinds.
     Events(KindSet),
@@ -105,10 +106,8 @@ pub enum Trigger {
     },
     /// A schedule.
     Every {
-        /// How often.
-        every: Span,
-        /// Offset from midnight, UTC.
-        at: Span,
+        /// When.
+        schedule: Schedule,
         /// Where the next time is kept.
         slot: u16,
     },

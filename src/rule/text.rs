@@ -6,6 +6,7 @@ use crate::rule::vocabulary::Type;
 use crate::state::evaluate::evaluate;
 use crate::state::program::NodeId;
 use crate::state::program::Scope;
+use crate::state::texts;
 use crate::state::value::Fault;
 use crate::state::value::Value;
 use crate::time::Span;
@@ -102,7 +103,9 @@ fn written(value: Value, format: Format, currency: Option<Currency>, scope: &Sco
             text.trim_end_matches("T00:00:00Z").to_owned()
         }
         (_, Value::Span(span)) => length(span),
-        (_, Value::Text(symbol)) => scope.symbols.text(symbol),
+        (_, Value::Text(_) | Value::Made(_)) => {
+            texts::read(scope, value, str::to_owned).unwrap_or_default()
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::state::program::Field;
+use crate::state::program::KnownField;
 use crate::state::program::ProfileField;
 use crate::state::value::Arithmetic;
 
@@ -92,6 +93,7 @@ impl Type {
         use Type::Int;
         use Type::Money;
         use Type::Span;
+        use Type::Text;
         use Type::Time;
         use Type::Unknown;
         Some(match (self, op, other) {
@@ -107,6 +109,7 @@ impl Type {
             (Time, Add | Subtract, Span) | (Span, Add, Time) => Time,
             (Span, Add | Subtract | Modulo, Span) => Span,
             (Span, Divide, Span) => Double,
+            (Text, Add, Text | Dynamic) | (Dynamic, Add, Text) => Text,
             (Span, Multiply | Divide, Int | Double | Dynamic) => Span,
             (Int | Double | Dynamic, Multiply, Span) => Span,
             _ => return None,
@@ -145,10 +148,7 @@ pub const SCOPE: [(&str, &str); 12] = [
         "event",
         "the event that set the rule off; `event.lines` are its lines. A silence and a schedule have none",
     ),
-    (
-        "customer",
-        "what is known of the customer (`rep`, `product` for rules over those, with `id` alone)",
-    ),
+    ("customer", "what is known of the customer; `rep` or `product` in rules over those"),
     ("now", "the entity's clock: its latest event, or the timer that fired"),
     ("value", "the rule's `value`, in annotations and evidence"),
 ];
@@ -193,8 +193,29 @@ pub const CUSTOMER_FIELDS: [(&str, ProfileField, Type, &str); 7] = [
     ("owner", ProfileField::Owner, Type::Text, "id of its rep"),
 ];
 
+/// Fields of `rep`: name, field, type, what it means.
+pub const REP_FIELDS: [(&str, KnownField, Type, &str); 8] = [
+    ("name", KnownField::RepName, Type::Text, "what people call the rep, else its id"),
+    ("title", KnownField::RepTitle, Type::Text, "position"),
+    ("manager", KnownField::RepManager, Type::Text, "id of the manager"),
+    ("territory", KnownField::RepTerritory, Type::Text, "where the rep sells, if that is one"),
+    ("seniority", KnownField::RepSeniority, Type::Text, "senior, junior …"),
+    ("quota", KnownField::RepQuota, Type::Money, "revenue to reach in the period that it is now"),
+    ("quota_from", KnownField::RepQuotaFrom, Type::Time, "first instant of that period"),
+    ("quota_to", KnownField::RepQuotaTo, Type::Time, "first instant after that period"),
+];
+
+/// Fields of `product`: name, field, type, what it means.
+pub const PRODUCT_FIELDS: [(&str, KnownField, Type, &str); 5] = [
+    ("name", KnownField::ProductName, Type::Text, "what people call it, else its id"),
+    ("category", KnownField::ProductCategory, Type::Text, "its category"),
+    ("brand", KnownField::ProductBrand, Type::Text, "its brand"),
+    ("list_price", KnownField::ProductListPrice, Type::Money, "price before discount"),
+    ("unit_cost", KnownField::ProductUnitCost, Type::Money, "what one unit costs us"),
+];
+
 /// List operations with what they take and give, for messages and the reference.
-pub const LIST_METHODS: [(&str, &str); 17] = [
+pub const LIST_METHODS: [(&str, &str); 20] = [
     (
         "last",
         "`.last('30d')` the items of the last 30 days; `.last(20)` the newest 20 of a year; `.last()` the newest",
@@ -213,21 +234,83 @@ pub const LIST_METHODS: [(&str, &str); 17] = [
     ("min", "`.min(x, value)` the smallest; null of nothing"),
     ("max", "`.max(x, value)` the largest; null of nothing"),
     ("stddev", "`.stddev(x, value)` the sample standard deviation; null of fewer than two"),
+    (
+        "quantile",
+        "`.quantile(x, value, 0.9)` the value below which 90 % lie, interpolated; null of nothing",
+    ),
+    ("median", "`.median(x, value)` the value in the middle: `.quantile(x, value, 0.5)`"),
     ("distinct", "`.distinct(x, value)` how many different values, up to 256"),
     ("contains", "`.contains(value)` whether it is in a list of values"),
+    ("join", "`.join(', ')` a list of strings as one string"),
 ];
 
 /// What a single value can be asked, for messages and the reference.
-pub const VALUE_METHODS: [(&str, &str); 4] = [
+pub static VALUE_METHODS: [(&str, &str); 26] = [
     ("orElse", "`x.orElse(y)` x, or y where x is null"),
     ("startsWith", "`text.startsWith('a')` whether the text begins so"),
     ("endsWith", "`text.endsWith('a')` whether the text ends so"),
     ("contains", "`text.contains('a')` whether it is in the text"),
+    ("matches", "`text.matches('^A[0-9]+$')` whether the pattern is found in it (RE2 syntax)"),
+    ("size", "`text.size()` number of characters"),
+    ("lowerAscii", "`text.lowerAscii()` A to Z become a to z"),
+    ("upperAscii", "`text.upperAscii()` a to z become A to Z"),
+    ("trim", "`text.trim()` without white space at both ends"),
+    ("reverse", "`text.reverse()` the characters from last to first"),
+    ("charAt", "`text.charAt(0)` the character at a place, from 0"),
+    (
+        "indexOf",
+        "`text.indexOf('a')`, `text.indexOf('a', 3)` where it first stands, from a place on; else -1",
+    ),
+    (
+        "lastIndexOf",
+        "`text.lastIndexOf('a')`, `text.lastIndexOf('a', 3)` where it last stands, up to a place; else -1",
+    ),
+    (
+        "substring",
+        "`text.substring(2)`, `text.substring(2, 4)` the characters from a place on, or up to another",
+    ),
+    (
+        "replace",
+        "`text.replace('a', 'b')`, `text.replace('a', 'b', 1)` with one part replaced by another, everywhere or so many times",
+    ),
+    ("split", "`text.split(',')`, `text.split(',', 2)` the list of its parts, so many at most"),
+    (
+        "getFullYear",
+        "`time.getFullYear()` the year; this and all below take a zone: `time.getHours('Europe/Berlin')`, `'+02:00'`",
+    ),
+    ("getMonth", "`time.getMonth()` the month, January is 0"),
+    ("getDate", "`time.getDate()` day of the month, from 1"),
+    ("getDayOfMonth", "`time.getDayOfMonth()` day of the month, from 0"),
+    ("getDayOfWeek", "`time.getDayOfWeek()` day of the week, Sunday is 0"),
+    ("getDayOfYear", "`time.getDayOfYear()` day of the year, from 0"),
+    ("getHours", "`time.getHours()` hour of the day; of a duration: in whole hours"),
+    ("getMinutes", "`time.getMinutes()` minute of the hour; of a duration: in whole minutes"),
+    ("getSeconds", "`time.getSeconds()` second of the minute; of a duration: in whole seconds"),
+    (
+        "getMilliseconds",
+        "`time.getMilliseconds()` milliseconds beyond the second, of a duration, too",
+    ),
 ];
 
+/// What a value of a type can be asked, of [`VALUE_METHODS`].
+pub fn value_methods(ty: Type) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    const TEXTS: usize = 1;
+    const TIMES: usize = 16;
+    const LENGTHS: usize = 22;
+    let all = VALUE_METHODS.len();
+    let own = match ty {
+        Type::Text => TEXTS..TIMES,
+        Type::Time => TIMES..all,
+        Type::Span => LENGTHS..all,
+        Type::Dynamic | Type::Unknown => TEXTS..all,
+        _ => all..all,
+    };
+    VALUE_METHODS[..TEXTS].iter().chain(&VALUE_METHODS[own])
+}
+
 /// Functions with what they take and give.
-pub const FUNCTIONS: [(&str, &str); 19] = [
-    ("size", "`size(list)` how many items"),
+pub const FUNCTIONS: [(&str, &str); 32] = [
+    ("size", "`size(list)` how many items; `size(text)` how many characters"),
     ("has", "`has(x.field)` whether the source says"),
     ("margin_rate", "`margin_rate(lines)` share of the net amount that is left after cost"),
     ("mean_gap", "`mean_gap(orders)` mean time between events: (last − first) / (n − 1)"),
@@ -235,23 +318,42 @@ pub const FUNCTIONS: [(&str, &str); 19] = [
         "gap_stddev",
         "`gap_stddev(orders.last('365d'))` how much the time between events varies; null of fewer than three",
     ),
-    ("duration", "`duration('30d')` a length of time"),
-    ("timestamp", "`timestamp('2025-01-01T00:00:00Z')` an instant"),
-    ("date", "`date(time)` midnight, UTC, of its day"),
-    ("hour", "`hour(time)` hour of the day, UTC"),
-    ("day_of_week", "`day_of_week(time)` 0 is Sunday"),
+    ("duration", "`duration('30d')`, `duration('1.5h')` a length of time"),
+    ("timestamp", "`timestamp('2025-01-01T00:00:00Z')` an instant; of an int: seconds since 1970"),
+    ("date", "`date(time)` midnight of its day, UTC; `date(time, 'Asia/Jakarta')` in a zone"),
+    ("hour", "`hour(time)` hour of the day, UTC; `hour(time, '+07:00')` in a zone"),
+    (
+        "day_of_week",
+        "`day_of_week(time)` 0 is Sunday, UTC; `day_of_week(time, 'Asia/Jakarta')` in a zone",
+    ),
     ("millis", "`millis(time)` milliseconds since 1970, or of a duration"),
     ("days", "`days(duration)` as a number of days"),
-    ("double", "`double(x)` as a double"),
-    ("int", "`int(x)` as an int, towards zero"),
+    ("double", "`double(x)` a number, an amount or a text as a double"),
+    ("int", "`int(x)` as an int: a number towards zero, a text, a time in seconds since 1970"),
+    ("string", "`string(x)` as a text"),
+    ("bool", "`bool(text)` whether it says true or false"),
+    ("matches", "`matches(text, 'a+')` as `text.matches('a+')`"),
     ("abs", "`abs(x)` without its sign"),
     ("amount", "`amount(x)` a number as money of the customer's currency"),
     (
         "sells",
         "`sells(category)` whether a known product is of the category; yes where no product is known",
     ),
-    ("greatest", "`greatest(a, b)` the larger"),
-    ("least", "`least(a, b)` the smaller"),
+    ("greatest", "`greatest(a, b)` the largest of its arguments"),
+    ("least", "`least(a, b)` the smallest of its arguments"),
+    ("math.greatest", "`math.greatest(a, b)` as `greatest`; of a list: `math.greatest([1, 2])`"),
+    ("math.least", "`math.least(a, b)` as `least`; of a list: `math.least([1, 2])`"),
+    ("math.abs", "`math.abs(x)` as `abs`"),
+    ("math.ceil", "`math.ceil(x)` up to the next whole number, of money, too"),
+    ("math.floor", "`math.floor(x)` down to the next whole number"),
+    ("math.round", "`math.round(x)` to the nearest whole number, halves away from zero"),
+    ("math.trunc", "`math.trunc(x)` towards zero"),
+    ("math.sign", "`math.sign(x)` -1, 0 or 1"),
+    ("math.sqrt", "`math.sqrt(x)` square root"),
+    (
+        "math.isNaN",
+        "`math.isNaN(x)`, `math.isInf(x)`, `math.isFinite(x)` what kind of double it is",
+    ),
 ];
 
 /// Functions that only a template knows: how a value is written.

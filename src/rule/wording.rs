@@ -13,10 +13,12 @@ use std::fmt::Write;
 use crate::event::EntityKind;
 use crate::event::Symbols;
 use crate::rule::vocabulary;
+use crate::state::builtin::Builtin;
 use crate::state::program::End;
 use crate::state::program::Field;
 use crate::state::program::Function;
 use crate::state::program::Function2;
+use crate::state::program::KnownField;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
 use crate::state::program::ProfileField;
@@ -108,18 +110,13 @@ impl Writer<'_> {
                 Arithmetic::Modulo => self.infix(*a, "%", *b, 5),
             },
             Node::Compare(op, a, b) => {
-                let sign = match op {
-                    Comparison::Equal => "==",
-                    Comparison::NotEqual => "!=",
-                    Comparison::Less => "<",
-                    Comparison::LessOrEqual => "<=",
-                    Comparison::Greater => ">",
-                    Comparison::GreaterOrEqual => ">=",
-                };
+                let sign = sign(*op);
                 // Against money a plain number is money, and so it is written.
                 let (left, right) = (self.compared(*a, 3), self.compared(*b, 4));
                 (format!("{left} {sign} {right}"), 3)
             }
+            Node::Call(Builtin::Compare(op), args) => self.infix(args[0], sign(*op), args[1], 3),
+            Node::Call(Builtin::Concat, args) => self.infix(args[0], "+", args[1], 4),
             Node::And(a, b) => self.infix(*a, "&&", *b, 2),
             Node::Or(a, b) => self.infix(*a, "||", *b, 1),
             Node::Not(a) => (format!("!{}", self.node(*a, 6)), 6),
@@ -187,6 +184,8 @@ impl Writer<'_> {
                 format!("{}({})", function_name(*function), self.node(*a, 0))
             }
             Node::Function2(function, a, b) => self.function2(*function, *a, *b),
+            Node::Call(builtin, args) => self.call(builtin, args),
+            Node::Known(field) => known_name(field),
             // Operators bind less tightly: `bare` writes them.
             _ => self.node(id, MEMBER),
         }
@@ -204,6 +203,25 @@ impl Writer<'_> {
             Function2::OrElse => "orElse",
         };
         format!("{}.{method}({})", self.node(a, MEMBER), self.node(b, 0))
+    }
+
+    fn call(&mut self, builtin: &Builtin, args: &[NodeId]) -> String {
+        let mut rest = args.iter();
+        let first = rest.next().map_or_else(String::new, |first| {
+            self.node(*first, if builtin.is_method() { MEMBER } else { 0 })
+        });
+        let mut others: Vec<String> = rest.map(|arg| self.node(*arg, 0)).collect();
+        match builtin {
+            Builtin::Matches(pattern) => others.push(quoted(pattern.text())),
+            Builtin::Calendar(_, zone) => others.extend(zone.name().as_deref().map(quoted)),
+            _ => {}
+        }
+        let name = builtin.name();
+        if builtin.is_method() {
+            return format!("{first}.{name}({})", others.join(", "));
+        }
+        others.insert(0, first);
+        format!("{name}({})", others.join(", "))
     }
 
     fn profile(&self, field: ProfileField) -> String {
@@ -290,6 +308,12 @@ impl Writer<'_> {
             Source::Newest(list, count) => format!("{}.last({count})", list.name()),
             Source::EventLines => "event.lines".to_owned(),
             Source::Values(values) => self.constants(values),
+            Source::Split(text, separator, most) => {
+                let most =
+                    most.map_or_else(String::new, |most| format!(", {}", self.node(most, 0)));
+                let separator = self.node(*separator, 0);
+                format!("{}.split({separator}{most})", self.node(*text, MEMBER))
+            }
         };
         let x = scan_letter(scan);
         for stage in &scan.stages {
@@ -309,8 +333,22 @@ impl Writer<'_> {
         let (method, node) = match scan.end {
             End::Size => return format!("size({text})"),
             End::GapDeviation => return format!("gap_stddev({text})"),
-            End::First(node) => return self.chosen(scan, text, ("first", node)),
-            End::Last(node) => return self.chosen(scan, text, ("last", node)),
+            End::First(node) => return self.chosen(scan, text, ("first()", node)),
+            End::Last(node) => return self.chosen(scan, text, ("last()", node)),
+            End::At(node, place) => {
+                let place = self.node(place, 0);
+                return self.chosen(scan, text, (&format!("[{place}]"), node));
+            }
+            End::Join(node, separator) => {
+                let separator = self.bound("", |writer, _| writer.node(separator, 0));
+                return self.chosen(scan, text, (&format!("join({separator})"), node));
+            }
+            End::Quantile(node, share) => {
+                return self.bound(scan_letter(scan), |writer, name| {
+                    let inner = writer.node(node, 0);
+                    format!("{text}.quantile({name}, {inner}, {share})")
+                });
+            }
             End::Sum(node) => ("sum", node),
             End::Average(node) => ("avg", node),
             End::Min(node) => ("min", node),
@@ -327,13 +365,15 @@ impl Writer<'_> {
         })
     }
 
-    fn chosen(&mut self, scan: &Scan, text: &str, (method, node): (&str, NodeId)) -> String {
+    /// One of the items, or all their texts: `asked` stands behind the list.
+    fn chosen(&mut self, scan: &Scan, text: &str, (asked, node): (&str, NodeId)) -> String {
+        let dot = if asked.starts_with('[') { "" } else { "." };
         match self.writing.program.node(node) {
-            Node::Variable(0) => format!("{text}.{method}()"),
-            Node::Field(0, field) => format!("{text}.{method}().{}", field_name(*field)),
+            Node::Variable(0) => format!("{text}{dot}{asked}"),
+            Node::Field(0, field) => format!("{text}{dot}{asked}.{}", field_name(*field)),
             _ => self.bound(scan_letter(scan), |writer, name| {
                 let inner = writer.node(node, 0);
-                format!("{text}.map({name}, {inner}).{method}()")
+                format!("{text}.map({name}, {inner}){dot}{asked}")
             }),
         }
     }
@@ -356,10 +396,39 @@ impl Writer<'_> {
             Value::Money(amount) => format!("amount({amount})"),
             Value::Time(at) => format!("timestamp('{at}')"),
             Value::Span(span) => format!("duration('{span}')"),
-            Value::Text(symbol) => {
-                format!("'{}'", self.writing.symbols.text(symbol).replace('\'', "\\'"))
-            }
+            Value::Text(symbol) => quoted(&self.writing.symbols.text(symbol)),
+            // No constant is one.
+            Value::Made(_) => quoted(""),
         }
+    }
+}
+
+/// As a rule writes a text.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+fn sign(op: Comparison) -> &'static str {
+    match op {
+        Comparison::Equal => "==",
+        Comparison::NotEqual => "!=",
+        Comparison::Less => "<",
+        Comparison::LessOrEqual => "<=",
+        Comparison::Greater => ">",
+        Comparison::GreaterOrEqual => ">=",
+    }
+}
+
+/// A field of `rep` or `product`.
+fn known_name(field: &KnownField) -> String {
+    if let KnownField::ProductAttribute(name) = field {
+        return format!("product.attributes.{name}");
+    }
+    let rep = vocabulary::REP_FIELDS.iter().find(|(_, known, ..)| known == field);
+    let product = || vocabulary::PRODUCT_FIELDS.iter().find(|(_, known, ..)| known == field);
+    match rep {
+        Some((name, ..)) => format!("rep.{name}"),
+        None => format!("product.{}", product().map_or("id", |(name, ..)| *name)),
     }
 }
 
@@ -387,6 +456,7 @@ fn scan_letter(scan: &Scan) -> &'static str {
         Source::Window(list, _) | Source::Newest(list, _) => letter(list),
         Source::EventLines => "l",
         Source::Values(_) => "v",
+        Source::Split(..) => "t",
     }
 }
 

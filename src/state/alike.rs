@@ -72,7 +72,13 @@ impl<'a> Comparison<'a> {
             | (Node::Event(_), _)
             | (Node::Profile(_), _)
             | (Node::Attribute(_), _)
+            | (Node::Known(_), _)
             | (Node::Now, _) => old == new,
+            (Node::Call(f, these), Node::Call(other, those)) => {
+                f == other
+                    && these.len() == those.len()
+                    && these.iter().zip(those.iter()).all(|(a, b)| self.alike(*a, *b))
+            }
             (Node::Let(a), Node::Let(b)) => {
                 let a = self.old.lets.get(usize::from(*a)).copied();
                 let b = self.new.lets.get(usize::from(*b)).copied();
@@ -161,6 +167,13 @@ impl<'a> Comparison<'a> {
             (Source::Newest(..) | Source::EventLines | Source::Values(_), _) => {
                 old.source == new.source
             }
+            (Source::Split(text, by, most), Source::Split(other, with, limit)) => {
+                let limits = match (most, limit) {
+                    (Some(most), Some(limit)) => self.alike(*most, *limit),
+                    (most, limit) => most == limit,
+                };
+                limits && self.both((text, by), (other, with))
+            }
             _ => false,
         };
         sources
@@ -189,6 +202,12 @@ impl<'a> Comparison<'a> {
             | (End::First(a), End::First(b))
             | (End::Last(a), End::Last(b))
             | (End::Distinct(a), End::Distinct(b)) => self.alike(a, b),
+            (End::Quantile(a, share), End::Quantile(b, other)) => {
+                share.to_bits() == other.to_bits() && self.alike(a, b)
+            }
+            (End::At(a, b), End::At(c, d)) | (End::Join(a, b), End::Join(c, d)) => {
+                self.both((&a, &b), (&c, &d))
+            }
             _ => false,
         }
     }

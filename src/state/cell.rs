@@ -6,6 +6,7 @@
 
 use crate::event::Symbol;
 use crate::money::Decimal;
+use crate::state::texts::Made;
 use crate::state::value;
 use crate::state::value::Arithmetic;
 use crate::state::value::Comparison;
@@ -28,6 +29,7 @@ enum Tag {
     Time,
     Span,
     Text,
+    Made,
     Fault,
 }
 
@@ -97,20 +99,17 @@ impl Cell {
                 Some(symbol) => Value::Text(symbol),
                 None => Value::Null,
             },
+            Tag::Made => match u32::try_from(self.bits) {
+                Ok(number) => Value::Made(Made::from_number(number)),
+                Err(_) => Value::Null,
+            },
             Tag::Fault => return Err(self.fault()),
         })
     }
 
     fn fault(self) -> Fault {
-        let known = [
-            Fault::Missing,
-            Fault::DivisionByZero,
-            Fault::Currencies,
-            Fault::Overflow,
-            Fault::Fuel,
-            Fault::Type,
-        ];
-        known.into_iter().find(|fault| *fault as u64 == self.bits).unwrap_or(Fault::Type)
+        let known = usize::try_from(self.bits).ok().and_then(|number| Fault::ALL.get(number));
+        known.copied().unwrap_or(Fault::Type)
     }
 
     /// The truth of a condition, or the fault of one that has none.
@@ -237,6 +236,7 @@ impl From<Value> for Cell {
             Value::Time(at) => Self::of_number(Tag::Time, at.millis()),
             Value::Span(span) => Self::of_number(Tag::Span, span.millis()),
             Value::Text(symbol) => Self { tag: Tag::Text, bits: u64::from(symbol.number()) },
+            Value::Made(made) => Self { tag: Tag::Made, bits: u64::from(made.number()) },
         }
     }
 }
@@ -282,15 +282,8 @@ mod tests {
             (1_u32..4).prop_map(|number| Ok(
                 Symbol::from_number(number).map_or(Value::Null, Value::Text)
             )),
-            prop_oneof![
-                Just(Fault::Missing),
-                Just(Fault::DivisionByZero),
-                Just(Fault::Currencies),
-                Just(Fault::Overflow),
-                Just(Fault::Fuel),
-                Just(Fault::Type)
-            ]
-            .prop_map(Err),
+            (1_u32..4).prop_map(|number| Ok(Value::Made(Made::from_number(number)))),
+            prop::sample::select(&Fault::ALL[..]).prop_map(Err),
         ]
     }
 

@@ -7,12 +7,14 @@
 //! ```
 
 use crate::money::Decimal;
+use crate::state::builtin;
 use crate::state::cell::Cell;
 use crate::state::field::at_home;
 use crate::state::field::attribute;
 use crate::state::field::event_field;
 use crate::state::field::field_of;
 use crate::state::field::is_foreign;
+use crate::state::field::known_field;
 use crate::state::field::profile_field;
 use crate::state::program::Bound;
 use crate::state::program::Field;
@@ -24,6 +26,7 @@ use crate::state::program::Running;
 use crate::state::program::Scope;
 use crate::state::program::Verdict;
 use crate::state::scan::walk;
+use crate::state::texts;
 use crate::state::value;
 use crate::state::value::Arithmetic;
 use crate::state::value::Fault;
@@ -82,6 +85,7 @@ pub(crate) fn named(scope: &mut Scope<'_>, place: u16) -> Cell {
     let program = scope.program;
     let value = program.code(node).run(scope);
     scope.items.hidden = hidden;
+    scope.texts.hold();
     if let Some(slot) = scope.lets.get_mut(place) {
         *slot = Some(value.outcome());
     }
@@ -132,17 +136,21 @@ pub(crate) fn other(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
         },
         Node::In(a, values) => {
             let needle = evaluate(scope, *a)?;
-            Ok(Value::Bool(values.iter().any(|value| value::equal(*value, needle))))
+            Ok(Value::Bool(values.iter().any(|value| texts::same(scope, *value, needle))))
         }
         Node::Lookup(a, pairs) => {
             let key = evaluate(scope, *a)?;
-            let found = pairs.iter().find(|(known, _)| value::equal(*known, key));
+            let found = pairs.iter().find(|(known, _)| texts::same(scope, *known, key));
             Ok(found.map_or(Value::Null, |(_, value)| *value))
         }
         Node::Owns(set, key) => {
             let Some(entity) = scope.entity else { return Err(Fault::Type) };
             match evaluate(scope, *key) {
                 Ok(Value::Text(symbol)) => Ok(Value::Bool(entity.owns(*set, Some(symbol)))),
+                Ok(made @ Value::Made(_)) => {
+                    let known = texts::symbol(scope, made);
+                    Ok(Value::Bool(known.is_some() && entity.owns(*set, known)))
+                }
                 Ok(Value::Null) => Ok(Value::Bool(entity.owns(*set, None))),
                 Ok(_) => Ok(Value::Bool(false)),
                 // Of nothing, nothing is asked.
@@ -155,6 +163,8 @@ pub(crate) fn other(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
         Node::Function(Function::Sells, a) => sells(scope, *a),
         Node::Function(function, a) => apply(*function, evaluate(scope, *a)?),
         Node::Function2(function, a, b) => apply2(scope, *function, *a, *b),
+        Node::Call(builtin, args) => builtin::call(scope, builtin, args),
+        Node::Known(field) => known_field(scope, field),
     }
 }
 
@@ -162,6 +172,10 @@ pub(crate) fn other(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
 fn sells(scope: &mut Scope<'_>, category: NodeId) -> Result<Value, Fault> {
     match evaluate(scope, category)? {
         Value::Text(category) => Ok(Value::Bool(scope.catalog.sells(category))),
+        made @ Value::Made(_) => {
+            let known = texts::symbol(scope, made);
+            Ok(Value::Bool(known.is_none_or(|category| scope.catalog.sells(category))))
+        }
         Value::Null => Err(Fault::Missing),
         _ => Err(Fault::Type),
     }
@@ -178,7 +192,6 @@ fn decides(scope: &mut Scope<'_>, verdict: &Verdict) -> Result<Value, Fault> {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "CEL's int() truncates; the range is checked")]
 #[expect(clippy::cast_precision_loss, reason = "lengths of time in days")]
 fn apply(function: Function, value: Value) -> Result<Value, Fault> {
     match (function, value.widened()) {
@@ -198,14 +211,7 @@ fn apply(function: Function, value: Value) -> Result<Value, Fault> {
         }
         (Function::Double, value) => value.number().map(Value::Double),
         (Function::Int, Value::Int(int)) => Ok(Value::Int(int)),
-        (Function::Int, value) => {
-            let number = value.number()?;
-            if number.is_finite() && number.abs() < 9.2e18 {
-                Ok(Value::Int(number as i64))
-            } else {
-                Err(Fault::Overflow)
-            }
-        }
+        (Function::Int, value) => value::whole(value.number()?),
         (Function::Abs, Value::Int(int)) => {
             int.checked_abs().map(Value::Int).ok_or(Fault::Overflow)
         }
@@ -241,18 +247,12 @@ fn apply2(
             } else {
                 std::cmp::Ordering::Less
             };
-            Ok(if value::order(left, right)? == wanted { right } else { left })
+            Ok(if texts::order(scope, left, right)? == wanted { right } else { left })
         }
         _ => {
-            let (Value::Text(text), Value::Text(part)) = (left, right) else {
-                return Err(if left == Value::Null || right == Value::Null {
-                    Fault::Missing
-                } else {
-                    Fault::Type
-                });
-            };
-            let reader = scope.symbols.read();
-            let (text, part) = (reader.text(text), reader.text(part));
+            let names = scope.symbols.read();
+            let text = scope.texts.read(&names, left)?;
+            let part = scope.texts.read(&names, right)?;
             Ok(Value::Bool(match function {
                 Function2::StartsWith => text.starts_with(part),
                 Function2::EndsWith => text.ends_with(part),

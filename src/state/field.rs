@@ -3,10 +3,12 @@
 use crate::event::Event;
 use crate::event::Symbol;
 use crate::event::Symbols;
+use crate::event::reference::Attribute;
 use crate::money::Decimal;
 use crate::state::item::Item;
 use crate::state::item::Talk;
 use crate::state::program::Field;
+use crate::state::program::KnownField;
 use crate::state::program::ProfileField;
 use crate::state::program::Scope;
 use crate::state::value::Fault;
@@ -98,10 +100,64 @@ pub(crate) fn profile_field(scope: &Scope<'_>, field: ProfileField) -> Value {
     }
 }
 
+/// A field of the rep's or the product's reference data.
+pub(crate) fn known_field(scope: &Scope<'_>, field: &KnownField) -> Result<Value, Fault> {
+    let money = |amount: Option<Decimal>| amount.map_or(Value::Null, Value::Money);
+    let words = |text: &Option<String>| {
+        text.as_ref().map_or(Value::Null, |text| Value::Text(scope.symbols.intern(text)))
+    };
+    let called = |name: &Option<String>| match words(name) {
+        Value::Null => named_text(scope.id),
+        name => name,
+    };
+    let rep = scope.id.and_then(|id| scope.catalog.rep(id));
+    let product = scope.id.and_then(|id| scope.catalog.product(id));
+    let quota = rep.and_then(|rep| {
+        rep.quotas.iter().find(|quota| quota.from <= scope.now && scope.now < quota.to)
+    });
+    Ok(match (field, rep, product) {
+        (KnownField::RepName, Some(rep), _) => called(&rep.name),
+        (KnownField::ProductName, _, Some(product)) => called(&product.name),
+        // Without reference data the id is known, and people call it by that.
+        (KnownField::RepName | KnownField::ProductName, ..) => named_text(scope.id),
+        (KnownField::RepTitle, Some(rep), _) => words(&rep.title),
+        (KnownField::RepManager, Some(rep), _) => named_text(rep.manager),
+        (KnownField::RepTerritory, Some(rep), _) => match rep.territories.as_slice() {
+            [territory] => Value::Text(*territory),
+            _ => Value::Null,
+        },
+        (KnownField::RepSeniority, Some(rep), _) => named_text(rep.seniority),
+        (KnownField::RepQuota, ..) => {
+            let home = scope.entity.and_then(|entity| entity.currency);
+            let theirs = quota.and_then(|quota| quota.currency);
+            if home.is_some() && theirs.is_some() && home != theirs {
+                return Err(Fault::Currencies);
+            }
+            money(quota.map(|quota| quota.amount))
+        }
+        (KnownField::RepQuotaFrom, ..) => {
+            quota.map_or(Value::Null, |quota| Value::Time(quota.from))
+        }
+        (KnownField::RepQuotaTo, ..) => quota.map_or(Value::Null, |quota| Value::Time(quota.to)),
+        (KnownField::ProductCategory, _, Some(product)) => named_text(product.category),
+        (KnownField::ProductBrand, _, Some(product)) => named_text(product.brand),
+        (KnownField::ProductListPrice, _, Some(product)) => money(product.list_price),
+        (KnownField::ProductUnitCost, _, Some(product)) => money(product.unit_cost),
+        (KnownField::ProductAttribute(name), _, Some(product)) => {
+            told(scope, product.attributes.get(&**name))
+        }
+        _ => Value::Null,
+    })
+}
+
+/// Anything else that the source says of the customer.
 pub(crate) fn attribute(scope: &Scope<'_>, name: &str) -> Value {
-    use crate::event::reference::Attribute;
     let profile = scope.entity.and_then(|entity| entity.profile.as_deref());
-    match profile.and_then(|profile| profile.attributes.get(name)) {
+    told(scope, profile.and_then(|profile| profile.attributes.get(name)))
+}
+
+fn told(scope: &Scope<'_>, attribute: Option<&Attribute>) -> Value {
+    match attribute {
         None => Value::Null,
         Some(Attribute::Flag(flag)) => Value::Bool(*flag),
         Some(Attribute::Number(number)) => Value::Double(*number),

@@ -16,9 +16,11 @@ use crate::event::Event;
 use crate::event::Symbol;
 use crate::event::Symbols;
 use crate::state::Entity;
+use crate::state::builtin::Builtin;
 use crate::state::catalog::Catalog;
 use crate::state::code::Code;
 use crate::state::item::Item;
+use crate::state::texts::Texts;
 use crate::state::value::Arithmetic;
 use crate::state::value::Comparison;
 use crate::state::value::Fault;
@@ -92,6 +94,10 @@ pub enum Node {
     Function(Function, NodeId),
     /// A function of two values.
     Function2(Function2, NodeId, NodeId),
+    /// A function of the standard library.
+    Call(Builtin, Arc<[NodeId]>),
+    /// A field of the rep's or the product's reference data.
+    Known(KnownField),
 }
 
 /// Where a running value of the plan is read.
@@ -238,6 +244,39 @@ pub enum ProfileField {
     ConsentMarketing,
 }
 
+/// Fields of the reference data of reps and products.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum KnownField {
+    /// What people call the rep, else its id.
+    RepName,
+    /// Position.
+    RepTitle,
+    /// The rep's manager.
+    RepManager,
+    /// Where the rep sells, if that is one territory.
+    RepTerritory,
+    /// Senior, junior …
+    RepSeniority,
+    /// What is to be sold in the period that it is now.
+    RepQuota,
+    /// First instant of that period.
+    RepQuotaFrom,
+    /// First instant after that period.
+    RepQuotaTo,
+    /// What people call the product, else its id.
+    ProductName,
+    /// Its category.
+    ProductCategory,
+    /// Its brand.
+    ProductBrand,
+    /// Price before discount.
+    ProductListPrice,
+    /// What one unit costs us.
+    ProductUnitCost,
+    /// Anything else that the source says of the product, by its name.
+    ProductAttribute(Arc<str>),
+}
+
 /// A list that is walked, not built.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scan {
@@ -262,6 +301,8 @@ pub enum Source {
     EventLines,
     /// Constants.
     Values(Arc<[Value]>),
+    /// The parts of a text between separators: text, separator, and how many at most.
+    Split(NodeId, NodeId, Option<NodeId>),
 }
 
 /// One stage of a scan; its expression sees the item as the innermost variable.
@@ -302,7 +343,16 @@ pub enum End {
     Distinct(NodeId),
     /// Sample standard deviation of the times between neighbours; null of fewer than three items.
     GapDeviation,
+    /// The value below which this share of the values lies, interpolated; null of nothing.
+    Quantile(NodeId, f64),
+    /// Value of the first expression for the item whose place, from 0, the second gives.
+    At(NodeId, NodeId),
+    /// The texts, joined by the second expression.
+    Join(NodeId, NodeId),
 }
+
+/// More values than this have no quantile: they are all held at once.
+pub const QUANTILE_MAX: usize = 65_536;
 
 /// More different values than this are a fault.
 pub const DISTINCT_MAX: usize = 256;
@@ -331,6 +381,8 @@ pub struct Scope<'a> {
     pub catalog: &'a Catalog,
     /// Texts.
     pub symbols: &'a Symbols,
+    /// Texts that the rule makes; they live as long as the values of its `let` names.
+    pub texts: &'a mut Texts,
     /// Values of the rule's `let` names, as far as they were asked for.
     pub lets: &'a mut [Option<Result<Value, Fault>>],
     /// Where the expressions of the `let` names stand.

@@ -102,6 +102,7 @@ impl Entity {
         for window in windows {
             ledger.slots[window.slot] = pack(window.tail, window.head);
         }
+        self.stirs_at = Timestamp::MIN;
         self.refill_sets(carried, upkeep);
     }
 

@@ -7,6 +7,7 @@
 
 use crate::money::Decimal;
 use crate::state::Entity;
+use crate::state::builtin::next_part;
 use crate::state::evaluate::evaluate;
 use crate::state::field::is_foreign;
 use crate::state::item::Body;
@@ -17,10 +18,15 @@ use crate::state::program::DISTINCT_MAX;
 use crate::state::program::End;
 use crate::state::program::NEWEST_REACH;
 use crate::state::program::NodeId;
+use crate::state::program::QUANTILE_MAX;
 use crate::state::program::Scan;
 use crate::state::program::Scope;
 use crate::state::program::Source;
 use crate::state::program::Stage;
+use crate::state::quantile;
+use crate::state::texts;
+use crate::state::texts::Mark;
+use crate::state::texts::append;
 use crate::state::value;
 use crate::state::value::Arithmetic;
 use crate::state::value::Fault;
@@ -32,6 +38,20 @@ pub(crate) fn walk(scope: &mut Scope<'_>, scan: &Scan) -> Result<Value, Fault> {
     let mut end = Ending::default();
     let entity = scope.entity;
     let plan = scope.plan;
+    if let End::At(_, place) = scan.end {
+        end.wanted = match evaluate(scope, place)?.widened() {
+            Value::Int(place) => Some(place),
+            // CEL takes a double that is whole.
+            Value::Double(place) => match value::whole(place)? {
+                Value::Int(whole) if value::equal(Value::Int(whole), Value::Double(place)) => {
+                    Some(whole)
+                }
+                _ => return Err(Fault::Index),
+            },
+            Value::Null => return Err(Fault::Missing),
+            _ => return Err(Fault::Type),
+        };
+    }
     match &scan.source {
         Source::EventLines => {
             let event = scope.event.ok_or(Fault::Missing)?;
@@ -50,6 +70,9 @@ pub(crate) fn walk(scope: &mut Scope<'_>, scan: &Scan) -> Result<Value, Fault> {
                 }
             }
         }
+        Source::Split(text, separator, most) => {
+            split(scope, scan, (*text, *separator, *most), &mut end)?;
+        }
         Source::Window(list, span) => {
             let entity = entity.ok_or(Fault::Type)?;
             let (from, to) = entity.bounds(plan, *span);
@@ -62,7 +85,48 @@ pub(crate) fn walk(scope: &mut Scope<'_>, scan: &Scan) -> Result<Value, Fault> {
             history_items(scope, scan, entity, (*list, from, entity.history.end()), &mut end)?;
         }
     }
-    end.finish(scan)
+    end.finish(scope, scan)
+}
+
+/// The parts of a text, each made as it is looked at.
+fn split(
+    scope: &mut Scope<'_>,
+    scan: &Scan,
+    (text, separator, most): (NodeId, NodeId, Option<NodeId>),
+    end: &mut Ending,
+) -> Result<(), Fault> {
+    let (text, separator) = (evaluate(scope, text)?, evaluate(scope, separator)?);
+    let most = match most.map(|most| evaluate(scope, most)).transpose()? {
+        None => i64::MAX,
+        Some(Value::Int(most)) => {
+            if most < 0 {
+                i64::MAX
+            } else {
+                most
+            }
+        }
+        Some(Value::Null) => return Err(Fault::Missing),
+        Some(_) => return Err(Fault::Type),
+    };
+    let symbols = scope.symbols;
+    let (mut next, mut parts) = (Some(0), 0);
+    while let Some(from) = next.filter(|_| parts < most) {
+        parts += 1;
+        let mark = scope.texts.mark();
+        let part = scope.texts.make(|texts, out| {
+            let names = symbols.read();
+            let (text, separator) = (texts.read(&names, text)?, texts.read(&names, separator)?);
+            let (part, rest) = next_part(text, separator, from, parts == most);
+            next = rest;
+            append(out, &text[part])
+        })?;
+        let settled = feed(scope, scan, Bound::Value(part), end)?;
+        end.give_back(scope, mark)?;
+        if settled {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Where the newest `count` items begin: an offset, and how many of its items are too old.
@@ -119,9 +183,15 @@ struct Ending {
     undecided: Option<Fault>,
     total: Total,
     best: Option<Value>,
-    /// Of the first item or the last.
+    /// The place of the item that is asked for.
+    wanted: Option<i64>,
+    /// Of the first item, the last, or the one at that place.
     chosen: Option<Result<Value, Fault>>,
-    distinct: Vec<Value>,
+    /// Where its text stands, if that was made.
+    chosen_from: Option<Mark>,
+    /// The different values, or all values that a quantile is sought of.
+    values: Vec<Value>,
+    joined: String,
     mean: f64,
     squares: f64,
     before: Option<Timestamp>,
@@ -145,9 +215,11 @@ fn feed(scope: &mut Scope<'_>, scan: &Scan, bound: Bound, end: &mut Ending) -> R
         return Ok(false);
     }
     scope.fuel = scope.fuel.checked_sub(1).ok_or(Fault::Fuel)?;
+    let mark = scope.texts.mark();
     scope.items.push(bound);
     let settled = stages(scope, scan, end);
     scope.items.pop();
+    end.give_back(scope, mark)?;
     settled
 }
 
@@ -212,17 +284,49 @@ fn stages(scope: &mut Scope<'_>, scan: &Scan, end: &mut Ending) -> Result<bool, 
             return Ok(settles);
         }
         End::Last(node) => end.chosen = Some(evaluate(scope, node)),
-        End::Distinct(node) => {
-            let value = evaluate(scope, node)?;
-            if !end.distinct.iter().any(|known| value::equal(*known, value)) {
-                if end.distinct.len() >= DISTINCT_MAX {
-                    return Err(Fault::Overflow);
-                }
-                end.distinct.push(value);
+        End::At(node, _) => {
+            if Some(end.count - 1) == end.wanted {
+                end.chosen = Some(evaluate(scope, node));
+                return Ok(settles);
             }
         }
+        End::Distinct(_) | End::Quantile(..) | End::Join(..) => gather(scope, scan.end, end)?,
     }
     Ok(false)
+}
+
+/// Takes one item of those that are held until the end.
+fn gather(scope: &mut Scope<'_>, made: End, end: &mut Ending) -> Result<(), Fault> {
+    match made {
+        End::Distinct(node) => {
+            let value = evaluate(scope, node)?;
+            if !end.values.iter().any(|known| texts::same(scope, *known, value)) {
+                if end.values.len() >= DISTINCT_MAX {
+                    return Err(Fault::Overflow);
+                }
+                end.values.push(value);
+            }
+        }
+        End::Quantile(node, _) => {
+            let value = said(scope, node)?.widened();
+            if end.values.len() >= QUANTILE_MAX {
+                return Err(Fault::Overflow);
+            }
+            // What is equal to itself has a place among the others; not-a-number has none.
+            value::order(value, value)?;
+            end.values.push(value);
+        }
+        End::Join(node, separator) => {
+            if end.count > 1 {
+                let separator = evaluate(scope, separator)?;
+                texts::read(scope, separator, |text| append(&mut end.joined, text))??;
+            }
+            let value = said(scope, node)?;
+            texts::read(scope, value, |text| append(&mut end.joined, text))??;
+        }
+        _ => return Err(Fault::Type),
+    }
+    Ok(())
 }
 
 /// The value of an item's expression, which has to be there.
@@ -294,8 +398,25 @@ impl Ending {
         Ok(())
     }
 
+    /// Gives back the texts that were made since, but for the one that is held.
+    #[inline]
+    fn give_back(&mut self, scope: &mut Scope<'_>, mark: Mark) -> Result<(), Fault> {
+        let texts = &mut *scope.texts;
+        match (&mut self.chosen, self.values.last_mut()) {
+            (Some(Ok(chosen @ Value::Made(_))), _) if texts.is_since(mark, *chosen) => {
+                // The one that was chosen before makes room for it.
+                let from = self.chosen_from.map_or(mark, |from| from.min(mark));
+                self.chosen_from = Some(from);
+                *chosen = texts.keep(from, *chosen)?;
+            }
+            (None, Some(value @ Value::Made(_))) => *value = texts.keep(mark, *value)?,
+            _ => texts.release(mark),
+        }
+        Ok(())
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "a count of items in memory")]
-    fn finish(self, scan: &Scan) -> Result<Value, Fault> {
+    fn finish(self, scope: &mut Scope<'_>, scan: &Scan) -> Result<Value, Fault> {
         match scan.end {
             End::Size => Ok(Value::Int(self.count)),
             End::Sum(_) if self.total == Total::Nothing => Ok(scan.zero),
@@ -326,8 +447,11 @@ impl Ending {
             },
             End::ExistsOne(_) => Ok(Value::Bool(self.count == 1)),
             End::Distinct(_) => {
-                Ok(Value::Int(i64::try_from(self.distinct.len()).unwrap_or(i64::MAX)))
+                Ok(Value::Int(i64::try_from(self.values.len()).unwrap_or(i64::MAX)))
             }
+            End::At(..) => self.chosen.unwrap_or(Err(Fault::Index)),
+            End::Quantile(_, share) => quantile::of(self.values, share),
+            End::Join(..) => scope.texts.make(|_, out| append(out, &self.joined)),
         }
     }
 }

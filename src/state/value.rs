@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use crate::event::Symbol;
 use crate::money::Decimal;
+use crate::state::texts::Made;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -30,8 +31,10 @@ pub enum Value {
     Time(Timestamp),
     /// A length of time.
     Span(Span),
-    /// A text.
+    /// A text: a name of the data or of the rules.
     Text(Symbol),
+    /// A text that the rule has made, kept for this evaluation.
+    Made(Made),
 }
 
 /// Why an expression has no value.
@@ -55,6 +58,12 @@ pub enum Fault {
     /// A value of another type than the checker expected.
     #[error("a value has another type than the expression expects")]
     Type,
+    /// A place that a list or a text does not have.
+    #[error("there is no such place in the list or the text: compare it with `size` first")]
+    Index,
+    /// A text that cannot be converted.
+    #[error("the text is not what it is converted to")]
+    Format,
 }
 
 /// Operators of two numbers.
@@ -87,6 +96,34 @@ pub enum Comparison {
     Greater,
     /// `>=`
     GreaterOrEqual,
+}
+
+impl Fault {
+    /// All faults, each at its number.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Missing,
+        Self::DivisionByZero,
+        Self::Currencies,
+        Self::Overflow,
+        Self::Fuel,
+        Self::Type,
+        Self::Index,
+        Self::Format,
+    ];
+}
+
+impl Comparison {
+    /// Whether it holds of two values in this order.
+    pub(crate) fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order == Ordering::Equal,
+            Self::NotEqual => order != Ordering::Equal,
+            Self::Less => order == Ordering::Less,
+            Self::LessOrEqual => order != Ordering::Greater,
+            Self::Greater => order == Ordering::Greater,
+            Self::GreaterOrEqual => order != Ordering::Less,
+        }
+    }
 }
 
 impl Value {
@@ -153,11 +190,13 @@ pub fn arithmetic(op: Arithmetic, left: Value, right: Value) -> Result<Value, Fa
         },
         (Time(a), Time(b)) if op == Arithmetic::Subtract => Ok(Value::Span(a - b)),
         (Time(a), Value::Span(b)) => match op {
-            Arithmetic::Add => Ok(Time(a + b)),
-            Arithmetic::Subtract => Ok(Time(a - b)),
+            Arithmetic::Add => instant(a.millis().checked_add(b.millis())),
+            Arithmetic::Subtract => instant(a.millis().checked_sub(b.millis())),
             _ => Err(Fault::Type),
         },
-        (Value::Span(a), Time(b)) if op == Arithmetic::Add => Ok(Time(b + a)),
+        (Value::Span(a), Time(b)) if op == Arithmetic::Add => {
+            instant(b.millis().checked_add(a.millis()))
+        }
         (Value::Span(a), Value::Span(b)) => match op {
             Arithmetic::Divide => doubles(op, a.millis() as f64, b.millis() as f64).map(Double),
             _ => match integers(op, a.millis(), b.millis())? {
@@ -176,6 +215,12 @@ pub fn arithmetic(op: Arithmetic, left: Value, right: Value) -> Result<Value, Fa
     }
 }
 
+/// The instant of so many milliseconds, which may lie beyond the supported years.
+fn instant(millis: Option<i64>) -> Result<Value, Fault> {
+    let at = millis.and_then(|millis| Timestamp::from_millis(millis).ok());
+    at.map(Value::Time).ok_or(Fault::Overflow)
+}
+
 /// A length of time of so many milliseconds.
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
 pub fn span_of(millis: f64) -> Result<Value, Fault> {
@@ -185,6 +230,13 @@ pub fn span_of(millis: f64) -> Result<Value, Fault> {
     } else {
         Err(Fault::Overflow)
     }
+}
+
+/// A number without its decimals, towards zero; CEL refuses both ends of the range of ints.
+#[expect(clippy::cast_possible_truncation, reason = "meant; the range is checked")]
+pub fn whole(number: f64) -> Result<Value, Fault> {
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    if -END < number && number < END { Ok(Value::Int(number as i64)) } else { Err(Fault::Overflow) }
 }
 
 fn integers(op: Arithmetic, a: i64, b: i64) -> Result<Value, Fault> {
@@ -230,13 +282,7 @@ pub fn compare(op: Comparison, left: Value, right: Value) -> Result<bool, Fault>
         let equal = equal(left, right);
         return Ok(equal == (op == Comparison::Equal));
     }
-    let order = order(left, right)?;
-    Ok(match op {
-        Comparison::Less => order == Ordering::Less,
-        Comparison::LessOrEqual => order != Ordering::Greater,
-        Comparison::Greater => order == Ordering::Greater,
-        _ => order != Ordering::Less,
-    })
+    order(left, right).map(|order| op.holds(order))
 }
 
 /// Equality is never an error; `null` equals only itself, 1 equals 1.0.
@@ -246,6 +292,7 @@ pub fn equal(left: Value, right: Value) -> bool {
         (Value::Null, _) | (_, Value::Null) => false,
         (Value::Bool(a), Value::Bool(b)) => a == b,
         (Value::Text(a), Value::Text(b)) => a == b,
+        (Value::Made(a), Value::Made(b)) => a == b,
         _ => order(left, right) == Ok(Ordering::Equal),
     }
 }

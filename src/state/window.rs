@@ -40,6 +40,7 @@ use crate::state::program::Program;
 use crate::state::program::Running;
 use crate::state::program::Scan;
 use crate::state::program::Scope;
+use crate::state::texts::Texts;
 use crate::state::value::Fault;
 use crate::state::value::Value;
 use crate::time::Span;
@@ -84,6 +85,8 @@ pub struct Plan {
     pub slots: u16,
     /// How far back the history has to reach.
     pub horizon: Span,
+    /// How long after it happened an event moves a window at the earliest.
+    pub shortest: Span,
     /// What an aggregate is computed by where its running value does not hold.
     pub fallbacks: Vec<Option<Arc<Scan>>>,
 }
@@ -360,6 +363,7 @@ impl Upkeep<'_> {
             now: item.head.time,
             catalog: self.catalog,
             symbols: self.symbols,
+            texts: &mut Texts::default(),
             lets: &mut [],
             let_nodes: &[],
             // For lists of constants within the expression; it cannot reach a history.
@@ -431,25 +435,39 @@ impl Entity {
             return;
         }
         self.clock = to;
+        if to < self.stirs_at {
+            return;
+        }
+        // The history is looked through for what may be forgotten once a day at least.
+        let mut stirs_at = to + Span::DAY;
         let history = &self.history;
         let mut ledger = Ledger { slots: &mut self.slots, upkeep };
         for span in &upkeep.plan.spans {
             let slot = usize::from(span.cursors);
             let (mut tail, mut head) = unpack(ledger.slots[slot]);
             if span.to > Span::ZERO {
-                let newest = to - span.to;
-                while let Some(entry) = history.at(head).filter(|entry| entry.time() <= newest) {
+                while let Some(entry) = history.at(head) {
+                    let enters_at = entry.time() + span.to;
+                    if enters_at > to {
+                        stirs_at = stirs_at.min(enters_at);
+                        break;
+                    }
                     ledger.count(&span.members, &entry, Move::In);
                     head = entry.next;
                 }
             }
-            let oldest = to - span.from;
-            while let Some(entry) = history.at(tail).filter(|entry| entry.time() <= oldest) {
+            while let Some(entry) = history.at(tail) {
+                let leaves_at = entry.time() + span.from;
+                if leaves_at > to {
+                    stirs_at = stirs_at.min(leaves_at);
+                    break;
+                }
                 ledger.count(&span.members, &entry, Move::Out);
                 tail = entry.next;
             }
             ledger.slots[slot] = pack(tail, head);
         }
+        self.stirs_at = stirs_at;
         self.forget(upkeep.plan);
     }
 

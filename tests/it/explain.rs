@@ -41,6 +41,7 @@ use siaga::state::program::Items;
 use siaga::state::program::Node;
 use siaga::state::program::NodeId;
 use siaga::state::program::Scope;
+use siaga::state::texts::Texts;
 use siaga::state::value::Fault;
 use siaga::state::value::Value;
 use siaga::time::Span;
@@ -149,6 +150,7 @@ fn nodes(scope: &Scope<'_>, id: NodeId, found: &mut HashMap<NodeId, Outcome>) {
         now: scope.now,
         catalog: scope.catalog,
         symbols: scope.symbols,
+        texts: &mut Texts::default(),
         lets: &mut lets,
         let_nodes: scope.let_nodes,
         fuel: FUEL,

@@ -49,7 +49,7 @@ const CONDITIONS: [&str; 59] = [
     "now - event.time > '3d'",
     "event.time > '2025-01-01'",
     "event.product == 5",
-    "event.topic < 'b'",
+    "event.topic < 5",
     "event.amount > null",
     "-event.topic == 'a'",
     "1 / 0 > 1",

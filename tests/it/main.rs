@@ -9,11 +9,13 @@
 
 mod backtest;
 mod browser;
+mod cel;
 mod golden;
 mod explain;
 mod hostile;
 mod history;
 mod journal;
+mod known;
 mod layers;
 mod life_cycle;
 mod lsp;

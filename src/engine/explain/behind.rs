@@ -67,7 +67,7 @@ pub(super) fn of(scope: &mut Scope<'_>, id: NodeId, text: String) -> Option<Behi
                     let lines = Some(lines);
                     Some(Behind { text, events, lines, ever: false, newest: Vec::new() })
                 }
-                Source::Values(_) => None,
+                Source::Values(_) | Source::Split(..) => None,
             }
         }
         _ => None,

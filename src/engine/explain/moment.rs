@@ -37,6 +37,7 @@ use crate::state::program::Items;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
 use crate::state::program::Scope;
+use crate::state::texts::Texts;
 use crate::state::value::Fault;
 use crate::state::value::Value;
 use crate::time::Timestamp;
@@ -201,6 +202,8 @@ struct View<'a> {
     scope: &'a Scope<'a>,
     event: Option<&'a Event>,
     parts: Parts,
+    /// Texts that the parts stand for.
+    texts: Texts,
     names: Vec<&'a str>,
     /// Parts that have been laid open.
     opened: BTreeSet<u16>,
@@ -221,12 +224,13 @@ impl<'a> View<'a> {
             }
         }
         let names = rule.parts.iter().map(|part| part.name.as_str()).collect();
-        Self { rule, scope, event, parts, names, opened: BTreeSet::new(), lists: Vec::new() }
+        let (texts, opened, lists) = (Texts::default(), BTreeSet::new(), Vec::new());
+        Self { rule, scope, event, parts, texts, names, opened, lists }
     }
 
     /// The scope anew: nothing is left in it of what was evaluated before, but the parts.
     fn fresh(&mut self) -> Scope<'_> {
-        let Self { rule, scope, event, parts, .. } = self;
+        let Self { rule, scope, event, parts, texts, .. } = self;
         Scope {
             program: scope.program,
             plan: scope.plan,
@@ -236,6 +240,7 @@ impl<'a> View<'a> {
             now: scope.now,
             catalog: scope.catalog,
             symbols: scope.symbols,
+            texts,
             lets: parts.as_mut_slice(),
             let_nodes: &rule.part_nodes,
             fuel: FUEL,
@@ -260,7 +265,7 @@ impl<'a> View<'a> {
         };
         let episode = self.rule.episode.map(|node| self.value(node));
         let episode = match episode {
-            Some(Ok(value)) => firing::episode_hash(value),
+            Some(Ok(value)) => firing::episode_hash(value, &self.fresh()),
             Some(Err(_)) | None => 0,
         };
         (episode, at)
@@ -340,10 +345,9 @@ impl<'a> View<'a> {
                 parts.push(self.term(*b, needed && left == Ok(Value::Null)));
             }
             Node::Arithmetic(_, a, b) | Node::Compare(_, a, b) | Node::Function2(_, a, b) => {
-                let left = self.value(*a);
-                parts.push(self.term(*a, needed));
-                parts.push(self.term(*b, needed && left.is_ok()));
+                parts = self.operands(&[*a, *b], needed);
             }
+            Node::Call(_, args) => parts = self.operands(args, needed),
             Node::Not(a)
             | Node::Negate(a)
             | Node::Has(a)
@@ -357,6 +361,7 @@ impl<'a> View<'a> {
             | Node::Event(_)
             | Node::Profile(_)
             | Node::Attribute(_)
+            | Node::Known(_)
             | Node::Now
             | Node::Aggregate(_)
             | Node::Decides(_)
@@ -369,6 +374,16 @@ impl<'a> View<'a> {
         Term { node: id, text, stands_for, value, shown, needed, list, parts }
     }
 
+    /// Each is asked where those before it have a value.
+    fn operands(&mut self, operands: &[NodeId], mut needed: bool) -> Vec<Term> {
+        let mut terms = Vec::with_capacity(operands.len());
+        for operand in operands {
+            terms.push(self.term(*operand, needed));
+            needed &= self.value(*operand).is_ok();
+        }
+        terms
+    }
+
     /// The right side is asked where the left one does not decide.
     fn either(&mut self, (a, b): (NodeId, NodeId), absorbing: bool, needed: bool) -> Vec<Term> {
         let left = self.value(a).and_then(Value::truth);
@@ -376,9 +391,9 @@ impl<'a> View<'a> {
         vec![first, self.term(b, needed && left != Ok(absorbing))]
     }
 
-    fn shown(&self, value: Result<Value, Fault>) -> String {
+    fn shown(&mut self, value: Result<Value, Fault>) -> String {
         let currency = self.scope.entity.and_then(|entity| entity.currency);
-        text::outcome(value, currency, self.scope)
+        text::outcome(value, currency, &self.fresh())
     }
 
     /// The list that a node looks at; equal ones stand once.

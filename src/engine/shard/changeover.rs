@@ -23,7 +23,6 @@ use crate::engine::live::Live;
 use crate::engine::shard::Context;
 use crate::engine::shard::Running;
 use crate::engine::shard::Shard;
-use crate::engine::shard::next_look;
 use crate::engine::tally::Tally;
 use crate::event::EntityId;
 use crate::event::EntityKind;
@@ -156,10 +155,10 @@ impl<'a> Changeover<'a> {
                 }
             };
             match self.follows[usize::from(old)] {
-                Follows::On(new) => live.put(new, phase),
+                Follows::On(new) => live.put(self.new, new, phase),
                 Follows::Off(new) => {
                     close(&mut phase);
-                    live.put(new, life_cycle::unasked(phase));
+                    live.put(self.new, new, life_cycle::unasked(phase));
                 }
                 Follows::Ends => close(&mut phase),
             }
@@ -179,19 +178,21 @@ impl<'a> Changeover<'a> {
             if goes_on {
                 continue;
             }
-            let next = match self.new.rules[usize::from(place)].trigger {
+            let next = match &self.new.rules[usize::from(place)].trigger {
                 Trigger::Events(_) => None,
-                Trigger::Every { every, at, .. } => {
+                Trigger::Every { schedule, .. } => {
                     let begun = entity.live.entity.clock > Timestamp::MIN;
                     // From now on: the days before the rule was there are not caught up with.
-                    begun.then(|| next_look((every, at), entity.live.entity.clock.max(watermark)))
+                    begun.then(|| {
+                        entity.next_look(schedule, entity.live.entity.clock.max(watermark))
+                    })
                 }
                 Trigger::Silence { kinds, after, .. } => {
-                    let last = entity.last_of(kinds);
+                    let last = entity.last_of(*kinds);
                     // A silence that is still waited for was not told of.
                     let last =
                         last.filter(|last| armed.is_some() || !told(entity.live, place, *last));
-                    last.and_then(|last| entity.silence_ends(place, last, after))
+                    last.and_then(|last| entity.silence_ends(place, last, *after))
                 }
             };
             entity.live.arm(self.new, place, next);
@@ -235,15 +236,14 @@ impl Deadline {
         let after = Place { program: &new.program, plan: new.plan(kind), lets: &rule.part_nodes };
         let mut comparison = Comparison::new(before, after);
         let asked = known.mode != Mode::Off && tally.rule(&rule.name).resting.is_none();
-        let same = match (known.trigger, rule.trigger) {
+        let same = match (&known.trigger, &rule.trigger) {
             (
                 Trigger::Silence { kinds: old, after: before, .. },
                 Trigger::Silence { kinds: new, after, .. },
-            ) => old == new && comparison.alike(before, after),
-            (
-                Trigger::Every { every: old, at: before, .. },
-                Trigger::Every { every: new, at, .. },
-            ) => (old, before) == (new, at),
+            ) => old == new && comparison.alike(*before, *after),
+            (Trigger::Every { schedule: old, .. }, Trigger::Every { schedule: new, .. }) => {
+                old == new
+            }
             _ => false,
         };
         let told = known.mode == rule.mode;

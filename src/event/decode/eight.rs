@@ -138,6 +138,9 @@ impl Padded {
     #[inline]
     pub(crate) fn number(&self, at: usize, count: usize) -> u64 {
         debug_assert!(count <= 19, "more digits than a word holds");
+        if count <= 8 {
+            return self.at(at).number(count);
+        }
         let (mut number, mut done) = (0, 0);
         while done < count {
             let some = (count - done).min(8);

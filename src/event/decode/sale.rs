@@ -19,23 +19,14 @@ use crate::money::Currency;
 use crate::time::Timestamp;
 
 /// Names that come again and again (products, channels, reps), by their bytes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Names {
     known: Vec<Option<(u64, Symbol)>>,
-    /// The table has 2 to this many places.
-    bits: u32,
 }
 
 impl Names {
-    /// Products, categories, channels, reps: some thousand.
-    pub(crate) const COMMON: u32 = 12;
-    /// Customers are many, but few of them make most events.
-    pub(crate) const CUSTOMERS: u32 = 14;
-
-    /// A table of 2 to so many places; it takes its memory when the first name comes.
-    pub(crate) fn new(bits: u32) -> Self {
-        Self { known: Vec::new(), bits }
-    }
+    /// The table has 2 to so many places: products, categories, channels, reps are some thousand.
+    const BITS: u32 = 12;
 
     /// The symbol of a name; one of up to seven bytes is found without hashing its text.
     #[inline]
@@ -49,7 +40,7 @@ impl Names {
         }
         let Some(key) = name.packed(line) else { return Some(symbols.intern(name.name(line)?)) };
         // Fibonacci hashing (Knuth, TAOCP 6.4).
-        let place = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - self.bits);
+        let place = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - Self::BITS);
         let place = usize::try_from(place).unwrap_or(0);
         match self.known.get(place) {
             Some(Some((known, symbol))) if *known == key => Some(*symbol),
@@ -66,7 +57,7 @@ impl Names {
         symbols: &mut symbol::Writer<'_>,
     ) -> Option<Symbol> {
         if self.known.is_empty() {
-            self.known.resize(1 << self.bits, None);
+            self.known.resize(1 << Self::BITS, None);
         }
         let symbol = symbols.intern(name.name(line)?);
         self.known[place] = Some((key, symbol));
@@ -124,26 +115,27 @@ impl Places {
 pub(crate) fn order(
     (shape, places, line): (&mut Shape, &Places, &Padded),
     (mapping, source): (&Mapping, Symbol),
-    (names, customers): (&mut Names, &mut Names),
+    names: &mut Names,
     spares: &mut Spares,
     symbols: &mut symbol::Writer<'_>,
 ) -> Option<Box<Event>> {
     let cuts = shape.cut(line)?;
     let cut = |field: Field| cuts.get(usize::from(places.0[field as usize]));
-    let mut name = |field, names: &mut Names| match cut(field) {
-        Some(cut) => names.find((line, cut), symbols).map(Some),
-        None => Some(None),
-    };
     let number = |field| match cut(field) {
         Some(cut) => cut.decimal(line).map(Some),
         None => Some(None),
     };
+    // Customers are too many for a table of names.
+    let customer = match cut(Field::CustomerId) {
+        Some(cut) => Some(customer((line, cut), symbols)?),
+        None => None,
+    };
+    let mut name = |field| match cut(field) {
+        Some(cut) => names.find((line, cut), symbols).map(Some),
+        None => Some(None),
+    };
     let mut draft = LineDraft::default();
-    draft.set_names(
-        name(Field::ProductId, names)?,
-        name(Field::Category, names)?,
-        name(Field::Brand, names)?,
-    );
+    draft.set_names(name(Field::ProductId)?, name(Field::Category)?, name(Field::Brand)?);
     draft.set_amounts(
         number(Field::Quantity)?,
         number(Field::NetAmount)?,
@@ -155,10 +147,10 @@ pub(crate) fn order(
         source,
         kind: Kind::Order,
         time: time(cut(Field::OccurredAt)?, line, mapping)?,
-        customer: name(Field::CustomerId, customers)?,
-        rep: name(Field::RepId, names)?,
-        territory: name(Field::Territory, names)?,
-        channel: name(Field::Channel, names)?,
+        customer,
+        rep: name(Field::RepId)?,
+        territory: name(Field::Territory)?,
+        channel: name(Field::Channel)?,
         order: match cut(Field::OrderId) {
             Some(cut) => Some(cut.name(line)?.into()),
             None => None,
@@ -172,6 +164,17 @@ pub(crate) fn order(
     };
     event.lines.push(draft.finish_flat(Kind::Order).ok()?);
     Some(spares.place(event))
+}
+
+#[inline]
+fn customer((line, id): (&Padded, &Cut), symbols: &mut symbol::Writer<'_>) -> Option<Symbol> {
+    if !id.is_name() {
+        return None;
+    }
+    match id.packed(line).and_then(|key| symbols.known(key)) {
+        Some(known) => Some(known),
+        None => Some(symbols.intern(id.name(line)?)),
+    }
 }
 
 #[inline]

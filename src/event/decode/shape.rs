@@ -166,7 +166,7 @@ impl Literal {
     fn end(&self, line: &Padded, at: usize) -> Option<usize> {
         let [first, second] = self.words;
         let differs = line.at(at).differs(first, self.masks[0])
-            || line.at(at + 8).differs(second, self.masks[1]);
+            || (self.length > 8 && line.at(at + 8).differs(second, self.masks[1]));
         let end = at + self.length;
         let fits = self.rest.is_empty() || line.get(at + 16..end) == Some(&*self.rest);
         // No byte of it is zero, so that it cannot end beyond the line.

@@ -32,6 +32,7 @@ use crate::state::program::FUEL;
 use crate::state::program::Items;
 use crate::state::program::NodeId;
 use crate::state::program::Scope;
+use crate::state::texts::Texts;
 use crate::state::window::Upkeep;
 use crate::time::Timestamp;
 
@@ -189,6 +190,7 @@ impl Moment<'_> {
             now: entity.clock,
             catalog: &catalog,
             symbols,
+            texts: &mut Texts::default(),
             lets: &mut lets,
             let_nodes: &let_nodes,
             fuel: FUEL,

@@ -30,6 +30,8 @@ use crate::rule::vocabulary::FORMATS;
 use crate::rule::vocabulary::FUNCTIONS;
 use crate::rule::vocabulary::ItemType;
 use crate::rule::vocabulary::LIST_METHODS;
+use crate::rule::vocabulary::PRODUCT_FIELDS;
+use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::VALUE_METHODS;
 use crate::time::Span;
@@ -352,7 +354,11 @@ fn field_meaning(of: Sort, field: &str) -> Option<&'static str> {
             let found = CUSTOMER_FIELDS.iter().find(|(known, ..)| *known == field);
             found.map(|(.., what)| *what)
         }
-        Sort::Record(Record::Entity, _) => Some("its id in the source"),
+        Sort::Record(Record::Entity, _) if field == "id" => Some("its id in the source"),
+        Sort::Record(Record::Entity, kind) => {
+            let known: &[_] = if kind == EntityKind::Rep { &REP_FIELDS } else { &PRODUCT_FIELDS };
+            known.iter().find(|(known, ..)| *known == field).map(|(.., what)| *what)
+        }
         Sort::Record(Record::Consent, _) => {
             Some("whether marketing may contact it; null where nobody asked")
         }

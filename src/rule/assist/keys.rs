@@ -200,7 +200,19 @@ const TRIGGER: Takes = Takes::Map(&[
         " ",
         "How often the rule looks, from the first event of the entity on.",
     ),
-    key("at", Takes::Text, " \"${1:07:00}\"", "The time of day of a schedule, in UTC."),
+    key("at", Takes::Text, " \"${1:07:00}\"", "The time of day of a schedule."),
+    key(
+        "zone",
+        Takes::Text,
+        " ${1:Europe/Berlin}",
+        "Whose time of day, by its IANA name or as `+07:00`; UTC when nothing is said.",
+    ),
+    key(
+        "spread",
+        Takes::Duration,
+        " ",
+        "Each entity's own moment lies within so long after the time of day, always the same.",
+    ),
 ]);
 
 const LABELS: [Key; 2] = [
@@ -318,8 +330,8 @@ const EXPECTED: Takes = Takes::Map(&[
     key("rep_id", Takes::Likewise, " ", "Of which rep."),
     key("product_id", Takes::Likewise, " ", "Of which product."),
     key("opened_at", Takes::Instant, " ", "When it begins to fire."),
-    key("labels", Takes::Open(&LABELS), " {$1}", "Labels that it has, among others."),
     key("value", Takes::Number, " ", "Money at stake, to the cent."),
+    key("labels", Takes::Open(&LABELS), " {$1}", "Labels that it has, among others."),
     key("summary", Takes::Text, " \"$1\"", "The line in the inbox."),
     key("description", Takes::Text, " \"$1\"", "What more there is to say."),
     key(
@@ -409,8 +421,8 @@ mod tests {
             let known = keys(takes(file, path).unwrap()).iter().map(|key| key.name);
             let mut known: Vec<&str> = known.collect();
             if path.last() == Some(&"on") {
-                // A schedule has two keys of its own.
-                known.retain(|key| !["every", "at"].contains(key));
+                // A schedule has keys of its own.
+                known.retain(|key| !["every", "at", "zone", "spread"].contains(key));
             }
             assert_eq!(known, told(name, text), "{path:?}");
         }

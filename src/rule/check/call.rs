@@ -5,6 +5,7 @@ use crate::rule::check::Checker;
 use crate::rule::check::ENTITY;
 use crate::rule::check::ListExpr;
 use crate::rule::check::Typed;
+use crate::rule::check::Which;
 use crate::rule::diagnostic::suggest;
 use crate::rule::expression::Expr;
 use crate::rule::expression::Node as Tree;
@@ -14,6 +15,9 @@ use crate::rule::vocabulary::ItemType;
 use crate::rule::vocabulary::LIST_METHODS;
 use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::VALUE_METHODS;
+use crate::state::builtin;
+use crate::state::builtin::Builtin;
+use crate::state::builtin::CalendarPart;
 use crate::state::program::End;
 use crate::state::program::Field;
 use crate::state::program::Function;
@@ -21,7 +25,7 @@ use crate::state::program::Function2;
 use crate::state::program::Node;
 use crate::state::value::Arithmetic;
 use crate::state::value::Value;
-use crate::time::Span;
+use crate::time::TimeError;
 use crate::time::Timestamp;
 
 impl Checker<'_> {
@@ -34,6 +38,11 @@ impl Checker<'_> {
     ) -> Checked {
         match target {
             None => self.function(expr, name, args),
+            Some(Expr { node: Tree::Ident(space), .. })
+                if space == "math" && !self.is_named(space) =>
+            {
+                self.math(expr, name, args)
+            }
             Some(target) => match self.check(target) {
                 Checked::List(list) => self.list_call(expr, list, name, args),
                 Checked::Value(typed) if typed.ty == Type::Unknown => Checked::Value(typed),
@@ -46,44 +55,13 @@ impl Checker<'_> {
         }
     }
 
-    /// `text.startsWith('x')` and the like.
-    fn method(&mut self, expr: &Expr, on: Typed, name: &str, args: &[Expr]) -> Checked {
-        let function = match name {
-            "startsWith" => Function2::StartsWith,
-            "endsWith" => Function2::EndsWith,
-            "contains" => Function2::Contains,
-            "orElse" | "or_else" => {
-                let [other] = args else { return self.arguments(expr, name, 1, args) };
-                let other = self.value(other);
-                let ty = if on.ty == Type::Null { other.ty } else { on.ty };
-                if !(other.ty == ty || other.ty.compares_with(ty)) {
-                    let message = format!("`orElse` gives {} or {}", on.ty.noun(), other.ty.noun());
-                    let help = "both values are of one type";
-                    self.error("E205", &expr.span, message, "", Some(help));
-                }
-                let node = Node::Function2(Function2::OrElse, on.node, other.node);
-                return self.typed(node, ty, on.depends | other.depends);
-            }
-            _ => {
-                let near = suggest(name, VALUE_METHODS.iter().map(|(known, _)| *known));
-                let label = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
-                let message = format!("{} has no `{name}`", on.ty.noun());
-                let help = "a value has orElse; a string has startsWith, endsWith, contains, too";
-                self.error("E202", &expr.mark, message, &label, Some(help));
-                return Checked::Value(self.unknown());
-            }
-        };
-        let [part] = args else { return self.arguments(expr, name, 1, args) };
-        let part = self.expect(part, &[Type::Text], "what is looked for");
-        if !matches!(on.ty, Type::Text | Type::Dynamic) {
-            let message = format!("`{name}` works on strings, not on {}", on.ty.noun());
-            self.error("E205", &expr.mark, message, "", Some("compare it with `==` or `<`"));
-        }
-        let node = Node::Function2(function, on.node, part.node);
-        self.typed(node, Type::Bool, on.depends | part.depends)
-    }
-
-    fn arguments(&mut self, expr: &Expr, name: &str, wanted: usize, args: &[Expr]) -> Checked {
+    pub(super) fn arguments(
+        &mut self,
+        expr: &Expr,
+        name: &str,
+        wanted: usize,
+        args: &[Expr],
+    ) -> Checked {
         let known = FUNCTIONS.iter().chain(&VALUE_METHODS);
         let usage = known.copied().find(|(known, _)| *known == name);
         let message = wrong_count(name, wanted, args.len());
@@ -93,6 +71,16 @@ impl Checker<'_> {
     }
 
     fn function(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        if let ("date" | "hour" | "day_of_week", [time, zone]) = (name, args) {
+            let part = match name {
+                "date" => CalendarPart::Midnight,
+                "hour" => CalendarPart::Hours,
+                _ => CalendarPart::DayOfWeek,
+            };
+            let ty = if name == "date" { Type::Time } else { Type::Int };
+            let time = self.expect(time, &[Type::Time], "the argument");
+            return self.in_zone(time, part, zone, ty);
+        }
         let plain = |function, from: &'static [Type], to| Some((function, from, to));
         let simple = match name {
             "date" => plain(Function::Date, &[Type::Time], Some(Type::Time)),
@@ -100,10 +88,6 @@ impl Checker<'_> {
             "day_of_week" => plain(Function::DayOfWeek, &[Type::Time], Some(Type::Int)),
             "millis" => plain(Function::Millis, &[Type::Time, Type::Span], Some(Type::Int)),
             "days" => plain(Function::Days, &[Type::Span], Some(Type::Double)),
-            "double" => {
-                plain(Function::Double, &[Type::Int, Type::Double, Type::Money], Some(Type::Double))
-            }
-            "int" => plain(Function::Int, &[Type::Int, Type::Double, Type::Money], Some(Type::Int)),
             "amount" => plain(Function::Amount, &[Type::Int, Type::Double], Some(Type::Money)),
             "abs" => {
                 plain(Function::Abs, &[Type::Int, Type::Double, Type::Money, Type::Span], None)
@@ -120,9 +104,18 @@ impl Checker<'_> {
             "size" | "margin_rate" | "mean_gap" | "gap_stddev" => {
                 self.list_function(expr, name, args)
             }
-            "duration" | "timestamp" => {
+            "duration" | "timestamp" | "string" | "int" | "double" | "bool" => {
                 let [arg] = args else { return self.arguments(expr, name, 1, args) };
-                self.literal(arg, name == "duration")
+                match (&arg.node, name) {
+                    (Tree::Text(text), "duration") => self.duration(arg, text),
+                    (Tree::Text(text), "timestamp") => self.timestamp(arg, text),
+                    _ => self.conversion(name, arg),
+                }
+            }
+            "matches" => {
+                let [text, pattern] = args else { return self.arguments(expr, name, 2, args) };
+                let text = self.value(text);
+                self.matches(expr, text, pattern)
             }
             "sells" => {
                 let [arg] = args else { return self.arguments(expr, name, 1, args) };
@@ -136,17 +129,105 @@ impl Checker<'_> {
         }
     }
 
+    /// The largest or smallest of some values.
     fn extreme(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
-        let [a, b] = args else { return self.arguments(expr, name, 2, args) };
-        let (a, b) = (self.value(a), self.value(b));
-        if !a.ty.compares_with(b.ty) {
-            let message = format!("{} cannot be compared with {}", a.ty.noun(), b.ty.noun());
-            let help = "both are of one type, or both numbers";
-            self.error("E205", &expr.span, message, "", Some(help));
+        let [first, others @ ..] = args else { return self.arguments(expr, name, 2, args) };
+        if others.is_empty() {
+            return self.arguments(expr, name, 2, args);
         }
-        let function = if name == "least" { Function2::Least } else { Function2::Greatest };
-        let ty = if a.ty == Type::Int { b.ty } else { a.ty };
-        self.typed(Node::Function2(function, a.node, b.node), ty, a.depends | b.depends)
+        let function = if name.ends_with("least") { Function2::Least } else { Function2::Greatest };
+        let mut best = self.value(first);
+        for other in others {
+            let other = self.value(other);
+            if !best.ty.compares_with(other.ty) {
+                let message =
+                    format!("{} cannot be compared with {}", best.ty.noun(), other.ty.noun());
+                let help = "all are of one type, or all numbers";
+                self.error("E205", &expr.span, message, "", Some(help));
+                return Checked::Value(self.unknown());
+            }
+            let node = self.program.add(Node::Function2(function, best.node, other.node));
+            let ty = if best.ty == Type::Int { other.ty } else { best.ty };
+            best = Typed { node, ty, depends: best.depends | other.depends };
+        }
+        Checked::Value(best)
+    }
+
+    /// A function of CEL's `math`.
+    fn math(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        const NUMBERS: &[Type] = &[Type::Int, Type::Double];
+        const AMOUNTS: &[Type] = &[Type::Int, Type::Double, Type::Money];
+        let full = format!("math.{name}");
+        let (builtin, takes, gives) = match name {
+            "greatest" | "least" => return self.math_extreme(expr, name, args),
+            "abs" => return self.function(expr, name, args),
+            "ceil" => (Builtin::Ceil, AMOUNTS, None),
+            "floor" => (Builtin::Floor, AMOUNTS, None),
+            "round" => (Builtin::Round, AMOUNTS, None),
+            "trunc" => (Builtin::Trunc, AMOUNTS, None),
+            "sign" => {
+                let [arg] = args else { return self.arguments(expr, &full, 1, args) };
+                let wanted = [Type::Int, Type::Double, Type::Money, Type::Span];
+                let arg = self.expect(arg, &wanted, "the argument");
+                let double = matches!(arg.ty, Type::Double | Type::Dynamic);
+                let ty = if double { Type::Double } else { Type::Int };
+                return self.builtin(Builtin::Sign, &[arg], ty);
+            }
+            "sqrt" => (Builtin::Sqrt, NUMBERS, Some(Type::Double)),
+            "isNaN" => (Builtin::IsNan, NUMBERS, Some(Type::Bool)),
+            "isInf" => (Builtin::IsInf, NUMBERS, Some(Type::Bool)),
+            "isFinite" => (Builtin::IsFinite, NUMBERS, Some(Type::Bool)),
+            _ => return self.no_function(expr, &full),
+        };
+        let [arg] = args else { return self.arguments(expr, &full, 1, args) };
+        let arg = self.expect(arg, takes, "the argument");
+        self.builtin(builtin, &[arg], gives.unwrap_or(arg.ty))
+    }
+
+    /// `math.greatest(1, 2)`, or of one list.
+    fn math_extreme(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        let [only] = args else { return self.extreme(expr, name, args) };
+        match self.check(only) {
+            Checked::List(list) => {
+                let method = if name == "least" { "min" } else { "max" };
+                self.list_call(expr, list, method, &[])
+            }
+            checked => Checked::Value(self.single(only, checked)),
+        }
+    }
+
+    /// `string(x)`, `int(x)` and the like, of a value that is known when the rule runs.
+    fn conversion(&mut self, name: &str, arg: &Expr) -> Checked {
+        use Type::Bool;
+        use Type::Double;
+        use Type::Int;
+        use Type::Money;
+        use Type::Span;
+        use Type::Text;
+        use Type::Time;
+        let (builtin, from, to): (_, &[Type], _) = match name {
+            "duration" => (Builtin::Duration, &[Text, Span], Span),
+            "timestamp" => (Builtin::Timestamp, &[Text, Int, Time], Time),
+            "string" => (Builtin::String, &[Text, Int, Double, Money, Bool, Time, Span], Text),
+            "int" => (Builtin::Int, &[Int, Double, Money, Text, Time], Int),
+            "double" => (Builtin::Double, &[Int, Double, Money, Text], Double),
+            _ => (Builtin::Bool, &[Bool, Text], Bool),
+        };
+        let arg = self.expect(arg, from, "the argument");
+        match (name, arg.ty) {
+            ("int", Int | Double | Money) => {
+                self.typed(Node::Function(Function::Int, arg.node), Int, arg.depends)
+            }
+            ("double", Int | Double | Money) => {
+                self.typed(Node::Function(Function::Double, arg.node), Double, arg.depends)
+            }
+            _ => self.builtin(builtin, &[arg], to),
+        }
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        self.lets.iter().any(|named| named.name == name)
+            || self.variables.iter().any(|(known, _)| known == name)
     }
 
     fn no_function(&mut self, expr: &Expr, name: &str) -> Checked {
@@ -172,6 +253,14 @@ impl Checker<'_> {
         if matches!(checked, Checked::Value(typed) if typed.ty == Type::Unknown) {
             return checked;
         }
+        if name == "size" && !matches!(checked, Checked::List(_) | Checked::Record(_)) {
+            if let Checked::Table(pairs, _) = checked {
+                let count = i64::try_from(pairs.len()).unwrap_or(i64::MAX);
+                return self.constant(Value::Int(count), Type::Int);
+            }
+            let text = self.single(arg, checked);
+            return self.method(expr, text, name, &[]);
+        }
         let Checked::List(list) = checked else {
             let message = format!("`{name}` needs a list");
             let help = "such as `orders.last('30d')`";
@@ -186,29 +275,22 @@ impl Checker<'_> {
         }
     }
 
-    fn literal(&mut self, arg: &Expr, duration: bool) -> Checked {
-        let Tree::Text(text) = &arg.node else {
-            let help = if duration {
-                "write `duration('30d')`"
-            } else {
-                "write `timestamp('2025-01-01')`"
-            };
-            self.error("E209", &arg.span, "this has to be written out", "", Some(help));
-            return Checked::Value(self.unknown());
-        };
-        let parsed = if duration {
-            Span::parse(text).map(|span| (Value::Span(span), Type::Span))
-        } else {
-            Timestamp::parse(text).map(|at| (Value::Time(at), Type::Time))
-        };
-        match parsed {
-            Ok((value, ty)) => self.constant(value, ty),
+    /// `duration('30d')`: known at once.
+    fn duration(&mut self, arg: &Expr, text: &str) -> Checked {
+        if let Some(span) = builtin::parse_span(text) {
+            return self.constant(Value::Span(span), Type::Span);
+        }
+        let message = TimeError::Span(text.chars().take(40).collect()).to_string();
+        self.error("E208", &arg.span, message, "", Some("write e.g. `duration('1h30m')`"));
+        Checked::Value(self.unknown())
+    }
+
+    /// `timestamp('2025-01-01')`: known at once.
+    fn timestamp(&mut self, arg: &Expr, text: &str) -> Checked {
+        match Timestamp::parse(text) {
+            Ok(at) => self.constant(Value::Time(at), Type::Time),
             Err(error) => {
-                let help = if duration {
-                    "write e.g. `duration('1h30m')`"
-                } else {
-                    "write e.g. `timestamp('2025-03-01T09:30:00Z')`"
-                };
+                let help = "write e.g. `timestamp('2025-03-01T09:30:00Z')`";
                 self.error("E208", &arg.span, error.to_string(), "", Some(help));
                 Checked::Value(self.unknown())
             }
@@ -250,9 +332,9 @@ impl Checker<'_> {
             return self.needs_events(expr, "mean_gap", "`mean_gap(orders)`");
         }
         let time = (Field::Time, Type::Time);
-        let last = self.chosen_field(expr, list, true, time);
+        let last = self.chosen_field(expr, list, Which::Last, time);
         let last = self.settled(last, &expr.span);
-        let first = self.chosen_field(expr, list, false, time);
+        let first = self.chosen_field(expr, list, Which::First, time);
         let first = self.settled(first, &expr.span);
         let size = self.size_of(expr, list);
         let one = self.program.add(Node::Constant(Value::Int(1)));

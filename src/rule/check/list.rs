@@ -17,6 +17,7 @@ use crate::rule::check::ItemRef;
 use crate::rule::check::ListExpr;
 use crate::rule::check::ListSource;
 use crate::rule::check::Typed;
+use crate::rule::check::Which;
 use crate::rule::check::call::wrong_count;
 use crate::rule::check::plain_field;
 use crate::rule::check::zero;
@@ -64,17 +65,22 @@ impl Checker<'_> {
     ) -> Checked {
         let wanted: usize = match name {
             "last" if args.is_empty() => {
-                return Checked::Item(ItemRef::Chosen(Box::new(list), true));
+                return Checked::Item(ItemRef::Chosen(Box::new(list), Which::Last));
             }
             "first" | "size" => 0,
-            "last" | "contains" => 1,
+            "last" | "contains" | "join" => 1,
             "between" | "filter" | "map" | "exists" | "all" | "exists_one" | "count" | "sum"
-            | "avg" | "min" | "max" | "stddev" | "distinct" => 2,
+            | "avg" | "min" | "max" | "stddev" | "median" | "distinct" => 2,
+            "quantile" => 3,
             _ => return self.no_method(expr, name),
         };
         // A list of plain values is its own measure: `.map(x, x.net).sum()`.
-        let own = matches!(list.item, ItemType::Value(_)) && args.is_empty();
-        if args.len() != wanted && !(own && wanted == 2) {
+        let own = match name {
+            "last" | "contains" => false,
+            "join" => args.is_empty(),
+            _ => matches!(list.item, ItemType::Value(_)) && args.len() + 2 == wanted,
+        };
+        if args.len() != wanted && !own {
             let usage = LIST_METHODS.iter().find(|(known, _)| *known == name);
             let usage = usage.map_or("", |(_, usage)| usage);
             let message = wrong_count(name, wanted, args.len());
@@ -82,14 +88,18 @@ impl Checker<'_> {
             return Checked::Value(self.unknown());
         }
         match (name, args) {
-            ("first", _) => Checked::Item(ItemRef::Chosen(Box::new(list), false)),
+            ("first", _) => Checked::Item(ItemRef::Chosen(Box::new(list), Which::First)),
             ("last", [length]) => self.window(expr, list, length, None),
             ("between", [from, to]) => self.window(expr, list, from, Some(to)),
             ("filter", [name, condition]) => self.filter(list, name, condition),
             ("map", [name, value]) => self.map(list, name, value),
             ("contains", [value]) => self.contains(expr, &list, value),
+            ("join", args) => self.join(expr, &list, args.first()),
+            ("quantile", [measured @ .., share]) => {
+                self.reduce(expr, &list, name, (measured, Some(share)))
+            }
             ("size", _) => self.size(expr, &list),
-            _ => self.reduce(expr, &list, name, args),
+            _ => self.reduce(expr, &list, name, (args, None)),
         }
     }
 
@@ -211,20 +221,41 @@ impl Checker<'_> {
         Checked::List(list)
     }
 
-    fn contains(&mut self, expr: &Expr, list: &ListExpr, value: &Expr) -> Checked {
+    pub(super) fn contains(&mut self, expr: &Expr, list: &ListExpr, value: &Expr) -> Checked {
         let ItemType::Value(ty) = list.item else {
             let help = "ask for a field: `.exists(x, x.category == …)`";
             self.error("E204", &expr.mark, "`contains` needs plain values", "", Some(help));
             return Checked::Value(self.unknown());
         };
-        let needle = self.value(value);
-        if !needle.ty.compares_with(ty) {
+        let needle = self.beside_item(list.item, |checker| checker.value(value));
+        if !needle.ty.compares_with(ty) && needle.ty != Type::Null {
             let message = never_in(needle.ty, ty);
             self.error("E205", &value.span, message, "", Some("compare values of one type"));
         }
         let node = self.program.add(Node::Variable(0));
-        let compared = self.program.add(Node::Compare(Comparison::Equal, node, needle.node));
+        let compared = self.compared(Comparison::Equal, Typed { node, ty, depends: 0 }, needle);
         self.scan(expr, list, End::Exists(compared), (Type::Bool, needle.depends))
+    }
+
+    /// `.join(', ')`: a list of texts as one.
+    fn join(&mut self, expr: &Expr, list: &ListExpr, separator: Option<&Expr>) -> Checked {
+        if !matches!(list.item, ItemType::Value(Type::Text | Type::Dynamic | Type::Unknown)) {
+            let help = "make strings of the items: `.map(x, x.category).join(', ')`";
+            self.error("E204", &expr.mark, "`join` needs a list of strings", "", Some(help));
+            return Checked::Value(self.unknown());
+        }
+        let separator = match separator {
+            Some(separator) => self.beside_item(list.item, |checker| {
+                checker.expect(separator, &[Type::Text], "what stands between")
+            }),
+            None => {
+                let none = Value::Text(self.symbols.intern(""));
+                let node = self.program.add(Node::Constant(none));
+                Typed { node, ty: Type::Text, depends: 0 }
+            }
+        };
+        let node = self.program.add(Node::Variable(0));
+        self.scan(expr, list, End::Join(node, separator.node), (Type::Text, separator.depends))
     }
 
     fn size(&mut self, expr: &Expr, list: &ListExpr) -> Checked {
@@ -245,8 +276,15 @@ impl Checker<'_> {
         Checked::Value(Typed { node, ty, depends: ENTITY })
     }
 
-    /// `sum`, `avg`, `min`, `max`, `stddev`, `distinct`, `count`, `exists`, `all`, `exists_one`.
-    fn reduce(&mut self, expr: &Expr, list: &ListExpr, name: &str, args: &[Expr]) -> Checked {
+    /// `sum`, `avg`, `min`, `max`, `stddev`, `median`, `quantile` with its share, `distinct`,
+    /// `count`, `exists`, `all`, `exists_one`.
+    fn reduce(
+        &mut self,
+        expr: &Expr,
+        list: &ListExpr,
+        name: &str,
+        (args, share): (&[Expr], Option<&Expr>),
+    ) -> Checked {
         let condition = matches!(name, "count" | "exists" | "all" | "exists_one");
         let measured = match args {
             [variable, measure] => {
@@ -284,8 +322,50 @@ impl Checker<'_> {
                 let end = End::Distinct(measured.node);
                 self.scan(expr, list, end, (Type::Int, measured.depends))
             }
+            "quantile" | "median" => self.quantile(expr, list, measured, share),
             _ => self.numeric(expr, list, name, measured),
         }
+    }
+
+    /// The value below which a share of the values lies, which is written out; else half of them.
+    fn quantile(
+        &mut self,
+        expr: &Expr,
+        list: &ListExpr,
+        measured: Typed,
+        share: Option<&Expr>,
+    ) -> Checked {
+        let given = share.map(|share| (share, self.value(share)));
+        let share = match given {
+            None => 0.5,
+            Some((share, typed)) => {
+                let constant = self.constant_of(typed).and_then(|value| value.number().ok());
+                match constant.filter(|share| (0.0..=1.0).contains(share)) {
+                    Some(share) => share,
+                    None => {
+                        let help = "the share of the values that lie below: \
+                                    `.quantile(x, x.net, 0.9)`";
+                        let message = "this has to be a number from 0 to 1, written out";
+                        self.error("E209", &share.span, message, "", Some(help));
+                        return Checked::Value(self.unknown());
+                    }
+                }
+            }
+        };
+        let ty = match measured.ty {
+            ty @ (Type::Money | Type::Span) => ty,
+            ty if ty.is_number() => Type::Double,
+            ty => {
+                let message = format!(
+                    "a quantile is one of numbers, money or durations, not of {}",
+                    ty.noun()
+                );
+                let help = "measure a number, money or a duration: `.median(x, x.net)`";
+                self.error("E205", &expr.mark, message, "", Some(help));
+                return Checked::Value(self.unknown());
+            }
+        };
+        self.scan(expr, list, End::Quantile(measured.node, share), (ty, measured.depends))
     }
 
     fn numeric(&mut self, expr: &Expr, list: &ListExpr, name: &str, measured: Typed) -> Checked {
@@ -535,6 +615,7 @@ impl Checker<'_> {
         let source = match &list.source {
             ListSource::EventLines => Source::EventLines,
             ListSource::Values(values) => Source::Values(Arc::clone(values)),
+            ListSource::Split(text, separator, most) => Source::Split(*text, *separator, *most),
             ListSource::History(history, Window::Newest(count)) => Source::Newest(*history, *count),
             ListSource::History(history, Window::Time { from, to }) => {
                 match self.planner.span(*from, *to) {
@@ -553,7 +634,8 @@ impl Checker<'_> {
                 return Checked::Value(self.unknown());
             }
         };
-        let constant = matches!(source, Source::Values(_));
+        // A text that is split tells by itself what it depends on.
+        let constant = matches!(source, Source::Values(_) | Source::Split(..));
         let scan = Scan { source, stages: list.stages.clone(), end, zero: zero(ty) };
         let depends = list.depends | depends | if constant { 0 } else { ENTITY };
         self.typed(Node::Scan(Arc::new(scan)), ty, depends)
@@ -579,35 +661,53 @@ impl Checker<'_> {
         }
     }
 
-    /// A field of the first or last item.
+    /// A field of one item.
     pub(super) fn chosen_field(
         &mut self,
         expr: &Expr,
         list: &ListExpr,
-        last: bool,
+        which: Which,
         (field, ty): (Field, Type),
     ) -> Checked {
         let node = self.program.add(Node::Field(0, field));
         let ever = matches!(list.source, ListSource::History(_, Window::Ever));
         if ever && field == Field::Time {
-            let kind = if last { AggregateKind::Max } else { AggregateKind::Min };
-            let end = if last { End::Max(node) } else { End::Min(node) };
+            let (kind, end) = match which {
+                Which::First => (AggregateKind::Min, End::Min(node)),
+                _ => (AggregateKind::Max, End::Max(node)),
+            };
             let asked = (Measure::Field(Field::Time), kind, Unit::Time);
-            if let Some(node) = self.running(expr, list, asked, end) {
+            if !matches!(which, Which::At(_))
+                && let Some(node) = self.running(expr, list, asked, end)
+            {
                 return Self::value_of(node, ty);
             }
         }
-        let end = if last { End::Last(node) } else { End::First(node) };
-        self.scan(expr, list, end, (ty, 0))
+        self.one_of(expr, list, which, (node, ty))
     }
 
-    /// The first or last of plain values.
-    pub(super) fn chosen_value(&mut self, expr: &Expr, list: &ListExpr, last: bool) -> Typed {
+    /// One of a list's plain values.
+    pub(super) fn chosen_value(&mut self, expr: &Expr, list: &ListExpr, which: Which) -> Typed {
         let ItemType::Value(ty) = list.item else { return self.unknown() };
         let node = self.program.add(Node::Variable(0));
-        let end = if last { End::Last(node) } else { End::First(node) };
-        let checked = self.scan(expr, list, end, (ty, 0));
+        let checked = self.one_of(expr, list, which, (node, ty));
         self.settled(checked, &expr.span)
+    }
+
+    /// What an expression gives for one item of a list.
+    fn one_of(
+        &mut self,
+        expr: &Expr,
+        list: &ListExpr,
+        which: Which,
+        (node, ty): (NodeId, Type),
+    ) -> Checked {
+        let (end, depends) = match which {
+            Which::First => (End::First(node), 0),
+            Which::Last => (End::Last(node), 0),
+            Which::At(place) => (End::At(node, place.node), place.depends),
+        };
+        self.scan(expr, list, end, (ty, depends))
     }
 
     /// Sum of a plain field of a list's items, for functions made of it.

@@ -14,6 +14,7 @@ use crate::rule::expression::Expr;
 use crate::rule::expression::UnaryOp;
 use crate::rule::vocabulary::ItemType;
 use crate::rule::vocabulary::Type;
+use crate::state::builtin::Builtin;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
 use crate::state::value;
@@ -38,7 +39,9 @@ impl Checker<'_> {
                     self.error("E205", &expr.span, message, "", Some(help));
                 }
                 match self.constant_of(a) {
-                    Some(Value::Int(int)) => self.constant(Value::Int(-int), Type::Int),
+                    Some(Value::Int(int)) if int != i64::MIN => {
+                        self.constant(Value::Int(-int), Type::Int)
+                    }
                     Some(Value::Double(double)) => {
                         self.constant(Value::Double(-double), Type::Double)
                     }
@@ -61,7 +64,7 @@ impl Checker<'_> {
                 };
                 return self.typed(node, Type::Bool, depends);
             }
-            BinaryOp::In => return self.membership(a, b),
+            BinaryOp::In => return self.membership(expr, a, b),
             BinaryOp::Add => return self.arithmetic(expr, Arithmetic::Add, a, b),
             BinaryOp::Subtract => return self.arithmetic(expr, Arithmetic::Subtract, a, b),
             BinaryOp::Multiply => return self.arithmetic(expr, Arithmetic::Multiply, a, b),
@@ -77,11 +80,7 @@ impl Checker<'_> {
         let (a, b) = (self.value(a), self.value(b));
         let equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
         let with_null = a.ty == Type::Null || b.ty == Type::Null;
-        let ordered_texts = !equality && a.ty == Type::Text && b.ty == Type::Text;
-        if ordered_texts {
-            let help = "compare them with `==`, `!=` or `in`";
-            self.error("E205", &expr.span, "strings have no order", "", Some(help));
-        } else if !(a.ty.compares_with(b.ty) || (equality && with_null)) {
+        if !(a.ty.compares_with(b.ty) || (equality && with_null)) {
             let message = format!("{} cannot be compared with {}", a.ty.noun(), b.ty.noun());
             let help = match (a.ty, b.ty) {
                 (Type::Null, _) | (_, Type::Null) => Some(
@@ -101,8 +100,9 @@ impl Checker<'_> {
             self.error("E205", &expr.span, message, "", help);
         }
         let (left, right) = (self.in_unit_of(b, a), self.in_unit_of(a, b));
-        let node = Node::Compare(comparison, left, right);
-        self.typed(node, Type::Bool, a.depends | b.depends)
+        let (a, b) = (Typed { node: left, ..a }, Typed { node: right, ..b });
+        let node = self.compared(comparison, a, b);
+        Checked::Value(Typed { node, ty: Type::Bool, depends: a.depends | b.depends })
     }
 
     /// A number that is written out and compared with money is money: exact, and compared at once.
@@ -127,7 +127,14 @@ impl Checker<'_> {
     }
 
     fn arithmetic(&mut self, expr: &Expr, op: Arithmetic, a: &Expr, b: &Expr) -> Checked {
-        let (a, b) = (self.value(a), self.value(b));
+        let (left, right) = (self.check(a), self.check(b));
+        if op == Arithmetic::Add
+            && let (Checked::List(left), Checked::List(right)) = (&left, &right)
+            && let Some(both) = concatenated(left, right)
+        {
+            return Checked::List(both);
+        }
+        let (a, b) = (self.single(a, left), self.single(b, right));
         let Some(ty) = a.ty.arithmetic(op, b.ty) else {
             let help = match (a.ty, b.ty) {
                 (Type::Money, Type::Int | Type::Double)
@@ -140,6 +147,9 @@ impl Checker<'_> {
                 (Type::Time | Type::Span, Type::Text | Type::Int | Type::Double) => {
                     Some("write a length of time as `duration('30d')`")
                 }
+                (Type::Text, _) | (_, Type::Text) if op == Arithmetic::Add => {
+                    Some("make a string of the other side with `string(…)`")
+                }
                 _ => None,
             };
             let message =
@@ -147,6 +157,9 @@ impl Checker<'_> {
             self.error("E205", &expr.span, message, "", help);
             return Checked::Value(self.unknown());
         };
+        if ty == Type::Text {
+            return self.builtin(Builtin::Concat, &[a, b], ty);
+        }
         if ty != Type::Unknown
             && let (Some(x), Some(y)) = (self.constant_of(a), self.constant_of(b))
         {
@@ -179,12 +192,12 @@ impl Checker<'_> {
         self.typed(node, ty, a.depends | b.depends | c.depends)
     }
 
-    fn membership(&mut self, a: &Expr, b: &Expr) -> Checked {
-        let needle = self.value(a);
+    fn membership(&mut self, expr: &Expr, a: &Expr, b: &Expr) -> Checked {
         match self.check(b) {
             Checked::List(ListExpr {
                 source: ListSource::Values(values), stages, item, ..
             }) if stages.is_empty() => {
+                let needle = self.value(a);
                 if let ItemType::Value(ty) = item
                     && !needle.ty.compares_with(ty)
                 {
@@ -193,17 +206,43 @@ impl Checker<'_> {
                 }
                 self.typed(Node::In(needle.node, values), Type::Bool, needle.depends)
             }
+            Checked::List(list) if matches!(list.item, ItemType::Value(_)) => {
+                self.contains(expr, &list, a)
+            }
             Checked::Table(pairs, _) => {
+                let needle = self.value(a);
                 let keys: Arc<[Value]> = pairs.iter().map(|(key, _)| *key).collect();
                 self.typed(Node::In(needle.node, keys), Type::Bool, needle.depends)
             }
+            Checked::Value(typed) if typed.ty == Type::Unknown => {
+                self.value(a);
+                Checked::Value(typed)
+            }
             _ => {
-                let help = "write `x in ['a', 'b']`, or `.exists(y, y.category == x)` on a list";
-                self.error("E204", &b.span, "`in` needs a list of constants", "", Some(help));
+                let help = "write `x in ['a', 'b']`, `x in lines.last('30d').map(l, l.category)`, \
+                            or `.exists(y, y.category == x)` on a list";
+                self.error("E204", &b.span, "`in` needs a list of values", "", Some(help));
                 Checked::Value(self.unknown())
             }
         }
     }
+}
+
+/// `['a'] + ['b']`: lists that are written out, one behind the other.
+fn concatenated(left: &ListExpr, right: &ListExpr) -> Option<ListExpr> {
+    let (ListSource::Values(a), ListSource::Values(b)) = (&left.source, &right.source) else {
+        return None;
+    };
+    let (ItemType::Value(one), ItemType::Value(other)) = (left.item, right.item) else {
+        return None;
+    };
+    let plain = left.stages.is_empty() && right.stages.is_empty();
+    let alike = one == Type::Unknown || other == Type::Unknown || one.compares_with(other);
+    (plain && alike).then(|| ListExpr {
+        source: ListSource::Values(a.iter().chain(b.iter()).copied().collect()),
+        item: if one == Type::Unknown { right.item } else { left.item },
+        ..left.clone()
+    })
 }
 
 fn sign(op: Arithmetic) -> char {

@@ -212,13 +212,13 @@ pub const CODES: &[Code] = &[
     ),
     code(
         "E208",
-        "a window that makes no sense",
-        "A list has one window, which comes before `filter` and `map`; its older end comes first; `.last(n)`\ntakes 1 to 1,000 items.\n\n  lines.last('30d').filter(l, l.category == 'Safety')\n  orders.between('210d', '30d')\n  orders.last(10)",
+        "a window, pattern or time zone that makes no sense",
+        "A list has one window, which comes before `filter` and `map`; its older end comes first; `.last(n)`\ntakes 1 to 1,000 items.\n\n  lines.last('30d').filter(l, l.category == 'Safety')\n  orders.between('210d', '30d')\n  orders.last(10)\n\nA pattern is a regular expression in RE2's syntax. A time zone is a name of the IANA database or an\noffset:\n\n  event.product.matches('^A[0-9]+$')\n  event.time.getHours('Europe/Berlin') < 12\n  event.time.getHours('+07:00') < 12",
     ),
     code(
         "E209",
         "this has to be written out",
-        "The lengths of windows, lists of constants and the tables in `{…}` are fixed when the rules are\nloaded, because windows are kept from event to event. Write the value itself:\n\n  lines.last('30d')          not  lines.last(length)",
+        "The lengths of windows, lists of constants, patterns, shares of quantiles and the tables in `{…}`\nare fixed when the rules are loaded, because windows are kept from event to event. Write the value\nitself:\n\n  lines.last('30d')          not  lines.last(length)",
     ),
     code(
         "E210",

@@ -16,6 +16,7 @@ use crate::rule::file::Trigger;
 use crate::rule::file::part;
 use crate::rule::keys;
 use crate::rule::template::Template;
+use crate::state::builtin;
 use crate::time::Span;
 
 const ENTITIES: [(EntityKind, &str); 3] = [
@@ -174,7 +175,15 @@ fn trigger(reader: &mut Reader, yaml: &Yaml) -> Option<Located<Trigger>> {
                     Some(at) => Some(time_of_day(reader, at)?),
                     None => None,
                 };
-                return located(Trigger::Every { every: every?, at });
+                let zone = match fields.get("zone") {
+                    Some(zone) => Some(time_zone(reader, zone)?),
+                    None => None,
+                };
+                let spread = match fields.get("spread") {
+                    Some(spread) => Some(reader.duration(spread, "spread")?),
+                    None => None,
+                };
+                return located(Trigger::Every { every: every?, at, zone, spread });
             }
             let fields = reader.fields(yaml, "a silence", &keys::names(&keys::SILENCE))?;
             let event = reader
@@ -207,6 +216,20 @@ fn interval(reader: &mut Reader, yaml: &Yaml) -> Option<Located<Span>> {
     Some(every)
 }
 
+/// `Europe/Berlin`, `+07:00`.
+fn time_zone(reader: &mut Reader, yaml: &Yaml) -> Option<Located<String>> {
+    let text = reader.text(yaml, "zone")?;
+    if builtin::time_zone(&text.value).is_none() {
+        let message = format!("there is no time zone `{}`", text.value);
+        let problem = reader.error("E112", &text.span, message);
+        reader.report(problem.with_help(
+            "write a name of the IANA database such as `Europe/Berlin`, or e.g. `\"+07:00\"`",
+        ));
+        return None;
+    }
+    Some(text)
+}
+
 /// `07:00`, from midnight.
 fn time_of_day(reader: &mut Reader, yaml: &Yaml) -> Option<Located<Span>> {
     let text = reader.text(yaml, "at")?;
@@ -221,7 +244,7 @@ fn time_of_day(reader: &mut Reader, yaml: &Yaml) -> Option<Located<Span>> {
     if parsed.is_none() {
         let message = format!("`{}` is not a time of day", text.value);
         let problem = reader.error("E112", &text.span, message);
-        reader.report(problem.with_help("write hours and minutes, e.g. `at: \"07:00\"` (UTC)"));
+        reader.report(problem.with_help("write hours and minutes, e.g. `at: \"07:00\"`"));
     }
     parsed.map(|millis| text.map(|_| Span::from_millis(millis)))
 }

@@ -71,6 +71,7 @@ fn a_wrong_rule_is_reported_where_it_is_wrong() {
             "did you mean `after`?",
         ),
         ("on: {every: 0s}", "E106", 8, 21, "longer than nothing"),
+        ("on: {every: 1d, zone: Mars/Base}", "E112", 8, 31, "no time zone `Mars/Base`"),
         ("on: {every: 1d, at: 25:00}", "E112", 8, 29, "`25:00` is not a time of day"),
         ("when: x = 5", "E120", 8, 17, "`=` does not compare"),
         ("when: '''ö'' == ''x'' and y'", "E120", 8, 31, "write `&&`"),
@@ -203,7 +204,7 @@ fn a_rule_looks_at_events_silences_or_a_schedule() {
     let silence = on("on: {silence: order, after: \"drift_deadline(orders, 0.5)\"}\nno when\n");
     assert!(matches!(silence, Trigger::Silence { event, .. } if event.value == "order"));
     for at in ["07:30", "\"07:30\"", "7:30"] {
-        let Trigger::Every { every, at } = on(&format!("on: {{every: 1d, at: {at}}}")) else {
+        let Trigger::Every { every, at, .. } = on(&format!("on: {{every: 1d, at: {at}}}")) else {
             panic!("{at}");
         };
         assert_eq!((every.value, at.unwrap().value.millis()), (Span::DAY, 27_000_000));

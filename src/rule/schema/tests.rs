@@ -124,7 +124,7 @@ groups:
       - alert: A
         family: drift
         entity: customer
-        on: {every: 1d, at: '07:00'}
+        on: {every: 1d, at: '07:00', zone: Europe/Berlin, spread: 1h}
         let: {a: '1'}
         when: size(orders) > 0
         for: 0s
@@ -214,7 +214,7 @@ fn a_key_that_is_not_known_does_not_fit_anywhere() {
         ("mode: shadow", "mode: dark"),
         ("cooldown: 1h30m", "cooldown: soon"),
         ("        when: size(orders) > 0\n", ""),
-        ("on: {every: 1d, at: '07:00'}", "on: [ordr]"),
+        ("on: {every: 1d, at: '07:00', zone: Europe/Berlin, spread: 1h}", "on: [ordr]"),
         ("alert: A", "alert: margin falls"),
     ] {
         assert!(!replaced(from, to).is_empty(), "{to}");

@@ -38,7 +38,7 @@ fn crash_everywhere(seed: u64, faults: &Faults) -> Result<usize, String> {
                 |what: &str| format!("seed {seed}, operation {operations}, loss {loss}, {what}");
             let after = disk.crashed(operations, loss).unwrap();
             after.set_faults(faults.clone());
-            let again = loss % 16 == 0;
+            let again = loss.is_multiple_of(16);
             if again {
                 after.record();
             }

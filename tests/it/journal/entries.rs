@@ -118,15 +118,18 @@ fn full(symbols: &Symbols) -> Event {
     }
 }
 
-fn references(symbols: &Symbols) -> Vec<Reference> {
-    let name = |text: &str| symbols.intern(text);
-    let attributes: BTreeMap<String, Attribute> = [
+fn attributes() -> BTreeMap<String, Attribute> {
+    [
         ("employees".to_owned(), Attribute::Number(12.5)),
         ("key_account".to_owned(), Attribute::Flag(true)),
         ("note".to_owned(), Attribute::Text("prefers Tuesday".to_owned())),
         ("blocked".to_owned(), Attribute::Flag(false)),
     ]
-    .into();
+    .into()
+}
+
+fn customers(symbols: &Symbols) -> [Customer; 3] {
+    let name = |text: &str| symbols.intern(text);
     let customer = Customer {
         id: name("c-1"),
         name: Some("Northwind Traders".to_owned()),
@@ -136,7 +139,7 @@ fn references(symbols: &Symbols) -> Vec<Reference> {
         territory: Some(name("north")),
         owner: Some(name("r-1")),
         consent_marketing: Some(false),
-        attributes: attributes.clone(),
+        attributes: attributes(),
     };
     let unknown = Customer {
         name: None,
@@ -149,6 +152,11 @@ fn references(symbols: &Symbols) -> Vec<Reference> {
         attributes: BTreeMap::new(),
         ..customer.clone()
     };
+    [customer.clone(), Customer { consent_marketing: Some(true), ..customer }, unknown]
+}
+
+fn references(symbols: &Symbols) -> Vec<Reference> {
+    let name = |text: &str| symbols.intern(text);
     let product = Product {
         id: name("p-1"),
         name: Some("Drill".to_owned()),
@@ -156,7 +164,7 @@ fn references(symbols: &Symbols) -> Vec<Reference> {
         brand: None,
         list_price: Some(money("129.99")),
         unit_cost: Some(money("90.028594")),
-        attributes,
+        attributes: attributes(),
     };
     let quota = Quota {
         from: at("2025-01-01"),
@@ -191,16 +199,9 @@ fn references(symbols: &Symbols) -> Vec<Reference> {
     ];
     let relations = kinds
         .map(|kind| Reference::Relation(Relation { from: name("p-1"), to: name("p-2"), kind }));
-    let mut all = vec![
-        Reference::Customer(customer.clone()),
-        Reference::Customer(Customer { consent_marketing: Some(true), ..customer }),
-        Reference::Customer(unknown),
-        Reference::Product(product),
-        Reference::Rep(rep),
-        Reference::Agreement(agreement),
-    ];
-    all.extend(relations);
-    all
+    let known = [Reference::Product(product), Reference::Rep(rep), Reference::Agreement(agreement)];
+    let customers = customers(symbols).map(Reference::Customer);
+    customers.into_iter().chain(known).chain(relations).collect()
 }
 
 /// One of everything that a journal can hold.

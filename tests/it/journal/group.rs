@@ -33,9 +33,9 @@ fn records(disk: &dyn Disk, folder: &std::path::Path) -> Vec<(u64, u8, Vec<u8>)>
 }
 
 /// Eight threads append fifty records each and wait for every one; then the journal is closed.
-fn append_from_threads(disk: Arc<dyn Disk>, folder: &std::path::Path) {
+fn append_from_threads(disk: &Arc<dyn Disk>, folder: &std::path::Path) {
     let small = Settings { buffer_bytes_max: 300, reserve_bytes: 0, ..settings() };
-    let (log, opened) = Log::open(Arc::clone(&disk), folder, small).unwrap();
+    let (log, opened) = Log::open(Arc::clone(disk), folder, small).unwrap();
     assert_eq!(opened.torn, None);
     let journal = Journal::start(log).unwrap();
     let told: Vec<(u64, Vec<u8>)> = thread::scope(|scope| {
@@ -61,7 +61,7 @@ fn append_from_threads(disk: Arc<dyn Disk>, folder: &std::path::Path) {
     assert!((1..=400).contains(&figures.commits));
     journal.close().unwrap();
     assert_eq!(journal.append(5, b""), Err(JournalError::Closed));
-    let found = records(&*disk, folder);
+    let found = records(&**disk, folder);
     assert_eq!(found.len(), 401, "the last record is that of the close");
     assert_eq!(found[400], (401, record::CLOSED, Vec::new()));
     for (position, payload) in told {
@@ -73,7 +73,7 @@ fn append_from_threads(disk: Arc<dyn Disk>, folder: &std::path::Path) {
 #[test]
 fn every_thread_is_told_of_its_own_record() {
     let disk = SimulatedDisk::new(1);
-    append_from_threads(Arc::new(disk.clone()), folder());
+    append_from_threads(&(Arc::new(disk.clone()) as Arc<dyn Disk>), folder());
     assert_eq!(records(&disk.power_loss(1), folder()).len(), 401);
 }
 
@@ -82,7 +82,7 @@ fn the_operating_systems_files_do_as_well() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("a/journal");
     let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
-    append_from_threads(Arc::clone(&disk), &folder);
+    append_from_threads(&disk, &folder);
     let (mut log, _) = Log::open(Arc::clone(&disk), &folder, settings()).unwrap();
     let again = Log::open(Arc::clone(&disk), &folder, settings()).map(|_| ()).unwrap_err();
     assert!(matches!(again, JournalError::InUse { .. }), "{again}");

@@ -111,6 +111,7 @@ pub(crate) fn reduced(
             }
             Ok(best.unwrap_or(Worth::Null))
         }
+        "median" => quantile(&worths, 0.5),
         "stddev" if count < 2 => Ok(Worth::Null),
         "stddev" => {
             let numbers: Vec<f64> = worths.iter().map(Worth::number).collect::<Result<_, _>>()?;
@@ -122,4 +123,25 @@ pub(crate) fn reduced(
         }
         other => unreachable!("{other} is not generated"),
     }
+}
+
+/// The value at `share · (n − 1)` of the values in order; between two of them in proportion.
+#[expect(clippy::cast_possible_truncation, reason = "a place in a short list")]
+#[expect(clippy::cast_precision_loss, reason = "a place in a short list, a small amount")]
+#[expect(clippy::cast_sign_loss, reason = "a share is not negative")]
+pub(crate) fn quantile(worths: &[Worth], share: f64) -> Result<Worth, Broken> {
+    let numbers: Result<Vec<f64>, Broken> = worths.iter().map(Worth::number).collect();
+    let mut numbers = numbers?;
+    numbers.sort_by(f64::total_cmp);
+    let Some(last) = numbers.len().checked_sub(1) else { return Ok(Worth::Null) };
+    let place = share * last as f64;
+    let (low, high) = (numbers[place.floor() as usize], numbers[place.ceil() as usize]);
+    let between = place - place.floor();
+    Ok(match worths[0] {
+        Worth::Money(_) => {
+            let (low, high) = ((low * 1e6).round(), (high * 1e6).round());
+            Worth::Money(low as i128 + ((high - low) * between).round() as i128)
+        }
+        _ => Worth::Double(low + (high - low) * between),
+    })
 }

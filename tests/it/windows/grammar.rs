@@ -34,7 +34,7 @@ const WINDOWS: [&str; 8] = [
 const NEWEST: [&str; 4] = [".last(1)", ".last(2)", ".last(3)", ".last(7)"];
 
 /// Conditions on an item `$`, of the item alone.
-const OF_ANY: [&str; 18] = [
+const OF_ANY: [&str; 30] = [
     "$.category == 'a'",
     "'b' == $.category",
     "$.category != null",
@@ -53,6 +53,18 @@ const OF_ANY: [&str; 18] = [
     "$.channel.startsWith('w')",
     "!$.non_product",
     "hour($.time) < 12",
+    "$.time.getHours('+07:00') < 9",
+    "$.time.getDayOfWeek() in [0, 6]",
+    "$.category.upperAscii() == 'A'",
+    "$.category.upperAscii() != $.category",
+    "$.channel < 'tea'",
+    "$.channel + $.category >= 'storeb'",
+    "size($.channel) > 3",
+    "$.channel.substring(1, 3) == 'eb'",
+    "$.channel.substring(4) == 'e'",
+    "$.channel.indexOf('e') == 1",
+    "('x,' + $.channel).split(',').exists(z, z == 'web')",
+    "$.category in ['a'] + ['c']",
 ];
 const OF_EVENTS: [&str; 6] = [
     "$.topic == 'price'",
@@ -63,13 +75,15 @@ const OF_EVENTS: [&str; 6] = [
     "$.kind == 'call'",
 ];
 /// Conditions that look beyond the item.
-const OF_MORE: [&str; 6] = [
+const OF_MORE: [&str; 8] = [
     "$.category == event.category",
     "$.net >= event.net",
     "$.time > now - duration('2d')",
     "$.net > orders.last('7d').avg(q, q.net)",
     "lines.last('3d').exists(q, q.category == $.category && q.net > $.net)",
     "$.channel == event.channel || $.cost > 5.0",
+    "$.category.orElse('') + '!' == event.category.orElse('') + '!'",
+    "$.category in orders.last('7d').map(q, q.category)",
 ];
 
 /// Measures whose sum can be kept, and those whose sum cannot.
@@ -162,7 +176,7 @@ fn number() -> BoxedStrategy<String> {
         let methods: &[&str] = if ever {
             &["sum", "avg", "min", "max"]
         } else {
-            &["sum", "sum", "avg", "min", "max", "stddev"]
+            &["sum", "sum", "avg", "min", "max", "stddev", "median", "median"]
         };
         let reduced = (select(methods), measure(lines, ever))
             .prop_map(move |(method, m)| format!("{list}.{method}(x, {})", m.replace('$', "x")));
@@ -172,12 +186,19 @@ fn number() -> BoxedStrategy<String> {
         prop_oneof![4 => reduced, 1 => counted, 1 => sized].boxed()
     });
     let windowed_only = filtered().prop_filter("a window", |(_, _, ever)| !ever);
-    let other = (windowed_only, 0_usize..6).prop_map(|((list, lines, _), which)| match which {
+    let other = (windowed_only, 0_usize..13).prop_map(|((list, lines, _), which)| match which {
         0 => format!("{list}.distinct(x, x.category)"),
         1 => format!("{list}.first().net"),
         2 => format!("{list}.last().quantity"),
         3 => format!("{list}.map(x, x.net).sum()"),
         4 => format!("margin_rate({list})"),
+        5 => format!("{list}.quantile(x, x.net, 0.9)"),
+        6 => format!("{list}.quantile(x, x.quantity, 0.3)"),
+        7 => format!("{list}[1].net"),
+        8 => format!("{list}.map(x, x.net)[size(orders.last('3d'))]"),
+        9 => format!("{list}.map(x, x.net).median()"),
+        10 => format!("size({list}.map(x, x.channel.orElse('-')).join(', '))"),
+        11 => format!("{list}.distinct(x, x.channel.orElse('') + x.category.orElse(''))"),
         _ if lines => format!("{list}.map(x, x.quantity).max()"),
         _ => format!("days(mean_gap({list}))"),
     });
@@ -205,7 +226,15 @@ fn truth() -> BoxedStrategy<String> {
         });
     let mapped = filtered()
         .prop_filter("a window", |(_, _, ever)| !ever)
-        .prop_map(|(list, ..)| format!("{list}.map(x, x.category).contains('b')"));
+        .prop_map(|(list, ..)| (list, 0_usize..4))
+        .prop_flat_map(|(list, which)| {
+            which.prop_map(move |which| match which {
+                0 => format!("{list}.map(x, x.category).contains('b')"),
+                1 => format!("event.category in {list}.map(x, x.category)"),
+                2 => format!("{list}.map(x, x.channel).join('-') < 'store-web'"),
+                _ => format!("{list}.map(x, x.channel + '!').last() == 'web!'"),
+            })
+        });
     let time = (list().prop_filter("of events", |list| *list != "lines"), any::<bool>()).prop_map(
         |(list, last)| {
             let which = if last { "last" } else { "first" };

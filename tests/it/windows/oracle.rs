@@ -23,6 +23,7 @@ use siaga::time::Timestamp;
 use crate::scene::DAY;
 use crate::scene::HOUR;
 use crate::windows::fold::folded;
+use crate::windows::fold::quantile;
 use crate::windows::fold::reduced;
 use crate::windows::fold::total;
 use crate::windows::worth::Broken;
@@ -114,15 +115,29 @@ impl<'a> World<'a> {
             Node::Conditional(a, b, c) => {
                 self.plain(if self.truth(a, names)? { b } else { c }, names)?
             }
+            Node::Binary(BinaryOp::Add, a, b) if matches!(a.node, Node::List(_)) => {
+                match (self.thing(a, names)?, self.thing(b, names)?) {
+                    (Thing::List(mut a), Thing::List(b)) => {
+                        a.extend(b);
+                        return Ok(Thing::List(a));
+                    }
+                    _ => return Err(Broken),
+                }
+            }
             Node::Binary(op, a, b) => self.binary(*op, a, b, names)?,
+            Node::Index(list, place) => {
+                let Thing::List(list) = self.thing(list, names)? else { return Err(Broken) };
+                let Worth::Int(place) = self.plain(place, names)? else { return Err(Broken) };
+                let item = usize::try_from(place).ok().and_then(|place| list.get(place));
+                return item.map(|item| Thing::One(Some(item.clone()))).ok_or(Broken);
+            }
             Node::Call { name, target: Some(target), args } => {
                 return match self.thing(target, names)? {
                     Thing::List(list) => self.of_list(name, list, args, names),
-                    Thing::Plain(Worth::Text(text)) if name == "startsWith" => {
-                        match self.plain(&args[0], names)? {
-                            Worth::Text(part) => Ok(yes(text.starts_with(&part))),
-                            _ => Err(Broken),
-                        }
+                    Thing::Plain(worth) | Thing::One(Some(Item::Plain(worth))) => {
+                        let args: Result<Vec<Worth>, Broken> =
+                            args.iter().map(|arg| self.plain(arg, names)).collect();
+                        of_plain(name, &worth, &args?)
                     }
                     _ => Err(Broken),
                 };
@@ -170,6 +185,9 @@ impl<'a> World<'a> {
             return Ok(Worth::Bool(list.iter().any(held)));
         }
         let b = self.plain(b, names)?;
+        if let (BinaryOp::Add, Worth::Text(a), Worth::Text(b)) = (op, &a, &b) {
+            return Ok(Worth::Text(format!("{a}{b}")));
+        }
         Ok(Worth::Bool(match op {
             BinaryOp::Equal => same(&a, &b),
             BinaryOp::NotEqual => !same(&a, &b),
@@ -198,7 +216,11 @@ impl<'a> World<'a> {
             let Worth::Time(at) = self.plain(&args[0], names)? else { return Err(Broken) };
             return Ok(Worth::Int(at.rem_euclid(DAY) / HOUR));
         }
-        let Thing::List(list) = self.thing(&args[0], names)? else { return Err(Broken) };
+        let list = match self.thing(&args[0], names)? {
+            Thing::List(list) => list,
+            Thing::Plain(worth) => return of_plain(name, &worth, &[]).and_then(plain_of),
+            _ => return Err(Broken),
+        };
         match name {
             "size" => Ok(Worth::Int(i64::try_from(list.len()).unwrap())),
             "margin_rate" => {
@@ -253,6 +275,17 @@ impl<'a> World<'a> {
                 let value = self.plain(value, names)?;
                 let held = |item: &Item<'a>| matches!(item, Item::Plain(w) if same(w, &value));
                 yes(list.iter().any(held))
+            }
+            ("join", [separator]) => {
+                let Worth::Text(separator) = self.plain(separator, names)? else {
+                    return Err(Broken);
+                };
+                Thing::Plain(joined(list, &separator)?)
+            }
+            ("quantile", [name, value, share]) => {
+                let worths = list.iter().map(|item| self.of_item((name, value), item, names));
+                let worths: Vec<Worth> = worths.collect::<Result<_, _>>()?;
+                Thing::Plain(quantile(&worths, self.plain(share, names)?.number()?)?)
             }
             ("filter" | "count", [name, condition]) => {
                 let mut kept = Vec::new();
@@ -363,6 +396,63 @@ impl<'a> World<'a> {
             Some(_) if foreign => Err(Broken),
             money => Ok(money.map_or(Worth::Null, Worth::Money)),
         }
+    }
+}
+
+/// What a single value gives that is asked something.
+fn of_plain<'a>(method: &str, worth: &Worth, args: &[Worth]) -> Result<Thing<'a>, Broken> {
+    let place = |at: &Worth| match at {
+        Worth::Int(at) => usize::try_from(*at).map_err(|_| Broken),
+        _ => Err(Broken),
+    };
+    Ok(Thing::Plain(match (method, worth, args) {
+        ("orElse", Worth::Null, [other]) => other.clone(),
+        ("orElse", worth, [_]) => worth.clone(),
+        ("startsWith", Worth::Text(text), [Worth::Text(part)]) => {
+            Worth::Bool(text.starts_with(part.as_str()))
+        }
+        ("upperAscii", Worth::Text(text), []) => {
+            Worth::Text(text.chars().map(|c| c.to_ascii_uppercase()).collect())
+        }
+        ("size", Worth::Text(text), []) => Worth::Int(i64::try_from(text.chars().count()).unwrap()),
+        ("indexOf", Worth::Text(text), [Worth::Text(part)]) => {
+            let starts = (0..text.len()).find(|at| text[*at..].starts_with(part.as_str()));
+            Worth::Int(starts.map_or(-1, |at| i64::try_from(at).unwrap()))
+        }
+        ("substring", Worth::Text(text), [from, to @ ..]) => {
+            let letters: Vec<char> = text.chars().collect();
+            let from = place(from)?;
+            let to = to.first().map_or(Ok(letters.len()), place)?;
+            Worth::Text(letters.get(from..to).ok_or(Broken)?.iter().collect())
+        }
+        ("split", Worth::Text(text), [Worth::Text(separator)]) => {
+            let parts = text.split(separator.as_str());
+            let parts = parts.map(|part| Item::Plain(Worth::Text(part.to_owned())));
+            return Ok(Thing::List(parts.collect()));
+        }
+        ("getHours", Worth::Time(at), [Worth::Text(offset)]) => {
+            let hours: i64 = offset.trim_end_matches(":00").parse().unwrap();
+            Worth::Int((at + hours * HOUR).rem_euclid(DAY) / HOUR)
+        }
+        // The first day of 1970 was a Thursday.
+        ("getDayOfWeek", Worth::Time(at), []) => Worth::Int((at.div_euclid(DAY) + 4).rem_euclid(7)),
+        _ => return Err(Broken),
+    }))
+}
+
+fn joined(list: Vec<Item<'_>>, separator: &str) -> Result<Worth, Broken> {
+    let texts = list.into_iter().map(|item| match item {
+        Item::Plain(Worth::Text(text)) => Ok(text),
+        _ => Err(Broken),
+    });
+    let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
+    Ok(Worth::Text(texts.join(separator)))
+}
+
+fn plain_of(thing: Thing<'_>) -> Result<Worth, Broken> {
+    match thing {
+        Thing::Plain(worth) => Ok(worth),
+        _ => Err(Broken),
     }
 }
 

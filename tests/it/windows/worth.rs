@@ -127,6 +127,7 @@ pub(crate) fn less(a: &Worth, b: &Worth) -> Result<bool, Broken> {
         | (Worth::Time(a), Worth::Time(b))
         | (Worth::Span(a), Worth::Span(b)) => Ok(a < b),
         (Worth::Money(a), Worth::Money(b)) | (Worth::Exact(a), Worth::Exact(b)) => Ok(a < b),
+        (Worth::Text(a), Worth::Text(b)) => Ok(a < b),
         (a, b) => Ok(a.number()? < b.number()?),
     }
 }

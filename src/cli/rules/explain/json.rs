@@ -141,6 +141,6 @@ fn plain(found: value::Value, shown: &str) -> Value {
         value::Value::Number(amount) | value::Value::Money(amount) => json!(amount.to_f64()),
         value::Value::Time(at) => json!(at.to_string()),
         value::Value::Span(span) => json!(span.millis() as f64 / 1e3),
-        value::Value::Text(_) => json!(shown),
+        value::Value::Text(_) | value::Value::Made(_) => json!(shown),
     }
 }

@@ -190,7 +190,7 @@ fn trigger(facts: &Facts<'_>) -> Vec<String> {
         Some((id, kind, at)) => format!("the last is `{kind}` {id} at {at}"),
         None => "there is none in the history that is kept".to_owned(),
     };
-    match facts.rule.trigger {
+    match &facts.rule.trigger {
         Trigger::Events(_) if explanation.looks == 0 => {
             vec![format!("It looks at `{kinds}`; {}.", last(&seen.last))]
         }
@@ -202,9 +202,9 @@ fn trigger(facts: &Facts<'_>) -> Vec<String> {
             };
             vec![format!("It waits for a silence of `{kinds}`; {}. {armed}", last(&seen.last))]
         }
-        Trigger::Every { every, .. } => match seen.armed {
-            Some(at) => vec![format!("It looks every {every}, next at {at}.")],
-            None => vec![format!("It looks every {every}, from the first event on.")],
+        Trigger::Every { schedule, .. } => match seen.armed {
+            Some(at) => vec![format!("It looks every {}, next at {at}.", schedule.every)],
+            None => vec![format!("It looks every {}, from the first event on.", schedule.every)],
         },
     }
 }

@@ -21,8 +21,10 @@ use crate::rule::vocabulary::FORMATS;
 use crate::rule::vocabulary::FUNCTIONS;
 use crate::rule::vocabulary::ItemType;
 use crate::rule::vocabulary::LIST_METHODS;
+use crate::rule::vocabulary::PRODUCT_FIELDS;
+use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::Type;
-use crate::rule::vocabulary::VALUE_METHODS;
+use crate::rule::vocabulary::value_methods;
 
 /// The end of what is written so far of an expression.
 pub(super) struct Cursor<'a> {
@@ -201,22 +203,33 @@ fn members(sort: Sort, of: &str, replace: &Range<usize>) -> Vec<Completion> {
             let rest = field("attributes", "", "anything else that the source says", replace);
             known.chain([consent, rest]).collect()
         }
-        Sort::Record(Record::Entity, _) => vec![field("id", "string", "its id", replace)],
+        Sort::Record(Record::Entity, kind) => {
+            let known: &[_] = if kind == EntityKind::Rep { &REP_FIELDS } else { &PRODUCT_FIELDS };
+            let known = known.iter();
+            let known =
+                known.map(|(known, _, ty, what)| field(known, &ty.to_string(), what, replace));
+            let more = field("attributes", "", "anything else that the source says", replace);
+            let more = (kind == EntityKind::Product).then_some(more);
+            let id = field("id", "string", "its id in the source", replace);
+            std::iter::once(id).chain(known).chain(more).collect()
+        }
         Sort::Record(Record::Consent, _) => {
             vec![field("marketing", "bool", "whether marketing may contact it", replace)]
         }
         Sort::Record(Record::Attributes, _) | Sort::Table(_) => Vec::new(),
         Sort::List(item) => {
             let plain = matches!(item, ItemType::Value(_));
-            let fitting = LIST_METHODS.iter().filter(|(known, _)| plain || *known != "contains");
+            let fitting = LIST_METHODS
+                .iter()
+                .filter(|(known, _)| plain || !["contains", "join"].contains(known));
             let item = (item_name(of), replace);
             fitting.map(|(known, what)| call(known, what, CompletionKind::Method, item)).collect()
         }
         Sort::Value(ty) => {
-            let text = matches!(ty, Type::Text | Type::Dynamic | Type::Unknown);
-            let fitting = VALUE_METHODS.iter().filter(|(known, _)| text || *known == "orElse");
             let item = ("x", replace);
-            fitting.map(|(known, what)| call(known, what, CompletionKind::Method, item)).collect()
+            value_methods(ty)
+                .map(|(known, what)| call(known, what, CompletionKind::Method, item))
+                .collect()
         }
     }
 }
