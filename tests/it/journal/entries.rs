@@ -219,7 +219,6 @@ fn every_entry(symbols: &Symbols) -> Vec<Entry> {
         Action::Reopen,
         closed(CloseReason::Resolved),
         closed(CloseReason::Expired),
-        closed(CloseReason::Withdrawn),
         closed(CloseReason::Won),
         closed(CloseReason::Lost),
         closed(CloseReason::Dismissed("has left".to_owned())),
