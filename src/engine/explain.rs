@@ -295,7 +295,7 @@ impl Explainer {
                 shard.step(&mut input, outputs);
             }
             Input::Action(_) | Input::Watermark(_) | Input::Rules { .. } => {
-                shard.step(&mut input, outputs)
+                shard.step(&mut input, outputs);
             }
         };
         sequencer.take(record, None, &mut send);

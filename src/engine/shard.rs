@@ -38,6 +38,7 @@ use crate::event::Reference;
 use crate::event::Symbols;
 use crate::rule::schedule::Schedule;
 use crate::rule::set::KindSet;
+use crate::rule::set::Rule;
 use crate::rule::set::RuleSet;
 use crate::rule::set::Trigger;
 use crate::state::Applied;
@@ -372,18 +373,7 @@ impl Running<'_> {
         if !holds && live.phase(place).is_none() {
             return;
         }
-        let occurrence = guarded(|| {
-            let at = match rule.at.map(|node| evaluate(&mut scope, node)) {
-                Some(Ok(Value::Time(at))) => at,
-                _ => now,
-            };
-            let episode = rule.episode.map(|node| evaluate(&mut scope, node));
-            let episode = match episode {
-                Some(Ok(value)) => firing::episode_hash(value, &scope),
-                Some(Err(_)) | None => 0,
-            };
-            (at, episode)
-        });
+        let occurrence = guarded(|| occurrence(rule, &mut scope));
         let Some((at, episode)) = occurrence else { return self.rest(place, Resting::Broken) };
         let seen = Observation { holds, episode, at, now };
         let mut phase = self.live.take(place);
@@ -523,6 +513,19 @@ impl Running<'_> {
         self.live.timer = at;
         Some(Due { at, entity: self.id })
     }
+}
+
+/// The instant that a rule speaks of, and a number for the episode that it belongs to.
+fn occurrence(rule: &Rule, scope: &mut Scope<'_>) -> (Timestamp, u64) {
+    let at = match rule.at.map(|node| evaluate(scope, node)) {
+        Some(Ok(Value::Time(at))) => at,
+        _ => scope.now,
+    };
+    let episode = match rule.episode.map(|node| evaluate(scope, node)) {
+        Some(Ok(value)) => firing::episode_hash(value, scope),
+        Some(Err(_)) | None => 0,
+    };
+    (at, episode)
 }
 
 /// Does some of a rule's work; none where the program breaks on it. An entity is only read

@@ -66,14 +66,17 @@ impl<'a> Comparison<'a> {
     fn nodes(&mut self, old: NodeId, new: NodeId) -> bool {
         let (old, new) = (self.old.program.node(old), self.new.program.node(new));
         match (old, new) {
-            (Node::Constant(_), _)
-            | (Node::Field(..), _)
-            | (Node::Variable(_), _)
-            | (Node::Event(_), _)
-            | (Node::Profile(_), _)
-            | (Node::Attribute(_), _)
-            | (Node::Known(_), _)
-            | (Node::Now, _) => old == new,
+            (
+                Node::Constant(_)
+                | Node::Field(..)
+                | Node::Variable(_)
+                | Node::Event(_)
+                | Node::Profile(_)
+                | Node::Attribute(_)
+                | Node::Known(_)
+                | Node::Now,
+                _,
+            ) => old == new,
             (Node::Call(f, these), Node::Call(other, those)) => {
                 f == other
                     && these.len() == those.len()
@@ -90,8 +93,8 @@ impl<'a> Comparison<'a> {
             (Node::Compare(op, a, b), Node::Compare(other, c, d)) => {
                 op == other && self.both((a, b), (c, d))
             }
-            (Node::Function2(f, a, b), Node::Function2(other, c, d)) => {
-                f == other && self.both((a, b), (c, d))
+            (Node::Function2(kind, a, b), Node::Function2(other, c, d)) => {
+                kind == other && self.both((a, b), (c, d))
             }
             (Node::And(a, b), Node::And(c, d)) | (Node::Or(a, b), Node::Or(c, d)) => {
                 self.both((a, b), (c, d))
@@ -100,8 +103,8 @@ impl<'a> Comparison<'a> {
             | (Node::Negate(a), Node::Negate(b))
             | (Node::Has(a), Node::Has(b)) => self.alike(*a, *b),
             (Node::Function(f, a), Node::Function(other, b)) => f == other && self.alike(*a, *b),
-            (Node::Conditional(a, b, c), Node::Conditional(d, e, f)) => {
-                self.alike(*a, *d) && self.both((b, c), (e, f))
+            (Node::Conditional(when, a, b), Node::Conditional(other, c, d)) => {
+                self.alike(*when, *other) && self.both((a, b), (c, d))
             }
             (Node::In(a, list), Node::In(b, other)) => list == other && self.alike(*a, *b),
             (Node::Lookup(a, map), Node::Lookup(b, other)) => map == other && self.alike(*a, *b),

@@ -63,7 +63,7 @@ fn what_fires_in_the_shadow_is_kept_and_shown_in_no_list_and_no_stream() {
 fn an_alert_of_a_rule_that_is_back_comes_anew_in_its_new_words() {
     let (one, mut again) = (alert("c1", Some("10")), alert("c1", Some("30")));
     again.summary = "other words".to_owned();
-    let inbox = inbox(&[one.clone()]);
+    let inbox = inbox(std::slice::from_ref(&one));
     inbox.apply(&[changed(&one, closed(CloseReason::Withdrawn), "2025-03-02")]).unwrap();
     let changes = inbox.apply(&[opened(again.clone())]).unwrap();
     assert!(changes.len() == 1 && changes[0].opened);

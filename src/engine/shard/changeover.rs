@@ -217,10 +217,9 @@ impl Follows {
             return Self::Ends;
         }
         match (old.mode, rule.mode) {
-            (_, Mode::Off) => Self::Off(place),
+            (_, Mode::Off) | (Mode::Live, Mode::Shadow) => Self::Off(place),
             // Nobody was told of what fires in the shadow: in the light it fires anew.
             (Mode::Shadow, Mode::Live) => Self::Ends,
-            (Mode::Live, Mode::Shadow) => Self::Off(place),
             _ => Self::On(place),
         }
     }
