@@ -126,12 +126,23 @@ fn diary(first: &[&str], steps: &[Do<'_>], shards: usize) -> String {
     diary.join(", ")
 }
 
+/// What a scene is about, its first set, what happens, and what comes of it.
+type Scene<'a> = (&'a str, &'a str, Vec<Do<'a>>, &'a str);
+
+fn play(scenes: &[Scene<'_>]) {
+    for (what, first, steps, want) in scenes {
+        for shards in [1, 3] {
+            let came = diary(&[first], steps, shards);
+            assert_eq!(came, *want, "{what}, with {shards} shards");
+        }
+    }
+}
+
 #[test]
-fn alerts_and_deadlines_outlive_a_change_of_rules() {
+fn alerts_outlive_a_change_of_rules() {
     let five = [Order("a", 0), Order("a", 1), Order("a", 2), Order("a", 3), Order("a", 4)];
     let after_five = |more: &[Do<'static>]| [&five[..], more].concat();
-    let quiet = |more: &[Do<'static>]| [&[Order("a", 0), Order("b", 3)][..], more].concat();
-    for (what, first, steps, want) in [
+    play(&[
         (
             "a new rule fires at the next event",
             OTHER,
@@ -169,6 +180,13 @@ fn alerts_and_deadlines_outlive_a_change_of_rules() {
             after_five(&[Adopt(&[BIG]), Order("a", 5)]),
             "+Big a@4, Big a withdrawn@4, +Big a@5",
         ),
+    ]);
+}
+
+#[test]
+fn deadlines_outlive_a_change_of_rules() {
+    let quiet = |more: &[Do<'static>]| [&[Order("a", 0), Order("b", 3)][..], more].concat();
+    play(&[
         (
             "a silence that is waited for",
             QUIET_10,
@@ -211,12 +229,7 @@ fn alerts_and_deadlines_outlive_a_change_of_rules() {
             quiet(&[Day(5), Adopt(&[DAILY]), Day(6)]),
             "+Daily a@5, +Daily b@5, Daily a expired@5, Daily b expired@5",
         ),
-    ] {
-        for shards in [1, 3] {
-            let came = diary(&[first], &steps, shards);
-            assert_eq!(came, want, "{what}, with {shards} shards");
-        }
-    }
+    ]);
 }
 
 /// One shard whose evaluations are watched by a program with a mistake.
@@ -270,7 +283,7 @@ fn a_rule_that_eats_its_fuel_three_times_rests_alone() {
     let mut play = Play::new(&rules, &symbols, 1, 0);
     for (day, lines) in [(0, 1), (1, 200), (2, 200), (3, 200), (4, 1)] {
         let mut event = order(&symbols, "a", &day.to_string(), day * DAY, 10);
-        event.lines = vec![event.lines[0].clone(); lines].into_iter().collect();
+        event.lines = vec![event.lines[0]; lines].into_iter().collect();
         play.take(event);
     }
     let (outputs, totals) = play.finish();
