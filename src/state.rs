@@ -22,6 +22,7 @@ pub mod field;
 mod quantile;
 pub mod texts;
 pub mod builtin;
+mod reads;
 pub mod scan;
 pub mod evaluate;
 pub mod timer;
