@@ -5,7 +5,7 @@
 //!   (quiet) ───────────────► pending ─────────► firing ◄──────────────► acknowledged, snoozed
 //!                               │                  │                        │
 //!                               └─► (quiet)        └────────► closed ◄──────┘
-//!                                                   resolved, expired, won, lost, dismissed
+//!                                                   resolved, expired, withdrawn, won, lost, dismissed
 //! ```
 //!
 //! An alert's id is a hash of rule, entity and episode, so that a replay, a reload or a repeat
@@ -103,6 +103,9 @@ pub struct Alert {
     pub evidence: Vec<Evidence>,
     /// How many events the rule looked at in all.
     pub evidence_total: u64,
+    /// Whether the rule runs in the shadow: the alert is kept for the record and shown to nobody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_shadow: bool,
 }
 
 /// What an alert is worth.
@@ -166,6 +169,8 @@ pub enum CloseReason {
     Resolved,
     /// The moment passed.
     Expired,
+    /// The rule was taken out, or switched off.
+    Withdrawn,
     /// It made business.
     Won,
     /// It was tried and did not make business.
@@ -269,6 +274,13 @@ impl Severity {
     /// The severity of this word.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Info, Self::Warning, Self::Critical].into_iter().find(|s| s.name() == name)
+    }
+}
+
+impl CloseReason {
+    /// Whether nobody decided it: the engine found out that there is nothing left to do.
+    pub fn is_by_engine(&self) -> bool {
+        matches!(self, Self::Resolved | Self::Expired | Self::Withdrawn)
     }
 }
 

@@ -27,6 +27,7 @@ use crate::event::mapping::Mapping;
 use crate::rule::compile;
 use crate::rule::diagnostic;
 use crate::rule::diagnostic::Diagnostic;
+use crate::rule::diagnostic::Files;
 use crate::rule::file;
 use crate::rule::set::RuleSet;
 
@@ -119,8 +120,15 @@ fn mapping(path: Option<&Path>) -> anyhow::Result<Arc<Mapping>> {
     Ok(Arc::new(mapping))
 }
 
-/// The rules of these files and folders; the starter rules when none is named.
-fn rule_set(paths: &[PathBuf], symbols: &Symbols) -> anyhow::Result<RuleSet> {
+/// Rules as they were read, with what was found wrong.
+struct Compiled {
+    files: Files,
+    rules: RuleSet,
+    problems: Vec<Diagnostic>,
+}
+
+/// Reads the rules of these files and folders; the starter rules when none is named.
+fn compiled(paths: &[PathBuf], symbols: &Symbols) -> Compiled {
     let (files, sources, mut problems) = if paths.is_empty() {
         let files = crate::rule::starter::files();
         let (sources, problems) = file::read(&files);
@@ -128,19 +136,37 @@ fn rule_set(paths: &[PathBuf], symbols: &Symbols) -> anyhow::Result<RuleSet> {
     } else {
         file::load(paths)
     };
-    let (set, more) = compile::compile(&sources, symbols);
+    let (rules, more) = compile::compile(&sources, symbols);
     problems.extend(more);
     diagnostic::sort(&mut problems);
-    if !problems.is_empty() {
-        let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let text = diagnostic::render(&problems, &files, colour);
-        std::io::stderr().write_all(text.as_bytes())?;
+    Compiled { files, rules, problems }
+}
+
+impl Compiled {
+    /// What was found, for people; empty when nothing was.
+    fn problems(&self, colour: bool) -> String {
+        diagnostic::render(&self.problems, &self.files, colour)
     }
-    if problems.iter().any(Diagnostic::is_error) {
-        bail!("the rules have mistakes: mend them, then start again");
+
+    /// Why these rules cannot run.
+    fn refusal(&self) -> Option<&'static str> {
+        if self.problems.iter().any(Diagnostic::is_error) {
+            Some("the rules have mistakes")
+        } else if self.rules.rules.is_empty() {
+            Some("there are no rules")
+        } else {
+            None
+        }
     }
-    if set.rules.is_empty() {
-        bail!("there are no rules: name a file or folder with `--rules`");
+}
+
+/// The rules of these files and folders; the starter rules when none is named.
+fn rule_set(paths: &[PathBuf], symbols: &Symbols) -> anyhow::Result<RuleSet> {
+    let read = compiled(paths, symbols);
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    std::io::stderr().write_all(read.problems(colour).as_bytes())?;
+    if let Some(reason) = read.refusal() {
+        bail!("{reason}: mend them, or name a file or folder with `--rules`, then start again");
     }
-    Ok(set)
+    Ok(read.rules)
 }

@@ -12,6 +12,8 @@
 pub mod live;
 pub mod firing;
 pub mod look;
+pub mod entities;
+pub mod tally;
 pub mod shard;
 pub mod sequence;
 pub mod runtime;
@@ -33,10 +35,11 @@ use crate::alert::AlertState;
 use crate::event::EntityId;
 use crate::event::Event;
 use crate::event::Reference;
+use crate::rule::set::RuleSet;
 use crate::time::Timestamp;
 
 /// What goes in. Everything that a shard cannot compute for itself is an input.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Input {
     /// Something happened to an entity.
     Event {
@@ -55,6 +58,13 @@ pub enum Input {
     Action(ActionInput),
     /// Event time has come so far: no older event is waited for.
     Watermark(Timestamp),
+    /// Other rules from here on.
+    Rules {
+        /// The whole new set.
+        rules: Arc<RuleSet>,
+        /// How far event time had come before it.
+        watermark: Timestamp,
+    },
 }
 
 /// What comes out.

@@ -43,6 +43,14 @@ pub struct Metrics {
     pub rule_evaluations_total: IntCounterVec,
     /// Evaluations that failed, by rule.
     pub rule_evaluation_failures_total: IntCounterVec,
+    /// Items of lists that evaluations went through, by rule: what a rule costs.
+    pub rule_items_total: IntCounterVec,
+    /// Whether a rule rests because it failed, by rule.
+    pub rule_quarantined: IntGaugeVec,
+    /// Rules, by mode.
+    pub rules: IntGaugeVec,
+    /// Reloads of the rules, by result: `adopted`, `refused`.
+    pub rules_reloads_total: IntCounterVec,
     /// Alerts that began to fire, by rule and family.
     pub alerts_opened_total: IntCounterVec,
     /// Alerts that wait for somebody or that somebody is on.
@@ -61,10 +69,10 @@ pub struct Metrics {
     pub sse_clients: IntGauge,
     /// When the engine last went round, by the wall clock.
     pub heartbeat_timestamp_seconds: Gauge,
-    /// Whether the last reload of rules and configuration worked.
-    pub config_last_reload_successful: IntGauge,
+    /// Whether the last reload of the rules worked.
+    pub rules_last_reload_successful: IntGauge,
     /// When it last worked.
-    pub config_last_reload_success_timestamp_seconds: Gauge,
+    pub rules_last_reload_success_timestamp_seconds: Gauge,
     /// From the arrival of an event to its alert in the inbox.
     pub event_to_alert_latency: Latency,
 }
@@ -112,6 +120,25 @@ impl Metrics {
                 "Evaluations that failed.",
                 &["rule"],
             )?,
+            rule_items_total: counters(
+                r,
+                "rule_items_total",
+                "Items of lists that evaluations of a rule went through.",
+                &["rule"],
+            )?,
+            rule_quarantined: gauges(
+                r,
+                "rule_quarantined",
+                "1 if a rule rests because it failed, until the rules change.",
+                &["rule"],
+            )?,
+            rules: gauges(r, "rules", "Rules that run, by mode.", &["mode"])?,
+            rules_reloads_total: counters(
+                r,
+                "rules_reloads_total",
+                "Reloads of the rules, by result.",
+                &["result"],
+            )?,
             alerts_opened_total: counters(
                 r,
                 "alerts_opened_total",
@@ -143,15 +170,15 @@ impl Metrics {
                 "heartbeat_timestamp_seconds",
                 "When the engine last went round.",
             )?,
-            config_last_reload_successful: gauge(
+            rules_last_reload_successful: gauge(
                 r,
-                "config_last_reload_successful",
-                "1 if the last reload worked, else 0.",
+                "rules_last_reload_successful",
+                "1 if the last reload of the rules worked, else 0.",
             )?,
-            config_last_reload_success_timestamp_seconds: instant(
+            rules_last_reload_success_timestamp_seconds: instant(
                 r,
-                "config_last_reload_success_timestamp_seconds",
-                "When a reload last worked.",
+                "rules_last_reload_success_timestamp_seconds",
+                "When a reload of the rules last worked.",
             )?,
             event_to_alert_latency: Latency::new(
                 "siaga_event_to_alert_latency_seconds",
@@ -327,7 +354,7 @@ mod tests {
         for line in [
             "siaga_events_total{kind=\"order\"} 1",
             "siaga_http_requests_total{route=\"/v1/events\",status=\"202\"} 1",
-            "siaga_config_last_reload_successful 0",
+            "siaga_rules_last_reload_successful 0",
             "# TYPE siaga_event_to_alert_latency_seconds summary",
             "siaga_event_to_alert_latency_seconds{quantile=\"0.5\"} 0.50",
             "siaga_event_to_alert_latency_seconds_count 1000",

@@ -8,6 +8,7 @@
 //!                                          that passed
 //! ```
 
+pub mod alike;
 pub mod catalog;
 pub mod detector;
 mod cell;
@@ -15,11 +16,13 @@ mod fingerprint;
 pub mod history;
 pub mod item;
 pub mod program;
+pub mod refill;
 mod code;
 pub mod field;
 mod quantile;
 pub mod texts;
 pub mod builtin;
+mod reads;
 pub mod scan;
 pub mod walked;
 pub mod evaluate;

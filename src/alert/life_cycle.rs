@@ -211,6 +211,24 @@ pub fn resolve(phase: &mut Option<Phase>, at: Timestamp) -> Option<(AlertId, Ale
     matches!(phase, Some(Phase::Open(_))).then(|| close(phase, at, CloseReason::Resolved))
 }
 
+/// Closes an open alert because its rule is gone.
+pub fn withdraw(phase: &mut Option<Phase>, at: Timestamp) -> Option<(AlertId, AlertState)> {
+    matches!(phase, Some(Phase::Open(_))).then(|| close(phase, at, CloseReason::Withdrawn))
+}
+
+/// Where a rule stands that is not asked any more: nothing is pending, and an open alert waits
+/// for somebody, or for its moment to pass.
+pub fn unasked(phase: Option<Phase>) -> Option<Phase> {
+    match phase {
+        Some(Phase::Pending { .. }) | None => None,
+        Some(Phase::Open(mut open)) => {
+            open.false_since = None;
+            Some(Phase::Open(open))
+        }
+        closed @ Some(Phase::Closed { .. }) => closed,
+    }
+}
+
 /// What the passing of time does to an open alert by itself: it expires, a snooze ends.
 pub fn pass(phase: &mut Option<Phase>, at: Timestamp) -> Option<(AlertId, AlertState)> {
     let Some(Phase::Open(open)) = phase else { return None };

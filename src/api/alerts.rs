@@ -280,10 +280,9 @@ fn allowed(state: &AlertState, action: &Action) -> Result<(), Problem> {
         (AlertState::Firing | AlertState::Pending, Action::Reopen) => {
             conflict("The alert is open already.")
         }
-        (
-            AlertState::Closed { reason: CloseReason::Resolved | CloseReason::Expired, .. },
-            Action::Reopen,
-        ) => conflict("The moment of this alert has passed; it cannot be reopened."),
+        (AlertState::Closed { reason, .. }, Action::Reopen) if reason.is_by_engine() => {
+            conflict("The moment of this alert has passed; it cannot be reopened.")
+        }
         (AlertState::Closed { .. }, Action::Acknowledge | Action::Snooze { .. }) => {
             conflict("The alert is closed: reopen it first.")
         }

@@ -31,6 +31,23 @@ fn check(answer: &Answer, status: u16, want: &str) {
 }
 
 #[test]
+fn rules_are_listed_with_how_they_do_and_what_the_last_reload_found() {
+    let server = Server::start(HttpConfig::default());
+    let answer = server.ask("GET", "/v1/rules", &[], "");
+    assert_eq!(answer.status, 200);
+    let listed: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    let rule = &listed["rules"][0];
+    for (key, want) in [("name", "Quiet"), ("mode", "live"), ("state", "quarantined")] {
+        assert_eq!(rule[key], want);
+    }
+    for (key, want) in [("evaluations", 7), ("failures", 3), ("alerts_opened", 2), ("items", 41)] {
+        assert_eq!(rule[key], want);
+    }
+    assert_eq!(listed["last_reload"]["successful"], false);
+    assert_eq!(listed["last_reload"]["problem"], "error[E203]: no such field");
+}
+
+#[test]
 fn a_body_is_accepted_or_refused_with_a_problem() {
     let server = Server::start(HttpConfig { body_bytes_max: 1_000, ..HttpConfig::default() });
     let big = "x".repeat(1_001);

@@ -7,6 +7,7 @@
 //! new    NAME    ─► skeleton                ─► a rule and its test, to be changed
 //! schema, docs                              ─► for editors, for people
 //! backtest       ─► recorded history under two rule sets ─► what is new, gone, kept
+//! promote        ─► shadow mode: precise and rare enough to go live?
 //! explain        ─► one evaluation in it: every sub-expression with its value
 //! explain-code E203                         ─► a code at length
 //! lsp                                       ─► all of it in an editor, while one types
@@ -24,6 +25,7 @@ pub mod new;
 pub mod schema;
 pub mod explain;
 pub mod history;
+pub mod promote;
 mod test;
 
 use std::io;
@@ -58,6 +60,8 @@ pub enum RulesCommand {
     Backtest(Box<backtest::BacktestArgs>),
     /// Explain why a rule fired for a customer at a time, or why it did not
     Explain(Box<explain::ExplainArgs>),
+    /// Say whether a rule in shadow mode is good enough to go live, and turn it on
+    Promote(promote::PromoteArgs),
     /// Explain a code such as E203 at length
     ExplainCode(ExplainCodeArgs),
     /// Serve an editor: mistakes, completion, hovers, definitions (Language Server Protocol)
@@ -170,6 +174,7 @@ pub fn perform(command: &RulesCommand, terminal: &mut Terminal<'_>) -> anyhow::R
         RulesCommand::Docs(args) => docs::docs(args, terminal),
         RulesCommand::Backtest(args) => backtest::backtest(args, terminal),
         RulesCommand::Explain(args) => explain::explain(args, terminal),
+        RulesCommand::Promote(args) => promote::promote(args, terminal),
         RulesCommand::ExplainCode(args) => explain_code::explain_code(args, terminal),
         RulesCommand::Lsp(args) => lsp::lsp(args, terminal),
     }

@@ -1,8 +1,11 @@
 //! `siaga serve`: takes events over HTTP, shows alerts as they fire.
 
+mod reload;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -14,6 +17,8 @@ use crate::api::Services;
 use crate::cli::mapping;
 use crate::cli::replay::threads;
 use crate::cli::rule_set;
+use crate::cli::serve::reload::Folder;
+use crate::cli::serve::reload::Reloader;
 use crate::config::Config;
 use crate::delivery;
 use crate::delivery::Delivery;
@@ -75,7 +80,10 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     // The folder of the configuration is asked for in so many words, or is there by convention.
     let named = config.rules.path.exists() || args.config.is_some();
     let paths = if named { vec![config.rules.path.clone()] } else { Vec::new() };
-    let rules = Arc::new(rule_set(&paths, &symbols)?);
+    let folder_of_rules = Folder::new(paths.clone());
+    let mut rules = rule_set(&paths, &symbols)?;
+    rules.keep(config.engine.history);
+    let rules = Arc::new(rules);
     let mapping = mapping(args.mapping.as_deref())?;
     let folder = &config.storage.data_dir;
     std::fs::create_dir_all(folder)
@@ -89,9 +97,18 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let house = House::open(inbox, rules, symbols, settings, (Arc::clone(&mapping), dead, limits))?;
     let service = Arc::clone(&house.service);
     let history = args.history.clone();
-    house.run(&config.http, move || {
+    let (ask, asked) = std::sync::mpsc::sync_channel(1);
+    let reloader = Reloader {
+        folder: folder_of_rules,
+        history: config.engine.history,
+        symbols: service.symbols().clone(),
+        service: Arc::clone(&service),
+    };
+    house.run(&config.http, Some(ask), move || {
         take_history(&service, &history, &mapping)?;
         service.set_ready();
+        let reloading = std::thread::Builder::new().name("rules".to_owned());
+        reloading.spawn(move || reloader.run(&asked))?;
         let ticking = Arc::clone(&service);
         // Ends with the service, which refuses the tick once it has stopped.
         std::thread::Builder::new().name("clock".to_owned()).spawn(move || {
@@ -177,10 +194,12 @@ impl House {
         Ok(Self { service, symbols, inbox, feed, metrics, deliverer })
     }
 
-    /// Serves pages and API until the program is told to stop. `begin` runs beside the server.
+    /// Serves pages and API until the program is told to stop. `begin` runs beside the server;
+    /// `reload` is told of each SIGHUP, if there is anything to load again.
     pub(super) fn run(
         self,
         http: &HttpConfig,
+        reload: Option<SyncSender<()>>,
         begin: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
         let Self { service, symbols, inbox, feed, metrics, deliverer } = self;
@@ -203,6 +222,7 @@ impl House {
                     measured.measure();
                 }
             });
+            let hanging_up = reload.map(|reload| tokio::spawn(on_hangup(reload)));
             let (failed, broken) = tokio::sync::oneshot::channel();
             std::thread::Builder::new().name("begin".to_owned()).spawn(move || {
                 if let Err(error) = begin() {
@@ -219,6 +239,9 @@ impl House {
             };
             api::serve(listener, services, stop).await?;
             metering.abort();
+            if let Some(hanging_up) = hanging_up {
+                hanging_up.abort();
+            }
             anyhow::Ok(told.await.ok().flatten())
         })?;
         service.stop();
@@ -231,6 +254,15 @@ impl House {
             Some(error) => Err(error),
             None => Ok(ExitCode::SUCCESS),
         }
+    }
+}
+
+/// Passes each SIGHUP on; one that is still waiting stands for those that follow it.
+async fn on_hangup(reload: SyncSender<()>) {
+    let hangup = tokio::signal::unix::SignalKind::hangup();
+    let Ok(mut hangups) = tokio::signal::unix::signal(hangup) else { return };
+    while hangups.recv().await.is_some() {
+        let _ = reload.try_send(());
     }
 }
 

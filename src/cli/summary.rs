@@ -170,14 +170,14 @@ impl Summary {
             let key = (rule.family.name().to_owned(), rule.name.to_string());
             let count = self.rules.get(&key).cloned().unwrap_or_default();
             total += count.alerts;
-            let of = |counts: &[u64]| money::grouped(counts.get(place).copied().unwrap_or(0));
+            let did = facts.totals.shards.rules.get(place).copied().unwrap_or_default();
             table.add_row([
                 key.0,
                 key.1,
                 money::grouped(count.alerts),
                 count.money(),
-                of(&facts.totals.shards.evaluations),
-                of(&facts.totals.shards.failures),
+                money::grouped(did.evaluations),
+                money::grouped(did.failures),
             ]);
         }
         right(&mut table, &[2, 3, 4, 5]);
@@ -223,8 +223,8 @@ impl Summary {
                 "rule": key.1,
                 "alerts": count.alerts,
                 "value": sums(&count),
-                "evaluations": shards.evaluations.get(place),
-                "failures": shards.failures.get(place),
+                "evaluations": shards.rules.get(place).map(|rule| rule.evaluations),
+                "failures": shards.rules.get(place).map(|rule| rule.failures),
             })
         });
         let rules = rules.collect::<Vec<_>>();

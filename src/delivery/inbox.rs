@@ -171,6 +171,9 @@ fn prepared(mut connection: Connection) -> Result<Connection, InboxError> {
     Ok(connection)
 }
 
+/// Where alerts of rules in shadow mode lie, whatever their state.
+const SHADOW: i64 = 3;
+
 /// Where an alert in this state lies: 0 open, 1 snoozed, 2 closed.
 fn shelf(state: &AlertState) -> i64 {
     match state {
@@ -182,9 +185,17 @@ fn shelf(state: &AlertState) -> i64 {
 
 fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, InboxError> {
     let id = alert.id.to_string();
-    let known = to.prepare_cached("SELECT 1 FROM alerts WHERE id = ?1")?.exists([&id])?;
-    if known {
-        return Ok(None);
+    let known: Option<String> = to
+        .prepare_cached("SELECT state FROM alerts WHERE id = ?1")?
+        .query_row([&id], |row| row.get(0))
+        .optional()?;
+    if let Some(known) = known {
+        // A rule that was taken out and is back says it anew, perhaps in other words.
+        match serde_json::from_str(&known)? {
+            AlertState::Closed { reason: CloseReason::Withdrawn, .. } => {}
+            _ => return Ok(None),
+        }
+        to.prepare_cached("DELETE FROM alerts WHERE id = ?1")?.execute([&id])?;
     }
     let change = Change {
         seq: 0,
@@ -195,7 +206,8 @@ fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, Inb
         state: alert.state.name().to_owned(),
         at: alert.opened_at,
     };
-    let change = number(to, change)?;
+    // Nobody is told of what fires in the shadow.
+    let change = if alert.is_shadow { change } else { number(to, change)? };
     let name = alert.entity_name.as_deref().unwrap_or_default();
     let words = [name, &alert.entity_id, &alert.summary, &alert.rule].join("\n").to_lowercase();
     to.prepare_cached(
@@ -209,7 +221,7 @@ fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, Inb
         alert.entity_kind.name(),
         alert.entity_id,
         change.owner,
-        shelf(&alert.state),
+        if alert.is_shadow { SHADOW } else { shelf(&alert.state) },
         change.state,
         serde_json::to_string(&alert.state)?,
         alert.value.map_or(query::RANK_NONE, |value| value.amount.micros()),
@@ -219,7 +231,7 @@ fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, Inb
         words,
         serde_json::to_string(alert)?,
     ])?;
-    Ok(Some(change))
+    Ok((!alert.is_shadow).then_some(change))
 }
 
 fn change_alert(
@@ -230,32 +242,33 @@ fn change_alert(
 ) -> Result<Option<Change>, InboxError> {
     let text = id.to_string();
     let found = to
-        .prepare_cached("SELECT state, changed_at, owner, family FROM alerts WHERE id = ?1")?
+        .prepare_cached("SELECT state, changed_at, owner, family, shelf FROM alerts WHERE id = ?1")?
         .query_row([&text], |row| {
-            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            let shelf: i64 = row.get(4)?;
+            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?, shelf == SHADOW))
         })
         .optional()?;
-    let Some((before, changed_at, owner, family)) = found else { return Ok(None) };
+    let Some((before, changed_at, owner, family, is_shadow)) = found else { return Ok(None) };
     let before: AlertState = serde_json::from_str(&before)?;
     if !moves(&before, Timestamp::saturating(changed_at), state, at) {
         return Ok(None);
     }
     let state_name = state.name().to_owned();
     let change = Change { seq: 0, id, opened: false, owner, family, state: state_name, at };
-    let change = number(to, change)?;
+    let change = if is_shadow { change } else { number(to, change)? };
     to.prepare_cached(
         "UPDATE alerts SET shelf = ?2, state_name = ?3, state = ?4, changed_at = ?5, seq = ?6
          WHERE id = ?1",
     )?
     .execute(rusqlite::params![
         text,
-        shelf(state),
+        if is_shadow { SHADOW } else { shelf(state) },
         change.state,
         serde_json::to_string(state)?,
         at.millis(),
         change.seq.cast_signed(),
     ])?;
-    Ok(Some(change))
+    Ok((!is_shadow).then_some(change))
 }
 
 /// Whether an alert goes from one state to the other.
@@ -263,12 +276,10 @@ fn change_alert(
 /// A closed alert comes back only when it is reopened after it was closed, and what a rep said of
 /// it outlives what the engine finds out later, or once more.
 fn moves(before: &AlertState, changed_at: Timestamp, after: &AlertState, at: Timestamp) -> bool {
-    let by_engine =
-        |reason: &CloseReason| matches!(reason, CloseReason::Resolved | CloseReason::Expired);
     match (before, after) {
         (same, also) if same == also => false,
         (AlertState::Closed { .. }, AlertState::Firing) => at >= changed_at,
-        (AlertState::Closed { .. }, AlertState::Closed { reason, .. }) => !by_engine(reason),
+        (AlertState::Closed { .. }, AlertState::Closed { reason, .. }) => !reason.is_by_engine(),
         (AlertState::Closed { .. }, _) => false,
         _ => true,
     }
@@ -301,6 +312,12 @@ fn prune(to: &Transaction<'_>, config: &InboxConfig) -> Result<(), InboxError> {
     to.prepare_cached(
         "DELETE FROM alerts WHERE shelf = 2 AND seq <= COALESCE(
              (SELECT seq FROM alerts WHERE shelf = 2 ORDER BY seq DESC LIMIT 1 OFFSET ?1), 0)",
+    )?
+    .execute([limit(config.closed_kept)])?;
+    // Changes in the shadow have no numbers: the oldest go.
+    to.prepare_cached(
+        "DELETE FROM alerts WHERE shelf = 3 AND row <= COALESCE(
+             (SELECT row FROM alerts WHERE shelf = 3 ORDER BY row DESC LIMIT 1 OFFSET ?1), 0)",
     )?
     .execute([limit(config.closed_kept)])?;
     Ok(())

@@ -50,6 +50,8 @@ pub struct WireAlert<'a> {
     reasons: &'a [Reason],
     evidence: Vec<WireEvidence<'a>>,
     evidence_total: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shadow: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -188,6 +190,7 @@ impl<'a> From<&'a Alert> for WireAlert<'a> {
             reasons: &alert.reasons,
             evidence: alert.evidence.iter().map(WireEvidence::from).collect(),
             evidence_total: alert.evidence_total,
+            shadow: alert.is_shadow,
         }
     }
 }
@@ -197,6 +200,7 @@ pub fn reason_name(reason: &CloseReason) -> &'static str {
     match reason {
         CloseReason::Resolved => "resolved",
         CloseReason::Expired => "expired",
+        CloseReason::Withdrawn => "withdrawn",
         CloseReason::Won => "won",
         CloseReason::Lost => "lost",
         CloseReason::Dismissed(_) => "dismissed",

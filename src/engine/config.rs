@@ -17,13 +17,21 @@ pub struct EngineConfig {
     /// How far the watermark stays behind the newest event.
     #[serde(serialize_with = "write_span", deserialize_with = "read_span")]
     pub lateness: Span,
+    /// How far back histories are kept at least, so that a new rule's windows can be filled.
+    #[serde(serialize_with = "write_span", deserialize_with = "read_span")]
+    pub history: Span,
     /// Records that may wait before ingest answers 429.
     pub queue_records_max: usize,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { shards: 0, lateness: Span::from_millis(3_600_000), queue_records_max: 65_536 }
+        Self {
+            shards: 0,
+            lateness: Span::from_millis(3_600_000),
+            history: Span::from_millis(400 * Span::DAY.millis()),
+            queue_records_max: 65_536,
+        }
     }
 }
 

@@ -294,7 +294,9 @@ impl Explainer {
                 }
                 shard.step(&mut input, outputs);
             }
-            Input::Action(_) | Input::Watermark(_) => shard.step(&mut input, outputs),
+            Input::Action(_) | Input::Watermark(_) | Input::Rules { .. } => {
+                shard.step(&mut input, outputs);
+            }
         };
         sequencer.take(record, None, &mut send);
         self.collect();
@@ -386,6 +388,7 @@ fn closing(reason: &CloseReason) -> &'static str {
     match reason {
         CloseReason::Resolved => "resolved",
         CloseReason::Expired => "expired",
+        CloseReason::Withdrawn => "withdrawn",
         CloseReason::Won => "won",
         CloseReason::Lost => "lost",
         CloseReason::Dismissed(_) => "dismissed",
@@ -486,7 +489,7 @@ fn stood(
     let names = names.filter(|(kind, _)| kinds.is_some_and(|kinds| kinds.holds(*kind)));
     let kind_names = names.map(|(_, name)| *name).collect();
     let entities = shard.entities();
-    let Some(live) = entities.get(&id) else {
+    let Some(live) = entities.map.get(&id) else {
         let trigger = TriggerSeen { kinds: kind_names, last: None, armed: None };
         return Stood { trigger, ..Stood::default() };
     };

@@ -15,6 +15,7 @@ use crate::event::EntityKind;
 use crate::event::Symbol;
 use crate::money::Currency;
 use crate::money::Decimal;
+use crate::rule::file::Mode;
 use crate::rule::set;
 use crate::rule::set::Rule;
 use crate::rule::text;
@@ -79,6 +80,7 @@ pub(crate) fn alert(
         reasons,
         evidence,
         evidence_total,
+        is_shadow: rule.mode == Mode::Shadow,
     }
 }
 

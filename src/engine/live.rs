@@ -78,6 +78,11 @@ impl Live {
         Some(phases.list.swap_remove(place).1)
     }
 
+    /// Takes all phases out: their places belong to another set of rules from now on.
+    pub(crate) fn take_all(&mut self) -> Vec<(u16, Phase)> {
+        self.phases.take().map_or_else(Vec::new, |phases| phases.list)
+    }
+
     /// Puts a rule's phase back; none means that it is quiet.
     pub fn put(&mut self, rules: &RuleSet, rule: u16, phase: Option<Phase>) {
         if let Some(phase) = phase {

@@ -11,6 +11,7 @@
 //! that may block.
 
 use crate::alert::Evidence;
+use crate::alert::Family;
 use crate::alert::Value;
 use crate::engine::ActionInput;
 use crate::event::EntityKind;
@@ -36,6 +37,9 @@ pub trait Port: Send + Sync {
 
     /// What is known of one entity at this moment.
     fn entity(&self, kind: EntityKind, id: &str) -> Option<EntityView>;
+
+    /// The rules that run, and how they do.
+    fn rules(&self) -> RulesView;
 
     /// How the engine is.
     fn status(&self) -> EngineStatus;
@@ -143,4 +147,69 @@ pub struct EngineStatus {
     pub queue_depth: u64,
     /// Whether it has caught up and takes records.
     pub ready: bool,
+}
+
+/// The rules that run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RulesView {
+    /// Each of them, in the order of files and groups.
+    pub rules: Vec<RuleView>,
+    /// The latest attempt to load them.
+    pub reload: Reload,
+}
+
+/// An attempt to load the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reload {
+    /// When, by the wall clock.
+    pub at: Timestamp,
+    /// Why it was refused; none when these rules run.
+    pub problem: Option<String>,
+}
+
+/// One rule and how it does, counted since the start of the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleView {
+    /// Its name.
+    pub name: String,
+    /// Its family.
+    pub family: Family,
+    /// Whose history it looks at.
+    pub entity: EntityKind,
+    /// `live`, `shadow` or `off`.
+    pub mode: &'static str,
+    /// Whether it works.
+    pub state: RuleState,
+    /// Why it rests.
+    pub reason: Option<&'static str>,
+    /// How often it was asked.
+    pub evaluations: u64,
+    /// How often it had no value.
+    pub failures: u64,
+    /// Alerts that it opened.
+    pub alerts: u64,
+    /// Items of lists that it went through: what it costs.
+    pub items: u64,
+}
+
+/// Whether a rule works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleState {
+    /// It does.
+    Running,
+    /// It had no value when it was last asked.
+    Failing,
+    /// It rests, alone, until the rules change.
+    Quarantined,
+}
+
+impl RuleState {
+    /// Its word in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Failing => "failing",
+            Self::Quarantined => "quarantined",
+        }
+    }
 }

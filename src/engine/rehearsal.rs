@@ -161,7 +161,7 @@ fn play(
         engine.tick(until.value)?;
     }
     let totals = engine.finish()?.shards;
-    let evaluations = totals.evaluations.into_iter().zip(totals.failures).collect();
+    let evaluations = totals.rules.iter().map(|rule| (rule.evaluations, rule.failures)).collect();
     let mut alerts: Vec<Alert> = Vec::new();
     for output in outputs.lock().drain(..) {
         match output {

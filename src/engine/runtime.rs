@@ -22,11 +22,11 @@ use parking_lot::Mutex;
 use crate::engine::ActionInput;
 use crate::engine::Input;
 use crate::engine::Output;
+use crate::engine::entities::Entities;
 use crate::engine::sequence;
 use crate::engine::sequence::Sequencer;
-use crate::engine::shard;
-use crate::engine::shard::Entities;
 use crate::engine::shard::Shard;
+use crate::engine::tally::Tally;
 use crate::event::Record;
 use crate::event::Spares;
 use crate::event::Symbols;
@@ -70,7 +70,7 @@ pub struct Gauge {
     pub waiting: AtomicU64,
     /// Timers that are set.
     pub timers: AtomicU64,
-    tally: Mutex<shard::Tally>,
+    tally: Mutex<Tally>,
 }
 
 /// What the whole engine did.
@@ -79,7 +79,7 @@ pub struct Totals {
     /// The one order.
     pub sequence: sequence::Tally,
     /// All shards together.
-    pub shards: shard::Tally,
+    pub shards: Tally,
     /// Entities with a history or reference data.
     pub entities: u64,
     /// Inputs that wait.
@@ -165,6 +165,14 @@ impl Engine {
         self.flush()
     }
 
+    /// Runs other rules from here on: every shard changes over at this place of the one order.
+    /// Returns once they are on their way; what is taken meanwhile waits behind them.
+    pub fn adopt(&mut self, rules: &Arc<RuleSet>) -> Result<(), Stopped> {
+        let Self { sequencer, workers, spares, .. } = self;
+        sequencer.adopt(rules, &mut |shard, input| workers.send(shard, input, spares));
+        self.flush()
+    }
+
     /// Event time has come so far even if nothing happened.
     pub fn tick(&mut self, now: Timestamp) -> Result<(), Stopped> {
         self.sequencer.tick(now);
@@ -246,7 +254,7 @@ pub fn totals(
     gauges: &[Arc<Gauge>],
     entities: &[Arc<Entities>],
 ) -> Totals {
-    let mut all = shard::Tally::default();
+    let mut all = Tally::default();
     for gauge in gauges {
         all.add(&gauge.tally.lock());
     }

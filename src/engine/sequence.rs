@@ -107,6 +107,17 @@ impl Sequencer {
         }
     }
 
+    /// Other rules from here on, sent to every shard. Reps and products see events from here on
+    /// if a rule looks at them.
+    pub fn adopt(&mut self, rules: &Arc<RuleSet>, send: &mut impl FnMut(usize, Input)) {
+        self.reps = rules.looks_at(EntityKind::Rep);
+        self.products = rules.looks_at(EntityKind::Product);
+        let watermark = self.watermark;
+        for shard in 0..self.shards {
+            send(shard, Input::Rules { rules: Arc::clone(rules), watermark });
+        }
+    }
+
     /// How far event time has come.
     pub fn watermark(&self) -> Timestamp {
         self.watermark

@@ -13,21 +13,28 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use parking_lot::RwLock;
 
 use crate::alert::life_cycle::Phase;
 use crate::engine::ActionInput;
+use crate::engine::entities::Entities;
 use crate::engine::port::EngineStatus;
 use crate::engine::port::EntityView;
 use crate::engine::port::IngestError;
 use crate::engine::port::IngestReport;
 use crate::engine::port::Port;
 use crate::engine::port::RefusedRecord;
+use crate::engine::port::Reload;
+use crate::engine::port::RuleState;
+use crate::engine::port::RuleView;
+use crate::engine::port::RulesView;
 use crate::engine::runtime;
 use crate::engine::runtime::Engine;
 use crate::engine::runtime::Gauge;
 use crate::engine::runtime::Totals;
 use crate::engine::sequence;
-use crate::engine::shard::Entities;
+use crate::engine::tally::Resting;
+use crate::engine::tally::RuleTally;
 use crate::engine::view;
 use crate::event::EntityId;
 use crate::event::EntityKind;
@@ -37,6 +44,7 @@ use crate::event::Symbols;
 use crate::event::decode::Decoder;
 use crate::event::mapping::Mapping;
 use crate::metrics::Metrics;
+use crate::rule::file::Mode;
 use crate::rule::set::RuleSet;
 use crate::source::Batch;
 use crate::source::body;
@@ -53,7 +61,7 @@ const DECODERS_KEPT: usize = 64;
 /// The running engine.
 pub struct Service {
     engine: Mutex<Option<Engine>>,
-    rules: Arc<RuleSet>,
+    rules: RwLock<Arc<RuleSet>>,
     symbols: Symbols,
     mapping: Arc<Mapping>,
     decoders: Mutex<HashMap<Symbol, Decoder>>,
@@ -68,6 +76,7 @@ pub struct Service {
     duplicates: AtomicU64,
     refused: AtomicU64,
     ready: std::sync::atomic::AtomicBool,
+    reload: Mutex<Reload>,
     counted: Mutex<Totals>,
 }
 
@@ -104,9 +113,9 @@ impl Service {
         let Parts { engine, rules, symbols, mapping, dead, metrics, limits } = parts;
         let (entities, gauges) = (engine.entities().to_vec(), engine.gauges().to_vec());
         let start = Timestamp::MIN.millis();
-        Self {
+        let service = Self {
             engine: Mutex::new(Some(engine)),
-            rules,
+            rules: RwLock::new(rules),
             symbols,
             mapping,
             decoders: Mutex::default(),
@@ -121,8 +130,11 @@ impl Service {
             duplicates: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             ready: std::sync::atomic::AtomicBool::new(false),
+            reload: Mutex::new(Reload { at: time::now(), problem: None }),
             counted: Mutex::default(),
-        }
+        };
+        service.succeeded();
+        service
     }
 
     /// Says that the history is in and records are welcome.
@@ -160,6 +172,32 @@ impl Service {
         Ok(())
     }
 
+    /// Runs other rules from here on, at one place of the order in which everything is taken.
+    pub fn adopt(&self, rules: Arc<RuleSet>) -> Result<(), IngestError> {
+        let mut guard = self.engine.lock();
+        let engine = guard.as_mut().ok_or(IngestError::Stopped)?;
+        engine.adopt(&rules).map_err(|_| IngestError::Stopped)?;
+        *self.rules.write() = rules;
+        drop(guard);
+        *self.reload.lock() = Reload { at: time::now(), problem: None };
+        self.metrics.rules_reloads_total.with_label_values(&["adopted"]).inc();
+        self.succeeded();
+        Ok(())
+    }
+
+    /// Notes that other rules were not good enough, and why; the last good ones go on.
+    pub fn refuse(&self, problem: String) {
+        *self.reload.lock() = Reload { at: time::now(), problem: Some(problem) };
+        self.metrics.rules_reloads_total.with_label_values(&["refused"]).inc();
+        self.metrics.rules_last_reload_successful.set(0);
+    }
+
+    fn succeeded(&self) {
+        self.metrics.rules_last_reload_successful.set(1);
+        let at = seconds(self.reload.lock().at);
+        self.metrics.rules_last_reload_success_timestamp_seconds.set(at);
+    }
+
     fn follow(&self, engine: &Engine) {
         self.newest.store(engine.newest().millis(), Ordering::Relaxed);
         self.watermark.store(engine.watermark().millis(), Ordering::Relaxed);
@@ -185,20 +223,29 @@ impl Service {
         );
         let late = |totals: &Totals| totals.shards.late + totals.shards.too_late;
         metrics.events_late_total.inc_by(since(late(&now), late(&before)));
-        for (place, rule) in self.rules.rules.iter().enumerate() {
-            let of = |counts: &[u64]| counts.get(place).copied().unwrap_or(0);
-            let (looks, fails) = (&now.shards.evaluations, &now.shards.failures);
-            let labels = [&*rule.name];
-            let looked = since(of(looks), of(&before.shards.evaluations));
+        for (name, did) in now.shards.by_name() {
+            let did_before = before.shards.rule(name);
+            let labels = [name];
+            let looked = since(did.evaluations, did_before.evaluations);
             metrics.rule_evaluations_total.with_label_values(&labels).inc_by(looked);
-            let failed = since(of(fails), of(&before.shards.failures));
+            let failed = since(did.failures, did_before.failures);
             metrics.rule_evaluation_failures_total.with_label_values(&labels).inc_by(failed);
+            let items = since(did.items, did_before.items);
+            metrics.rule_items_total.with_label_values(&labels).inc_by(items);
+            let rests = metrics.rule_quarantined.with_label_values(&labels);
+            rests.set(i64::from(did.resting.is_some()));
+            if let (Some(why), None) = (did.resting, did_before.resting) {
+                let reason = why.reason();
+                tracing::error!(rule = name, reason, "the rule rests until the rules change");
+            }
+        }
+        for (mode, name) in Mode::ALL {
+            let of_mode = self.rules.read().rules.iter().filter(|rule| rule.mode == mode).count();
+            metrics.rules.with_label_values(&[name]).set(i64::try_from(of_mode).unwrap_or(0));
         }
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         metrics.queue_depth.set(gauge(now.waiting));
         metrics.entities.with_label_values(&["all"]).set(gauge(now.entities));
-        #[expect(clippy::cast_precision_loss, reason = "seconds for a gauge")]
-        let seconds = |at: Timestamp| at.millis() as f64 / 1e3;
         let watermark = Timestamp::saturating(self.watermark.load(Ordering::Relaxed));
         if watermark > Timestamp::MIN {
             metrics.watermark_timestamp_seconds.set(seconds(watermark));
@@ -287,6 +334,11 @@ impl Service {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "seconds for a gauge")]
+fn seconds(at: Timestamp) -> f64 {
+    at.millis() as f64 / 1e3
+}
+
 impl Port for Service {
     fn ingest(
         &self,
@@ -335,13 +387,15 @@ impl Port for Service {
 
     fn act(&self, input: ActionInput) -> Result<(), IngestError> {
         let unknown = || IngestError::Unknown(format!("the alert {}", input.alert));
-        let rule = self.rules.place(&input.rule).ok_or_else(unknown)?;
         let known = self.entities.iter().any(|shard| {
-            shard.get(&input.entity).is_some_and(|live| match live.phase(rule) {
-                Some(Phase::Open(open)) => open.id == input.alert,
-                Some(Phase::Closed { id, .. }) => *id == input.alert,
-                _ => false,
-            })
+            let current = shard.read(&input.entity, |live, rules| {
+                match rules.place(&input.rule).and_then(|rule| live.phase(rule)) {
+                    Some(Phase::Open(open)) => open.id == input.alert,
+                    Some(Phase::Closed { id, .. }) => *id == input.alert,
+                    _ => false,
+                }
+            });
+            current.unwrap_or(false)
         });
         if !known {
             return Err(unknown());
@@ -355,9 +409,33 @@ impl Port for Service {
         let id = self.symbols.read().find(id)?;
         let entity = EntityId { kind, id };
         self.entities.iter().find_map(|shard| {
-            let live = shard.get(&entity)?;
-            Some(view::entity(entity, &live, &self.rules, &self.symbols))
+            shard.read(&entity, |live, rules| view::entity(entity, live, rules, &self.symbols))
         })
+    }
+
+    fn rules(&self) -> RulesView {
+        let totals = runtime::totals(sequence::Tally::default(), &self.gauges, &self.entities);
+        let set = Arc::clone(&self.rules.read());
+        let rules = set.rules.iter().map(|rule| {
+            let did = totals.shards.rule(&rule.name);
+            RuleView {
+                name: rule.name.to_string(),
+                family: rule.family,
+                entity: rule.entity,
+                mode: rule.mode.name(),
+                state: match did {
+                    RuleTally { resting: Some(_), .. } => RuleState::Quarantined,
+                    RuleTally { is_failing: true, .. } => RuleState::Failing,
+                    _ => RuleState::Running,
+                },
+                reason: did.resting.map(Resting::reason),
+                evaluations: did.evaluations,
+                failures: did.failures,
+                alerts: did.alerts,
+                items: did.items,
+            }
+        });
+        RulesView { rules: rules.collect(), reload: self.reload.lock().clone() }
     }
 
     fn status(&self) -> EngineStatus {

@@ -3,18 +3,18 @@
 //! ```text
 //! event ─► deadlines that passed before it ─► history, windows ─► rules it sets off ─► life cycle
 //! watermark ─► deadlines of entities that nothing more happened to ─► the same
+//! rules ─► every entity changes over ─► deadlines that the new rules find passed
 //! ```
 //!
-//! One thread writes a shard. Its entities live in a `DashMap`, so that the API can read a live
-//! customer beside it.
+//! One thread writes a shard; the API reads its [`Entities`] beside it.
+
+mod changeover;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use dashmap::DashMap;
-use rapidhash::fast::RandomState;
 use smallvec::SmallVec;
 
 use crate::alert::life_cycle;
@@ -24,15 +24,21 @@ use crate::alert::life_cycle::Step;
 use crate::engine::ActionInput;
 use crate::engine::Input;
 use crate::engine::Output;
+use crate::engine::entities::Entities;
 use crate::engine::firing;
 use crate::engine::live::Live;
 use crate::engine::look::Look;
 use crate::engine::look::Observer;
+use crate::engine::tally::Resting;
+use crate::engine::tally::RuleTally;
+use crate::engine::tally::Tally;
 use crate::event::EntityId;
 use crate::event::Event;
 use crate::event::Reference;
 use crate::event::Symbols;
 use crate::rule::schedule::Schedule;
+use crate::rule::set::KindSet;
+use crate::rule::set::Rule;
 use crate::rule::set::RuleSet;
 use crate::rule::set::Trigger;
 use crate::state::Applied;
@@ -40,6 +46,7 @@ use crate::state::catalog::Catalog;
 use crate::state::evaluate::evaluate;
 use crate::state::program::FUEL;
 use crate::state::program::Items;
+use crate::state::program::NodeId;
 use crate::state::program::Scope;
 use crate::state::texts::Texts;
 use crate::state::timer::Due;
@@ -50,9 +57,6 @@ use crate::state::walked::Walked;
 use crate::state::window::Upkeep;
 use crate::time::Span;
 use crate::time::Timestamp;
-
-/// The entities of a shard, readable while it runs. Never hold a guard for long.
-pub type Entities = DashMap<EntityId, Box<Live>, RandomState>;
 
 /// Entities and everything that is needed to take an input.
 pub struct Shard {
@@ -66,44 +70,6 @@ pub struct Shard {
     parts: Parts,
     /// What was done so far.
     pub tally: Tally,
-}
-
-/// What a shard did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Events that changed an entity.
-    pub applied: u64,
-    /// Of those, how many were put among older ones.
-    pub late: u64,
-    /// Of those, how many lay before every window.
-    pub too_late: u64,
-    /// Events that an entity had already.
-    pub duplicates: u64,
-    /// Timers that fired.
-    pub timers: u64,
-    /// Evaluations by rule.
-    pub evaluations: Vec<u64>,
-    /// Failed evaluations by rule.
-    pub failures: Vec<u64>,
-}
-
-impl Tally {
-    /// Adds what another shard did.
-    pub fn add(&mut self, other: &Self) {
-        self.applied += other.applied;
-        self.late += other.late;
-        self.too_late += other.too_late;
-        self.duplicates += other.duplicates;
-        self.timers += other.timers;
-        for (mine, theirs) in
-            [(&mut self.evaluations, &other.evaluations), (&mut self.failures, &other.failures)]
-        {
-            mine.resize(theirs.len().max(mine.len()), 0);
-            for (sum, part) in mine.iter_mut().zip(theirs) {
-                *sum += part;
-            }
-        }
-    }
 }
 
 /// What an evaluation reads.
@@ -145,18 +111,13 @@ impl Parts {
 impl Shard {
     /// An empty shard.
     pub fn new(rules: Arc<RuleSet>, symbols: Symbols) -> Self {
-        let tally = Tally {
-            evaluations: vec![0; rules.rules.len()],
-            failures: vec![0; rules.rules.len()],
-            ..Tally::default()
-        };
-        // Many small tables: one of them grows at a time, so that no event waits for a large one.
-        let entities = DashMap::with_hasher_and_shard_amount(RandomState::new(), 64);
+        let tally = Tally::new(&rules);
+        let entities = Arc::new(Entities::new(Arc::clone(&rules)));
         Self {
             rules,
             symbols,
             catalog: Catalog::default(),
-            entities: Arc::new(entities),
+            entities,
             wheel: Wheel::default(),
             due: Vec::new(),
             observer: None,
@@ -186,6 +147,7 @@ impl Shard {
             Input::Reference(reference) => self.reference(reference),
             Input::Action(action) => self.act(action, out),
             Input::Watermark(to) => self.pass(*to, out),
+            Input::Rules { rules, watermark } => self.adopt(rules, *watermark, out),
         }
     }
 
@@ -201,7 +163,8 @@ impl Shard {
         let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } = self;
         let observer = observer.as_deref();
         let context = Context { rules, symbols, catalog, observer };
-        let mut guard = entities.entry(id).or_insert_with(|| Box::new(Live::new(rules, id.kind)));
+        let mut guard =
+            entities.map.entry(id).or_insert_with(|| Box::new(Live::new(rules, id.kind)));
         let live = &mut **guard;
         let cause = Cause { event: Some(event), arrived };
         let mut entity = Running { context, id, live, parts, tally };
@@ -240,7 +203,7 @@ impl Shard {
             let kind = crate::event::EntityKind::Customer;
             let id = EntityId { kind, id: customer.id };
             let rules = &self.rules;
-            let entry = self.entities.entry(id);
+            let entry = self.entities.map.entry(id);
             let mut live = entry.or_insert_with(|| Box::new(Live::new(rules, kind)));
             live.entity.profile = Some(Box::new(customer.clone()));
         }
@@ -248,7 +211,7 @@ impl Shard {
 
     fn act(&mut self, action: &ActionInput, out: &mut Vec<Output>) {
         let Some(rule) = self.rules.place(&action.rule) else { return };
-        let Some(mut guard) = self.entities.get_mut(&action.entity) else { return };
+        let Some(mut guard) = self.entities.map.get_mut(&action.entity) else { return };
         let live = &mut **guard;
         let mut phase = live.take(rule);
         let by = (action.by.as_str(), action.at);
@@ -272,7 +235,7 @@ impl Shard {
         while let Some(Reverse(Due { at, entity: id })) = due.pop() {
             let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } =
                 self;
-            let Some(mut guard) = entities.get_mut(&id) else { continue };
+            let Some(mut guard) = entities.map.get_mut(&id) else { continue };
             let live = &mut **guard;
             // A timer that was replaced by an earlier one finds another deadline here.
             if live.timer != at {
@@ -383,40 +346,42 @@ impl Running<'_> {
         let rules = self.context.rules;
         let rule = &rules.rules[usize::from(place)];
         let now = self.live.entity.clock;
-        self.tally.evaluations[usize::from(place)] += 1;
+        let tally = &mut self.tally.rules[usize::from(place)];
+        if tally.resting.is_some() {
+            return self.unasked(place);
+        }
+        tally.evaluations += 1;
         let live = &*self.live;
         self.parts.begin(rule.parts.len());
         let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
-        let holds = evaluate(&mut scope, rule.when).and_then(Value::truth);
-        if let Some(observer) = self.context.observer {
-            let phase = live.phase(place);
-            observer(&Look { entity: self.id, rule: place, deadline, holds, phase }, &scope);
+        let holds = guarded(|| {
+            let holds = evaluate(&mut scope, rule.when).and_then(Value::truth);
+            if let Some(observer) = self.context.observer {
+                let phase = live.phase(place);
+                observer(&Look { entity: self.id, rule: place, deadline, holds, phase }, &scope);
+            }
+            holds
+        });
+        let Some(holds) = holds else { return self.rest(place, Resting::Broken) };
+        tally.note(holds.err(), FUEL - scope.fuel);
+        if tally.exhausted >= RuleTally::EXHAUSTED_MAX {
+            return self.rest(place, Resting::Exhausted);
         }
         let holds = match holds {
             Ok(holds) => holds,
-            Err(_) => {
-                self.tally.failures[usize::from(place)] += 1;
-                match (deadline, live.phase(place)) {
-                    // Without an event a condition over one cannot be asked again: what was
-                    // pending has held, what was false has stayed so.
-                    (Some(_), Some(Phase::Pending { .. })) => true,
-                    (Some(_), Some(Phase::Open(open))) if open.false_since.is_some() => false,
-                    _ => return,
-                }
-            }
+            Err(_) => match (deadline, live.phase(place)) {
+                // Without an event a condition over one cannot be asked again: what was pending
+                // has held, what was false has stayed so.
+                (Some(_), Some(Phase::Pending { .. })) => true,
+                (Some(_), Some(Phase::Open(open))) if open.false_since.is_some() => false,
+                _ => return,
+            },
         };
         if !holds && live.phase(place).is_none() {
             return;
         }
-        let at = match rule.at.map(|node| evaluate(&mut scope, node)) {
-            Some(Ok(Value::Time(at))) => at,
-            _ => now,
-        };
-        let episode = rule.episode.map(|node| evaluate(&mut scope, node));
-        let episode = match episode {
-            Some(Ok(value)) => firing::episode_hash(value, &scope),
-            Some(Err(_)) | None => 0,
-        };
+        let occurrence = guarded(|| occurrence(rule, &mut scope));
+        let Some((at, episode)) = occurrence else { return self.rest(place, Resting::Broken) };
         let seen = Observation { holds, episode, at, now };
         let mut phase = self.live.take(place);
         let before = life_cycle::episode(phase.as_ref());
@@ -436,11 +401,30 @@ impl Running<'_> {
         if opens {
             let live = &*self.live;
             let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
-            let alert = firing::alert(self.context, rule, &mut scope, at);
+            let alert = guarded(|| firing::alert(self.context, rule, &mut scope, at));
+            let Some(alert) = alert else {
+                self.live.put(rules, place, phase);
+                return self.rest(place, Resting::Broken);
+            };
+            self.tally.rules[usize::from(place)].alerts += 1;
             phase = Some(life_cycle::opened(alert.id, rule.timing, seen, before));
             out.push(Output::Opened { alert: Box::new(alert), arrived: cause.arrived });
         }
         self.live.put(rules, place, phase);
+    }
+
+    /// From here on the rule is not asked any more, until the rules are loaded again.
+    #[cold]
+    fn rest(&mut self, place: u16, why: Resting) {
+        self.tally.rules[usize::from(place)].resting = Some(why);
+        self.unasked(place);
+    }
+
+    /// Nothing of a rule that rests may wait for its answer: time would wait with it.
+    #[cold]
+    fn unasked(&mut self, place: u16) {
+        let phase = self.live.take(place);
+        self.live.put(self.context.rules, place, life_cycle::unasked(phase));
     }
 
     /// An event ends a silence, and sets the next deadline.
@@ -450,23 +434,10 @@ impl Running<'_> {
             return;
         };
         let entity = &self.live.entity;
-        let last = if event.time == entity.clock {
-            event.time
-        } else {
-            let newest = entity.history.back_from(entity.history.end());
-            let last = newest.into_iter().find(|entry| kinds.holds(entry.kind()));
-            let Some(last) = last else { return };
-            last.time()
-        };
-        let cause = Cause { event: None, arrived: None };
-        let live = &*self.live;
-        let now = live.entity.clock;
-        self.parts.begin(rules.rules[usize::from(place)].parts.len());
-        let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
-        let deadline = match evaluate(&mut scope, after) {
-            Ok(Value::Span(span)) if span > Span::ZERO => Some(last + span),
-            _ => None,
-        };
+        let now = entity.clock;
+        let newest = (event.time == now).then_some(event.time);
+        let Some(last) = newest.or_else(|| self.last_of(kinds)) else { return };
+        let deadline = self.silence_ends(place, last, after);
         // A late event before the last one may leave the silence as long as it was: what was said
         // of it then still stands.
         let silent = deadline.is_some_and(|deadline| deadline <= now) && event.time < last;
@@ -480,6 +451,33 @@ impl Running<'_> {
             out.push(Output::Changed { id, state, at: now });
         }
         self.live.arm(rules, place, deadline);
+    }
+
+    /// When the newest event of these kinds happened, as far as the history reaches.
+    fn last_of(&self, kinds: KindSet) -> Option<Timestamp> {
+        let history = &self.live.entity.history;
+        let last = history.back_from(history.end()).find(|entry| kinds.holds(entry.kind()));
+        last.map(|entry| entry.time())
+    }
+
+    /// When a silence that began at `last` will have lasted for long enough.
+    fn silence_ends(&mut self, place: u16, last: Timestamp, after: NodeId) -> Option<Timestamp> {
+        if self.tally.rules[usize::from(place)].resting.is_some() {
+            return None;
+        }
+        let cause = Cause { event: None, arrived: None };
+        let live = &*self.live;
+        let now = live.entity.clock;
+        self.parts.begin(self.context.rules.rules[usize::from(place)].parts.len());
+        let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
+        match guarded(|| evaluate(&mut scope, after)) {
+            Some(Ok(Value::Span(span))) if span > Span::ZERO => Some(last + span),
+            Some(_) => None,
+            None => {
+                self.rest(place, Resting::Broken);
+                None
+            }
+        }
     }
 
     /// A schedule starts with the first event of the entity.
@@ -522,6 +520,26 @@ impl Running<'_> {
         self.live.timer = at;
         Some(Due { at, entity: self.id })
     }
+}
+
+/// The instant that a rule speaks of, and a number for the episode that it belongs to.
+fn occurrence(rule: &Rule, scope: &mut Scope<'_>) -> (Timestamp, u64) {
+    let at = match rule.at.map(|node| evaluate(scope, node)) {
+        Some(Ok(Value::Time(at))) => at,
+        _ => scope.now,
+    };
+    let episode = match rule.episode.map(|node| evaluate(scope, node)) {
+        Some(Ok(value)) => firing::episode_hash(value, scope),
+        Some(Err(_)) | None => 0,
+    };
+    (at, episode)
+}
+
+/// Does some of a rule's work; none where the program breaks on it. An entity is only read
+/// meanwhile, so nothing is left half done but the scope, which is not used again.
+#[inline]
+fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).ok()
 }
 
 impl<'a> Context<'a> {

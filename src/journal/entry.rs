@@ -360,6 +360,7 @@ fn put_action(body: &mut Out, action: &Action) {
                     body.byte(4);
                     body.text(why);
                 }
+                CloseReason::Withdrawn => body.byte(5),
             }
         }
     }
@@ -377,6 +378,7 @@ fn get_action(body: &mut In<'_>) -> Result<Action, EntryError> {
                 2 => CloseReason::Won,
                 3 => CloseReason::Lost,
                 4 => CloseReason::Dismissed(body.text()?.to_owned()),
+                5 => CloseReason::Withdrawn,
                 _ => return Err(EntryError::Value("reason")),
             },
         },

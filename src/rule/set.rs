@@ -17,6 +17,7 @@ use crate::state::program::Program;
 use crate::state::program::Stage;
 use crate::state::window::List;
 use crate::state::window::Plan;
+use crate::time::Span;
 
 /// Rules that run together.
 #[derive(Debug, Clone, Default)]
@@ -188,6 +189,13 @@ impl RuleSet {
             }
         }
         set
+    }
+
+    /// Keeps histories at least so far back, so that the windows of rules to come can be filled.
+    pub fn keep(&mut self, history: Span) {
+        for plan in &mut self.plans {
+            plan.horizon = plan.horizon.max(history);
+        }
     }
 
     /// What is kept of an entity of this kind.

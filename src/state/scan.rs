@@ -24,6 +24,7 @@ use crate::state::program::Scope;
 use crate::state::program::Source;
 use crate::state::program::Stage;
 use crate::state::quantile;
+use crate::state::reads::Reads;
 use crate::state::texts;
 use crate::state::texts::Mark;
 use crate::state::texts::append;
@@ -154,18 +155,18 @@ fn history_items(
     (list, from, to): (List, u32, u32),
     end: &mut Ending,
 ) -> Result<(), Fault> {
+    let reads = Reads::of(scope.program, scan);
     for entry in entity.history.from(from).take_while(|entry| entry.offset < to) {
         if !list.holds(entry.kind()) {
             continue;
         }
         if list == List::Lines {
-            let head = entry.open().head;
-            for body in entry.lines() {
-                if feed(scope, scan, Bound::Item(Item { head, body }), end)? {
+            for item in reads.lines(&entry) {
+                if feed(scope, scan, Bound::Item(item), end)? {
                     return Ok(());
                 }
             }
-        } else if feed(scope, scan, Bound::Item(entry.whole()), end)? {
+        } else if feed(scope, scan, Bound::Item(reads.whole(&entry)), end)? {
             return Ok(());
         }
     }

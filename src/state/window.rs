@@ -10,7 +10,7 @@
 //! kept once. An event enters and leaves each sum once, so a window costs a constant amount of
 //! work per event, however long it is.
 
-mod ledger;
+pub(in crate::state) mod ledger;
 
 use std::sync::Arc;
 
@@ -23,6 +23,7 @@ use crate::event::Kind;
 use crate::event::Symbol;
 use crate::event::Symbols;
 use crate::state::Entity;
+use crate::state::OwnedSets;
 use crate::state::Slots;
 use crate::state::catalog::Catalog;
 use crate::state::evaluate::evaluate;
@@ -394,26 +395,7 @@ impl Entity {
     #[inline]
     fn own(&mut self, upkeep: Upkeep<'_>, event: &Event) {
         for (set, owned) in upkeep.plan.owned.iter().enumerate() {
-            if owned.list.holds(event.kind) {
-                self.own_lines(set, *owned, event, upkeep);
-            }
-        }
-    }
-
-    fn own_lines(&mut self, set: usize, owned: Owned, event: &Event, upkeep: Upkeep<'_>) {
-        for item in (Arriving { event, foreign: false }).lines() {
-            let counts = match owned.filter {
-                Filter::All => true,
-                Filter::Category(symbol) => item.body.category == Some(symbol),
-                Filter::Holds(node) => {
-                    upkeep.evaluate(&item, node).and_then(Value::truth) == Ok(true)
-                }
-            };
-            if counts {
-                let name = field_of(&item, owned.field, upkeep.symbols);
-                let name = if let Value::Text(symbol) = name { Some(symbol) } else { None };
-                self.owned.add(set, name);
-            }
+            self.owned.take_in(set, *owned, &Arriving { event, foreign: false }, upkeep);
         }
     }
 
@@ -522,13 +504,44 @@ impl Entity {
     }
 }
 
+impl OwnedSets {
+    /// Puts the names of what an event holds into a set.
+    pub(in crate::state) fn take_in(
+        &mut self,
+        set: usize,
+        owned: Owned,
+        counted: &impl Countable,
+        upkeep: Upkeep<'_>,
+    ) {
+        if !owned.list.holds(counted.kind()) {
+            return;
+        }
+        for mut item in counted.lines() {
+            // Names are asked for: in which currency the amounts are does not matter.
+            item.head.foreign = false;
+            let counts = match owned.filter {
+                Filter::All => true,
+                Filter::Category(symbol) => item.body.category == Some(symbol),
+                Filter::Holds(node) => {
+                    upkeep.evaluate(&item, node).and_then(Value::truth) == Ok(true)
+                }
+            };
+            if counts {
+                let name = field_of(&item, owned.field, upkeep.symbols);
+                let name = if let Value::Text(symbol) = name { Some(symbol) } else { None };
+                self.add(set, name);
+            }
+        }
+    }
+}
+
 impl Aggregate {
     pub(crate) fn flag(&self) -> i64 {
         1 << (self.place % 64)
     }
 }
 
-fn pack(tail: u32, head: u32) -> i64 {
+pub(in crate::state) fn pack(tail: u32, head: u32) -> i64 {
     i64::from_ne_bytes((u64::from(tail) | (u64::from(head) << 32)).to_ne_bytes())
 }
 

@@ -235,7 +235,8 @@ fn two_currencies_are_never_added_up() {
     assert_eq!(totals.shards.applied, 4);
     // `rate < 0.5` decides as long as there is a rate: 50 in dollars, then none.
     assert_eq!(outputs.len(), 1);
-    assert_eq!(totals.shards.failures, [0, 0], "what was ever bought still decides");
+    let failures: Vec<u64> = totals.shards.rules.iter().map(|rule| rule.failures).collect();
+    assert_eq!(failures, [0, 0], "what was ever bought still decides");
 }
 
 /// The most memory that this process ever had, in MB.

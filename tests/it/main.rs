@@ -20,6 +20,7 @@ mod layers;
 mod life_cycle;
 mod lsp;
 mod permutation;
+mod reload;
 mod replay;
 mod salert4;
 mod scene;

@@ -153,9 +153,10 @@ fn played(
     let entities = play.engine.entities().to_vec();
     let (outputs, _) = play.finish();
     let mut states = BTreeMap::new();
-    for live in entities.iter().flat_map(|shard| shard.iter()) {
-        let plan = rules.plan(live.key().kind);
-        states.insert(*live.key(), live.entity.fingerprint(plan));
+    for shard in &entities {
+        shard.each(|id, live, rules| {
+            states.insert(id, live.entity.fingerprint(rules.plan(id.kind)));
+        });
     }
     let mut told: Vec<String> = outputs.iter().map(written).collect();
     told.sort();

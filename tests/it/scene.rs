@@ -8,9 +8,11 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 
 use siaga::engine::Output;
 use siaga::engine::runtime::Engine;
+use siaga::engine::runtime::Gauge;
 use siaga::engine::runtime::Settings;
 use siaga::engine::runtime::Totals;
 use siaga::event::Event;
@@ -118,6 +120,14 @@ impl Play {
 
     pub(crate) fn tick(&mut self, millis: i64) {
         self.engine.tick(at(millis)).unwrap();
+    }
+
+    /// Waits until the shards have done what they were given.
+    pub(crate) fn settle(&self) {
+        let waits = |gauge: &Arc<Gauge>| gauge.waiting.load(Ordering::Acquire) > 0;
+        while self.engine.gauges().iter().any(waits) {
+            std::thread::yield_now();
+        }
     }
 
     /// What came out since it was last asked; with one shard all of it.

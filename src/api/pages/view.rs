@@ -235,9 +235,7 @@ impl Detail {
             state_sentence: sentence(&alert.state, owner_name),
             can_reopen: match &alert.state {
                 AlertState::Pending | AlertState::Firing => false,
-                AlertState::Closed { reason, .. } => {
-                    !matches!(reason, CloseReason::Resolved | CloseReason::Expired)
-                }
+                AlertState::Closed { reason, .. } => !reason.is_by_engine(),
                 _ => true,
             },
             is_closed: matches!(alert.state, AlertState::Closed { .. }),
@@ -277,6 +275,7 @@ fn sentence(state: &AlertState, owner_name: impl Fn(&str) -> String) -> String {
             match reason {
                 CloseReason::Resolved => format!("Resolved by itself on {at}."),
                 CloseReason::Expired => format!("The moment passed on {at}."),
+                CloseReason::Withdrawn => format!("Its rule was taken out on {at}."),
                 CloseReason::Won => format!("Won on {at}."),
                 CloseReason::Lost => format!("Lost on {at}."),
                 CloseReason::Dismissed(note) => format!("Dismissed on {at}: {note}"),

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::alert::Action;
 use crate::alert::AlertState;
+use crate::alert::Family;
 use crate::api::HttpConfig;
 use crate::api::Services;
 use crate::api::serve;
@@ -27,6 +28,10 @@ use crate::engine::port::IngestError;
 use crate::engine::port::IngestReport;
 use crate::engine::port::Port;
 use crate::engine::port::RefusedRecord;
+use crate::engine::port::Reload;
+use crate::engine::port::RuleState;
+use crate::engine::port::RuleView;
+use crate::engine::port::RulesView;
 use crate::event::EntityKind;
 use crate::event::Symbols;
 use crate::metrics::Metrics;
@@ -98,6 +103,24 @@ impl Port for Double {
             (EntityKind::Customer, "c1") => Some(named("Customer c1")),
             _ => None,
         }
+    }
+
+    fn rules(&self) -> RulesView {
+        let rule = RuleView {
+            name: "Quiet".to_owned(),
+            family: Family::Drift,
+            entity: EntityKind::Customer,
+            mode: "live",
+            state: RuleState::Quarantined,
+            reason: Some("it took too many steps"),
+            evaluations: 7,
+            failures: 3,
+            alerts: 2,
+            items: 41,
+        };
+        let at = sample::at("2025-03-04T09:30:00Z");
+        let problem = Some("error[E203]: no such field".to_owned());
+        RulesView { rules: vec![rule], reload: Reload { at, problem } }
     }
 
     fn status(&self) -> EngineStatus {

@@ -39,8 +39,10 @@ pub enum Standing {
     Snoozed,
     /// Over.
     Closed,
-    /// All of them.
+    /// All of them but the shadow.
     Any,
+    /// Of rules in shadow mode, whatever became of them: no other list shows these.
+    Shadow,
 }
 
 /// What a list shows.
@@ -156,13 +158,14 @@ impl Query {
 
 impl Standing {
     /// Every standing with its word in the API.
-    pub const ALL: [(Self, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str); 7] = [
         (Self::Open, "open"),
         (Self::Firing, "firing"),
         (Self::Acknowledged, "acknowledged"),
         (Self::Snoozed, "snoozed"),
         (Self::Closed, "closed"),
         (Self::Any, "any"),
+        (Self::Shadow, "shadow"),
     ];
 
     /// Its word in the API.
@@ -182,7 +185,8 @@ impl Standing {
             Self::Acknowledged => "shelf = 0 AND state_name = 'acknowledged'",
             Self::Snoozed => "shelf = 1",
             Self::Closed => "shelf = 2",
-            Self::Any => "1",
+            Self::Any => "shelf < 3",
+            Self::Shadow => "shelf = 3",
         }
     }
 }
@@ -265,7 +269,8 @@ impl Inbox {
             let tally = match shelf {
                 "0" => &mut counts.open,
                 "1" => &mut counts.snoozed,
-                _ => &mut counts.closed,
+                "2" => &mut counts.closed,
+                _ => return,
             };
             tally.add(currency, alerts, money);
         })?;

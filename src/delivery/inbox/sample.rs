@@ -56,5 +56,6 @@ pub(crate) fn alert(customer: &str, amount: Option<&str>) -> Alert {
             margin: Some(0.31),
         }],
         evidence_total: 1,
+        is_shadow: false,
     }
 }

@@ -1,7 +1,7 @@
 //! The inbox's tables, and how an older file becomes a newer one.
 //!
 //! ```text
-//! alerts   one row an alert; `rank` is its money, `shelf` where it lies: 0 open, 1 snoozed, 2 closed
+//! alerts   one row an alert; `rank` is its money, `shelf` 0 open, 1 snoozed, 2 closed, 3 shadow
 //! changes  one row a change; `seq` only grows, also after old rows are gone
 //! ```
 //!

@@ -34,6 +34,44 @@ fn listed(inbox: &Inbox, query: &Query) -> Vec<String> {
 }
 
 #[test]
+fn what_fires_in_the_shadow_is_kept_and_shown_in_no_list_and_no_stream() {
+    let (seen, mut hidden) = (alert("c1", Some("10")), alert("c2", Some("20")));
+    hidden.is_shadow = true;
+    let inbox = Inbox::in_memory(InboxConfig::default()).unwrap();
+    let changes = inbox.apply(&[opened(seen.clone()), opened(hidden.clone())]).unwrap();
+    assert_eq!(changes.iter().map(|change| change.id).collect::<Vec<_>>(), [seen.id]);
+    let list = |standing| {
+        let page = inbox.list(&Query { standing, ..Query::default() }).unwrap();
+        page.alerts.into_iter().map(|kept| kept.alert.id).collect::<Vec<_>>()
+    };
+    for closed in [false, true] {
+        for (standing, name) in Standing::ALL {
+            let shown = list(standing).contains(&hidden.id);
+            assert_eq!(shown, standing == Standing::Shadow, "{name}, closed: {closed}");
+        }
+        assert_eq!(inbox.open_count().unwrap(), 1);
+        let counts = inbox.counts(&Query::default()).unwrap();
+        assert_eq!((counts.open.alerts, counts.closed.alerts), (1, 0));
+        let won = changed(&hidden, self::closed(CloseReason::Won), "2025-03-05");
+        assert!(inbox.apply(&[won]).unwrap().is_empty());
+    }
+    let kept = inbox.get(hidden.id).unwrap().unwrap().alert;
+    assert_eq!((kept.is_shadow, kept.state), (true, closed(CloseReason::Won)));
+}
+
+#[test]
+fn an_alert_of_a_rule_that_is_back_comes_anew_in_its_new_words() {
+    let (one, mut again) = (alert("c1", Some("10")), alert("c1", Some("30")));
+    again.summary = "other words".to_owned();
+    let inbox = inbox(std::slice::from_ref(&one));
+    inbox.apply(&[changed(&one, closed(CloseReason::Withdrawn), "2025-03-02")]).unwrap();
+    let changes = inbox.apply(&[opened(again.clone())]).unwrap();
+    assert!(changes.len() == 1 && changes[0].opened);
+    assert_eq!(inbox.get(one.id).unwrap().unwrap().alert, again);
+    assert!(inbox.apply(&[opened(again)]).unwrap().is_empty(), "it is there already");
+}
+
+#[test]
 fn the_most_money_comes_first_and_no_money_last() {
     let mut newer = alert("newer", None);
     newer.opened_at = at("2025-03-02");

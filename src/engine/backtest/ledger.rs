@@ -125,9 +125,10 @@ impl Ledger {
                 entry.closing = match reason {
                     CloseReason::Resolved => Closing::Resolved,
                     CloseReason::Expired => Closing::Expired,
-                    CloseReason::Won | CloseReason::Lost | CloseReason::Dismissed(_) => {
-                        Closing::ByHand
-                    }
+                    CloseReason::Won
+                    | CloseReason::Lost
+                    | CloseReason::Dismissed(_)
+                    | CloseReason::Withdrawn => Closing::ByHand,
                 };
             }
             Output::Changed { .. } => {}

@@ -160,6 +160,7 @@ fn stands(state: &AlertState, name: &str) -> bool {
         AlertState::Closed { reason, .. } => match reason {
             CloseReason::Resolved => "resolved",
             CloseReason::Expired => "expired",
+            CloseReason::Withdrawn => "withdrawn",
             CloseReason::Won => "won",
             CloseReason::Lost => "lost",
             CloseReason::Dismissed(_) => "dismissed",

@@ -373,6 +373,12 @@ impl<'a> Entry<'a> {
         self.time
     }
 
+    /// Whether its lines are all that it has of goods.
+    #[inline]
+    pub fn has_lines_alone(&self) -> bool {
+        self.fields & (field::ONE_LINE | field::LINES) != 0 && self.fields & field::CATEGORY == 0
+    }
+
     /// Number of its lines.
     #[inline]
     fn lines_len(&self, reader: &mut Reader<'a>) -> u32 {

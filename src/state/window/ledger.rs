@@ -23,13 +23,13 @@ use crate::time::Timestamp;
 
 /// Whether an item enters or leaves.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Move {
+pub(in crate::state) enum Move {
     In,
     Out,
 }
 
 /// What windows count: an event at hand, or a record of the history.
-pub(super) trait Countable {
+pub(in crate::state) trait Countable {
     fn kind(&self) -> Kind;
     fn time(&self) -> Timestamp;
     fn is_foreign(&self) -> bool;
@@ -104,15 +104,20 @@ impl Countable for Entry<'_> {
 }
 
 /// An entity's running values, open for items that enter or leave.
-pub(super) struct Ledger<'a> {
-    pub(super) slots: &'a mut [i64],
-    pub(super) upkeep: Upkeep<'a>,
+pub(in crate::state) struct Ledger<'a> {
+    pub(in crate::state) slots: &'a mut [i64],
+    pub(in crate::state) upkeep: Upkeep<'a>,
 }
 
 impl Ledger<'_> {
     /// Counts an event in or out of a window.
     #[inline]
-    pub(super) fn count(&mut self, members: &Members, counted: &impl Countable, way: Move) {
+    pub(in crate::state) fn count(
+        &mut self,
+        members: &Members,
+        counted: &impl Countable,
+        way: Move,
+    ) {
         let plan = self.upkeep.plan;
         if List::Lines.holds(counted.kind()) {
             if !members.lines.is_empty() {

@@ -126,7 +126,9 @@ pub(super) fn notes(facts: &Facts<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     let told = match facts.mode {
         Mode::Live => None,
-        Mode::Shadow => Some("The rule's mode is `shadow`: its alerts reach nobody."),
+        Mode::Shadow => {
+            Some("The rule's mode is `shadow`: its alerts are recorded and reach nobody.")
+        }
         Mode::Off => {
             Some("The rule's mode is `off`: it does not run. This is what it would do if it did.")
         }
