@@ -155,6 +155,9 @@ fn history_items(
     (list, from, to): (List, u32, u32),
     end: &mut Ending,
 ) -> Result<(), Fault> {
+    if scan.end == End::GapDeviation && scan.stages.is_empty() && list != List::Lines {
+        return gaps(scope, entity, (list, from, to), end);
+    }
     let reads = Reads::of(scope.program, scan);
     for entry in entity.history.from(from).take_while(|entry| entry.offset < to) {
         if !list.holds(entry.kind()) {
@@ -169,6 +172,26 @@ fn history_items(
         } else if feed(scope, scan, Bound::Item(reads.whole(&entry)), end)? {
             return Ok(());
         }
+    }
+    Ok(())
+}
+
+/// The gaps between events, which ask for nothing but their times: no item is made of them.
+fn gaps(
+    scope: &mut Scope<'_>,
+    entity: &Entity,
+    (list, from, to): (List, u32, u32),
+    end: &mut Ending,
+) -> Result<(), Fault> {
+    let within = entity.history.from(from).take_while(|entry| entry.offset < to);
+    for entry in within.filter(|entry| list.holds(entry.kind())) {
+        if end.skip > 0 {
+            end.skip -= 1;
+            continue;
+        }
+        scope.fuel = scope.fuel.checked_sub(1).ok_or(Fault::Fuel)?;
+        end.count += 1;
+        end.gap(entry.time())?;
     }
     Ok(())
 }
