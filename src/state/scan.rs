@@ -159,6 +159,20 @@ fn history_items(
         return gaps(scope, entity, (list, from, to), end);
     }
     let reads = Reads::of(scope.program, scan);
+    if matches!(scan.end, End::Last(_)) && scan.stages.is_empty() && end.skip == 0 {
+        // Only the last item matters: it is looked for from the end.
+        let newest = entity.history.back_from(to).take_while(|entry| entry.offset >= from);
+        let mut newest = newest.filter(|entry| list.holds(entry.kind()));
+        let last = if list == List::Lines {
+            newest.find_map(|entry| reads.lines(&entry).last())
+        } else {
+            newest.next().map(|entry| reads.whole(&entry))
+        };
+        return match last {
+            Some(item) => feed(scope, scan, Bound::Item(item), end).map(|_| ()),
+            None => Ok(()),
+        };
+    }
     for entry in entity.history.from(from).take_while(|entry| entry.offset < to) {
         if !list.holds(entry.kind()) {
             continue;
