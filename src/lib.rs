@@ -11,6 +11,9 @@
 //!               dead letters  reps' actions)
 //! ```
 //!
+//! Beside the flow stand rooms that it does not pass through yet: `journal` over `disk`, which is to
+//! keep the one order, and `model` with `state::detector`, the mathematics of the families.
+//!
 //! The modules stand in the order in which an event meets them; each imports only from those
 //! above it, and a test holds that.
 

@@ -19,7 +19,6 @@ use crate::rule::set::Rule;
 use crate::rule::set::RuleSet;
 use crate::rule::set::Trigger;
 use crate::rule::text::TextPart;
-use crate::state::program::End;
 use crate::state::program::FUEL;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
@@ -92,7 +91,7 @@ pub fn cost(rule: &Rule, program: &Program, plan: &Plan) -> Cost {
             roots.push(*node);
         }
     }
-    let mut whole = roots.into_iter().map(|root| meter.node(root)).fold(Cost::default(), Add::add);
+    let mut whole = meter.all(roots);
     // What no expression asks for is still shown among the reasons.
     for part in &rule.part_nodes {
         if meter.seen.insert(*part) {
@@ -124,83 +123,37 @@ struct Meter<'a> {
 impl Meter<'_> {
     fn node(&mut self, id: NodeId) -> Cost {
         let inner = match self.program.node(id) {
-            Node::Constant(_)
-            | Node::Field(..)
-            | Node::Variable(_)
-            | Node::Event(_)
-            | Node::Profile(_)
-            | Node::Attribute(_)
-            | Node::Known(_)
-            | Node::Now
-            | Node::Aggregate(_)
-            | Node::Decides(_) => Cost::default(),
             Node::Let(place) => match self.lets.get(usize::from(*place)).copied() {
                 Some(part) if self.seen.insert(part) => self.node(part),
                 _ => Cost::default(),
             },
-            Node::Arithmetic(_, a, b)
-            | Node::Compare(_, a, b)
-            | Node::And(a, b)
-            | Node::Or(a, b)
-            | Node::Function2(_, a, b) => self.node(*a) + self.node(*b),
-            Node::Conditional(a, b, c) => self.node(*a) + self.node(*b) + self.node(*c),
-            Node::Not(a)
-            | Node::Negate(a)
-            | Node::Has(a)
-            | Node::In(a, _)
-            | Node::Lookup(a, _)
-            | Node::Owns(_, a)
-            | Node::Function(_, a) => self.node(*a),
-            Node::Call(_, args) => {
-                args.iter().map(|arg| self.node(*arg)).fold(Cost::default(), Add::add)
-            }
             Node::Scan(scan) => self.scan(&Arc::clone(scan)),
+            node => self.all(node.operands()),
         };
         inner + Cost::ONE
     }
 
     fn scan(&mut self, scan: &Scan) -> Cost {
-        let mut before = Cost::default();
         let items = match &scan.source {
             Source::Window(_, span) => window(self.plan, *span),
             Source::Newest(_, count) => u64::from(*count),
             Source::EventLines => ITEMS_OF_EVENT,
             Source::Values(values) => values.len() as u64,
-            Source::Split(text, separator, most) => {
-                let args = [Some(*text), Some(*separator), *most].into_iter().flatten();
-                before = args.map(|arg| self.node(arg)).fold(before, Add::add);
-                PARTS_OF_TEXT
-            }
+            Source::Split(..) => PARTS_OF_TEXT,
         };
-        let end = match scan.end {
-            End::Size | End::GapDeviation => Cost::ONE,
-            End::Sum(node)
-            | End::Average(node)
-            | End::Min(node)
-            | End::Max(node)
-            | End::StandardDeviation(node)
-            | End::Exists(node)
-            | End::All(node)
-            | End::ExistsOne(node)
-            | End::First(node)
-            | End::Last(node)
-            | End::Distinct(node)
-            | End::Quantile(node, _) => self.node(node),
-            End::At(node, place) => {
-                before = before + self.node(place);
-                self.node(node)
-            }
-            End::Join(node, separator) => self.node(node) + self.node(separator),
-        };
-        let each = self.stages(&scan.stages) + end + Cost { operations: 0, items: 1 };
-        before + each.times(items)
+        let each = self.all(scan.of_each()) + Cost { operations: 1, items: 1 };
+        self.all(scan.of_all()) + each.times(items)
+    }
+
+    fn all(&mut self, nodes: impl IntoIterator<Item = NodeId>) -> Cost {
+        nodes.into_iter().map(|node| self.node(node)).fold(Cost::default(), Add::add)
     }
 
     fn stages(&mut self, stages: &[Stage]) -> Cost {
         let nodes = stages.iter().map(|stage| match stage {
             Stage::Filter(node) | Stage::Map(node) => *node,
         });
-        nodes.map(|node| self.node(node)).fold(Cost::default(), Add::add)
+        self.all(nodes)
     }
 }
 

@@ -23,6 +23,7 @@ mod spelling;
 use std::ops::Range;
 
 pub use self::github::github;
+pub(crate) use self::junit::escaped;
 pub use self::junit::junit;
 pub use self::render::json_lines;
 pub use self::render::render;

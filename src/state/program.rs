@@ -116,6 +116,81 @@ pub enum Node {
     Known(KnownField),
 }
 
+impl Node {
+    /// The nodes whose values it is computed from. What a list asks of its items is the list's own
+    /// affair, and what a name stands for the rule's.
+    pub(crate) fn operands(&self) -> SmallVec<[NodeId; 3]> {
+        match self {
+            Self::Constant(_)
+            | Self::Field(..)
+            | Self::Variable(_)
+            | Self::Event(_)
+            | Self::Profile(_)
+            | Self::Attribute(_)
+            | Self::Known(_)
+            | Self::Now
+            | Self::Let(_)
+            | Self::Aggregate(_)
+            | Self::Decides(_)
+            | Self::Scan(_) => SmallVec::new(),
+            Self::Not(a)
+            | Self::Negate(a)
+            | Self::Has(a)
+            | Self::In(a, _)
+            | Self::Lookup(a, _)
+            | Self::Owns(_, a)
+            | Self::Function(_, a) => SmallVec::from_slice(&[*a]),
+            Self::Arithmetic(_, a, b)
+            | Self::Compare(_, a, b)
+            | Self::And(a, b)
+            | Self::Or(a, b)
+            | Self::Function2(_, a, b) => SmallVec::from_slice(&[*a, *b]),
+            Self::Conditional(a, b, c) => SmallVec::from_slice(&[*a, *b, *c]),
+            Self::Call(_, operands) => SmallVec::from_slice(operands),
+        }
+    }
+}
+
+impl Scan {
+    /// The nodes that are asked of each item.
+    pub(crate) fn of_each(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let stages = self.stages.iter().map(|stage| match stage {
+            Stage::Filter(node) | Stage::Map(node) => *node,
+        });
+        let end = match self.end {
+            End::Size | End::GapDeviation => None,
+            End::Sum(node)
+            | End::Average(node)
+            | End::Min(node)
+            | End::Max(node)
+            | End::StandardDeviation(node)
+            | End::Exists(node)
+            | End::All(node)
+            | End::ExistsOne(node)
+            | End::First(node)
+            | End::Last(node)
+            | End::Distinct(node)
+            | End::Quantile(node, _)
+            | End::At(node, _)
+            | End::Join(node, _) => Some(node),
+        };
+        stages.chain(end)
+    }
+
+    /// The nodes that are asked once for the whole list.
+    pub(crate) fn of_all(&self) -> impl Iterator<Item = NodeId> {
+        let parts = match self.source {
+            Source::Split(text, separator, most) => [Some(text), Some(separator), most],
+            _ => [None; 3],
+        };
+        let end = match self.end {
+            End::At(_, other) | End::Join(_, other) => Some(other),
+            _ => None,
+        };
+        parts.into_iter().flatten().chain(end)
+    }
+}
+
 /// Where a running value of the plan is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Running {

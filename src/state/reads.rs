@@ -12,13 +12,11 @@ use crate::state::item::Body;
 use crate::state::item::Head;
 use crate::state::item::Item;
 use crate::state::item::Talk;
-use crate::state::program::End;
 use crate::state::program::Field;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
 use crate::state::program::Program;
 use crate::state::program::Scan;
-use crate::state::program::Stage;
 
 /// How much of a record is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,41 +32,12 @@ pub(crate) enum Reads {
 impl Reads {
     /// What the stages and the end of a scan look at.
     pub(crate) fn of(program: &Program, scan: &Scan) -> Self {
-        let stages = scan.stages.iter().map(|stage| match stage {
-            Stage::Filter(node) | Stage::Map(node) => Self::node(program, *node),
-        });
-        let end = match scan.end {
-            End::Size | End::GapDeviation => Self::Time,
-            End::Sum(node)
-            | End::Average(node)
-            | End::Min(node)
-            | End::Max(node)
-            | End::StandardDeviation(node)
-            | End::Exists(node)
-            | End::All(node)
-            | End::ExistsOne(node)
-            | End::First(node)
-            | End::Last(node)
-            | End::Distinct(node)
-            | End::Quantile(node, _) => Self::node(program, node),
-            End::At(a, b) | End::Join(a, b) => Self::node(program, a).max(Self::node(program, b)),
-        };
-        stages.fold(end, Self::max)
+        scan.of_each().map(|node| Self::node(program, node)).fold(Self::Time, Self::max)
     }
 
     fn node(program: &Program, id: NodeId) -> Self {
-        let of = |id: &NodeId| Self::node(program, *id);
         match program.node(id) {
-            Node::Constant(_)
-            | Node::Variable(_)
-            | Node::Event(_)
-            | Node::Profile(_)
-            | Node::Attribute(_)
-            | Node::Known(_)
-            | Node::Now
-            | Node::Let(_)
-            | Node::Aggregate(_)
-            | Node::Field(_, Field::Time) => Self::Time,
+            Node::Field(_, Field::Time) => Self::Time,
             Node::Field(
                 _,
                 Field::Category
@@ -79,22 +48,12 @@ impl Reads {
                 | Field::Discount
                 | Field::NonProduct,
             ) => Self::Numbers,
-            Node::Arithmetic(_, a, b)
-            | Node::Compare(_, a, b)
-            | Node::And(a, b)
-            | Node::Or(a, b)
-            | Node::Function2(_, a, b) => of(a).max(of(b)),
-            Node::Conditional(a, b, c) => of(a).max(of(b)).max(of(c)),
-            Node::Not(a)
-            | Node::Negate(a)
-            | Node::Has(a)
-            | Node::In(a, _)
-            | Node::Lookup(a, _)
-            | Node::Owns(_, a)
-            | Node::Function(_, a) => of(a),
-            Node::Call(_, operands) => operands.iter().map(of).fold(Self::Time, Self::max),
             // A list within may look at this item, too.
             Node::Field(..) | Node::Decides(_) | Node::Scan(_) => Self::All,
+            node => {
+                let operands = node.operands().into_iter();
+                operands.map(|operand| Self::node(program, operand)).fold(Self::Time, Self::max)
+            }
         }
     }
 

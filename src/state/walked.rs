@@ -9,14 +9,12 @@
 //! Equal expressions are one node of the program, so the node tells what is equal. Running values
 //! need none of this: they cost one read.
 
-use crate::state::program::End;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
 use crate::state::program::Program;
 use crate::state::program::Scan;
 use crate::state::program::Scope;
 use crate::state::program::Source;
-use crate::state::program::Stage;
 use crate::state::scan::walk;
 use crate::state::value::Fault;
 use crate::state::value::Value;
@@ -98,65 +96,16 @@ pub(crate) fn alike(program: &Program, scan: &Scan) -> bool {
 
 /// `depth` lists stand around it whose items it may speak of.
 fn closed(program: &Program, id: NodeId, depth: u8) -> bool {
-    let all = |ids: &[NodeId]| ids.iter().all(|id| closed(program, *id, depth));
     match program.node(id) {
         Node::Let(_) | Node::Event(_) => false,
         Node::Field(outwards, _) | Node::Variable(outwards) => *outwards < depth,
-        Node::Constant(_)
-        | Node::Profile(_)
-        | Node::Attribute(_)
-        | Node::Known(_)
-        | Node::Now
-        | Node::Aggregate(_)
-        | Node::Decides(_) => true,
-        Node::Arithmetic(_, a, b)
-        | Node::Compare(_, a, b)
-        | Node::And(a, b)
-        | Node::Or(a, b)
-        | Node::Function2(_, a, b) => all(&[*a, *b]),
-        Node::Conditional(a, b, c) => all(&[*a, *b, *c]),
-        Node::Not(a)
-        | Node::Negate(a)
-        | Node::Has(a)
-        | Node::In(a, _)
-        | Node::Lookup(a, _)
-        | Node::Owns(_, a)
-        | Node::Function(_, a) => closed(program, *a, depth),
-        Node::Call(_, args) => all(args),
         Node::Scan(scan) => closed_scan(program, scan, depth),
+        node => node.operands().into_iter().all(|operand| closed(program, operand, depth)),
     }
 }
 
 fn closed_scan(program: &Program, scan: &Scan, depth: u8) -> bool {
-    let source = match &scan.source {
-        Source::EventLines => false,
-        Source::Window(..) | Source::Newest(..) | Source::Values(_) => true,
-        Source::Split(text, separator, most) => {
-            let mut parts = [Some(*text), Some(*separator), *most].into_iter().flatten();
-            parts.all(|part| closed(program, part, depth))
-        }
-    };
-    let inner = |node: NodeId| closed(program, node, depth + 1);
-    let end = match scan.end {
-        End::Size | End::GapDeviation => true,
-        End::Sum(node)
-        | End::Average(node)
-        | End::Min(node)
-        | End::Max(node)
-        | End::StandardDeviation(node)
-        | End::Exists(node)
-        | End::All(node)
-        | End::ExistsOne(node)
-        | End::First(node)
-        | End::Last(node)
-        | End::Distinct(node)
-        | End::Quantile(node, _) => inner(node),
-        End::At(node, other) | End::Join(node, other) => {
-            inner(node) && closed(program, other, depth)
-        }
-    };
-    let mut stages = scan.stages.iter().map(|stage| match stage {
-        Stage::Filter(node) | Stage::Map(node) => *node,
-    });
-    source && end && stages.all(inner)
+    scan.source != Source::EventLines
+        && scan.of_each().all(|node| closed(program, node, depth + 1))
+        && scan.of_all().all(|node| closed(program, node, depth))
 }

@@ -51,7 +51,7 @@ fn case(class: &str, found: &Diagnostic, files: &Files) -> String {
 }
 
 /// As XML has it; characters that XML cannot hold are left out.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -13,6 +13,7 @@ use crate::engine::rehearsal::Report;
 use crate::rule::diagnostic;
 use crate::rule::diagnostic::Diagnostic;
 use crate::rule::diagnostic::Files;
+use crate::rule::diagnostic::escaped;
 
 /// What came of all test files.
 pub(super) struct Results<'a> {
@@ -127,21 +128,4 @@ impl Results<'_> {
         }
         writeln!(out, "</testsuites>")
     }
-}
-
-/// As XML has it; characters that XML cannot hold are left out.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() => {}
-            c => out.push(c),
-        }
-    }
-    out
 }
