@@ -298,6 +298,15 @@ impl AlertState {
 }
 
 impl Owner {
+    /// The owner of this word, which [`Owner::key`] wrote.
+    pub fn from_key(key: &str) -> Self {
+        match key.split_once(':') {
+            Some(("rep", id)) => Self::Rep(id.to_owned()),
+            Some(("territory", id)) => Self::Territory(id.to_owned()),
+            _ => Self::Queue,
+        }
+    }
+
     /// As one word, for a column or a query: `rep:r12`, `territory:North`, `queue`.
     pub fn key(&self) -> String {
         match self {

@@ -6,6 +6,8 @@ pub mod replay;
 pub mod rules;
 pub mod serve;
 mod summary;
+pub mod tokens;
+pub mod users;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -39,6 +41,7 @@ Examples:
   siaga demo                                 a made-up company, live, in your browser
   siaga replay orders.csv --mapping my.toml  what would the rules have found?
   siaga serve --config siaga.toml            take events over HTTP, show alerts as they fire
+  siaga users add maya --role rep --rep r07  let somebody sign in
   siaga rules check rules/                   are my rules sound?
   siaga journal verify siaga-data/journal    is everything that was taken in still there?
 
@@ -64,6 +67,12 @@ enum Verb {
         shell: clap_complete::Shell,
     },
     Serve(serve::Serve),
+    /// Say which programs may use the API
+    #[command(subcommand)]
+    Tokens(tokens::TokensCommand),
+    /// Say who may sign in
+    #[command(subcommand)]
+    Users(users::UsersCommand),
 }
 
 /// Parses the arguments and does what they say.
@@ -87,6 +96,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Verb::Serve(args) => serve::run(&args),
+        Verb::Tokens(command) => tokens::run(&command),
+        Verb::Users(command) => users::run(&command),
     };
     result.unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "siaga: {error:#}");

@@ -30,6 +30,7 @@ pub mod journal;
 pub mod rule;
 pub mod engine;
 pub mod delivery;
+pub mod access;
 pub mod api;
 pub mod config;
 pub mod demo;

@@ -13,13 +13,15 @@
 
 mod chart;
 mod customer;
-mod link;
+pub(super) mod frame;
+pub(super) mod link;
 mod view;
 mod words;
 
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::Path;
 use axum::extract::Query;
 use axum::extract::State;
@@ -30,6 +32,7 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 
 pub(super) use self::customer::customer;
+use self::frame::Frame;
 use self::link::Link;
 use self::view::Choice;
 use self::view::Detail;
@@ -39,6 +42,7 @@ use crate::api::Services;
 use crate::api::alerts;
 use crate::api::alerts::Parameters;
 use crate::api::blocking;
+use crate::api::gate::Caller;
 use crate::api::problem::Problem;
 use crate::delivery::inbox::query;
 use crate::event::EntityKind;
@@ -50,7 +54,7 @@ const OWNERS_NAMED_MAX: usize = 200;
 #[derive(Template)]
 #[template(path = "inbox.html")]
 struct InboxPage {
-    demo: bool,
+    frame: Frame,
     clock: Timestamp,
     seq: u64,
     parameters: Parameters,
@@ -74,7 +78,7 @@ struct DetailFragment {
 #[derive(Template)]
 #[template(path = "alert.html")]
 struct AlertPage {
-    demo: bool,
+    frame: Frame,
     clock: Timestamp,
     seq: u64,
     detail: Detail,
@@ -83,7 +87,7 @@ struct AlertPage {
 #[derive(Template)]
 #[template(path = "missing.html")]
 struct MissingPage {
-    demo: bool,
+    frame: Frame,
     clock: Timestamp,
     seq: u64,
     title: &'static str,
@@ -91,49 +95,58 @@ struct MissingPage {
 }
 
 type Given = Result<Query<Parameters>, QueryRejection>;
+type Asking = Extension<Arc<Caller>>;
 
 /// `GET /`
-pub(super) async fn inbox(State(services): State<Arc<Services>>, given: Given) -> Response {
-    let demo = services.http.demo;
+pub(super) async fn inbox(
+    State(services): State<Arc<Services>>,
+    Extension(caller): Asking,
+    given: Given,
+) -> Response {
+    let frame = Frame::of(&services, &caller);
+    let framed = frame.clone();
     let page = async {
         let parameters = given.map_err(|e| Problem::bad_request(e.body_text()))?.0;
         blocking(&services, move |services| {
             // The number first: a change in between is then shown and told, never lost.
             let seq = services.inbox.newest_seq()?;
             let open = parameters.alert.as_deref().and_then(|id| alerts::alert_id(id).ok());
-            let detail = open.and_then(|id| detail(services, id).ok());
-            let (list, counts) = list(services, &parameters)?;
+            let detail = open.and_then(|id| detail(services, &caller, id).ok());
+            let (list, counts) = list(services, &caller, &parameters)?;
             let owners = owners(services, &counts, parameters.owner.as_deref());
             let clock = services.clock();
-            html(&InboxPage { demo, clock, seq, parameters, owners, list, detail })
+            html(&InboxPage { frame, clock, seq, parameters, owners, list, detail })
         })
         .await
     };
-    page_or_missing(page.await, demo)
+    page_or_missing(page.await, framed)
 }
 
 /// `GET /alerts/{id}`
 pub(super) async fn alert(
     State(services): State<Arc<Services>>,
+    Extension(caller): Asking,
     Path(id): Path<String>,
 ) -> Response {
-    let demo = services.http.demo;
+    let frame = Frame::of(&services, &caller);
+    let framed = frame.clone();
     let page = blocking(&services, move |services| {
         let seq = services.inbox.newest_seq()?;
-        let detail = detail(services, alerts::alert_id(&id)?)?;
-        html(&AlertPage { demo, clock: services.clock(), seq, detail })
+        let detail = detail(services, &caller, alerts::alert_id(&id)?)?;
+        html(&AlertPage { frame, clock: services.clock(), seq, detail })
     });
-    page_or_missing(page.await, demo)
+    page_or_missing(page.await, framed)
 }
 
 /// `GET /fragments/list`
 pub(super) async fn list_fragment(
     State(services): State<Arc<Services>>,
+    Extension(caller): Asking,
     given: Given,
 ) -> Result<Html<String>, Problem> {
     let Query(parameters) = given.map_err(|e| Problem::bad_request(e.body_text()))?;
     let page = blocking(&services, move |services| {
-        html(&ListFragment { list: list(services, &parameters)?.0 })
+        html(&ListFragment { list: list(services, &caller, &parameters)?.0 })
     });
     page.await
 }
@@ -141,16 +154,21 @@ pub(super) async fn list_fragment(
 /// `GET /fragments/alert/{id}`
 pub(super) async fn alert_fragment(
     State(services): State<Arc<Services>>,
+    Extension(caller): Asking,
     Path(id): Path<String>,
 ) -> Result<Html<String>, Problem> {
     let page = blocking(&services, move |services| {
-        html(&DetailFragment { detail: detail(services, alerts::alert_id(&id)?)? })
+        html(&DetailFragment { detail: detail(services, &caller, alerts::alert_id(&id)?)? })
     });
     page.await
 }
 
-fn list(services: &Services, parameters: &Parameters) -> Result<(List, query::Counts), Problem> {
-    let query = parameters.query()?;
+fn list(
+    services: &Services,
+    caller: &Caller,
+    parameters: &Parameters,
+) -> Result<(List, query::Counts), Problem> {
+    let query = parameters.query(services, caller)?;
     let page = services.inbox.list(&query)?;
     let counts = services.inbox.counts(&query)?;
     let latency = services.metrics.event_to_alert_latency.quantile(0.99);
@@ -159,8 +177,8 @@ fn list(services: &Services, parameters: &Parameters) -> Result<(List, query::Co
     Ok((list.with_status(&status, latency), counts))
 }
 
-fn detail(services: &Services, id: AlertId) -> Result<Detail, Problem> {
-    let kept = alerts::find(services, id)?;
+fn detail(services: &Services, caller: &Caller, id: AlertId) -> Result<Detail, Problem> {
+    let kept = alerts::find(services, caller, id)?;
     Ok(Detail::new(&kept.alert, services.clock(), |key| owner_name(services, key)))
 }
 
@@ -198,19 +216,19 @@ fn owners(services: &Services, counts: &query::Counts, chosen: Option<&str>) -> 
     choices
 }
 
-fn html(template: &impl Template) -> Result<Html<String>, Problem> {
+pub(super) fn html(template: &impl Template) -> Result<Html<String>, Problem> {
     template.render().map(Html).map_err(|error| Problem::internal(&error))
 }
 
 /// A page, or one that says in words what a program reads in a problem.
-fn page_or_missing(page: Result<Html<String>, Problem>, demo: bool) -> Response {
+fn page_or_missing(page: Result<Html<String>, Problem>, frame: Frame) -> Response {
     let problem = match page {
         Ok(page) => return page.into_response(),
         Err(problem) => problem,
     };
     let title = if problem.status == StatusCode::NOT_FOUND { "Not here" } else { "That failed" };
     let missing = MissingPage {
-        demo,
+        frame,
         clock: Timestamp::EPOCH,
         seq: 0,
         title,

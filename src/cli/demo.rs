@@ -13,6 +13,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::access::Access;
+use crate::access::AccessConfig;
+use crate::access::AccessError;
+use crate::access::account::New;
+use crate::access::role::Role;
 use crate::api::HttpConfig;
 use crate::cli::replay::threads;
 use crate::cli::rule_set;
@@ -98,7 +103,21 @@ pub fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     let source = symbols.intern("demo");
     let decoder = Decoder::new(mapping, source);
     let pace = demo::Pace { speed: args.speed.max(1.0), ..demo::Pace::default() };
-    house.run(&http, None, move || play(&service, &symbols, decoder, &settings, pace))
+    house.run(&http, people()?, None, move || play(&service, &symbols, decoder, &settings, pace))
+}
+
+/// Who signs in by one click: an account for each role, named after it and without a password.
+fn people() -> Result<Access, AccessError> {
+    let access = Access::in_memory(AccessConfig::default())?;
+    for (role, name) in Role::ALL {
+        let person = match role {
+            Role::Rep => Some(demo::REP),
+            Role::Manager => Some(demo::MANAGER),
+            Role::Author | Role::Operator | Role::Auditor => None,
+        };
+        access.add_account("demo", New { name, role, person }, None)?;
+    }
+    Ok(access)
 }
 
 /// The history as two files that every other command reads. Files that are there stay as they are.

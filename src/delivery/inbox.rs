@@ -6,21 +6,25 @@
 //! ```
 //!
 //! An alert is known by its id: an output that comes twice, from a replay or a restart, changes
-//! nothing, and never takes back what a rep did. Readers have connections of their own, so that a
+//! nothing, and never takes back what a rep did. An alert belongs to whoever looks after its
+//! customer now: when that is somebody else, it moves. Readers have connections of their own, so that a
 //! long list does not hold up a new alert (`SQLite`, write-ahead log).
 
+pub mod people;
 pub mod query;
 mod schema;
 #[cfg(test)]
 pub(crate) mod sample;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 use parking_lot::MutexGuard;
+use parking_lot::RwLock;
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
 use rusqlite::OptionalExtension;
@@ -32,7 +36,12 @@ use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
 use crate::alert::CloseReason;
+use crate::alert::Owner;
+use crate::delivery::inbox::people::People;
+use crate::delivery::inbox::people::Person;
+use crate::engine::Duty;
 use crate::engine::Output;
+use crate::event::EntityKind;
 use crate::time::Timestamp;
 
 /// Section `[inbox]`.
@@ -88,7 +97,7 @@ pub struct Change {
     pub owner: String,
     /// The alert's family, by name.
     pub family: String,
-    /// Name of the state that it has now.
+    /// Name of the state that it has now; [`MOVED`] where it is no longer this owner's.
     pub state: String,
     /// Event time of the change.
     pub at: Timestamp,
@@ -101,8 +110,12 @@ pub struct Inbox {
     readers: Vec<Mutex<Connection>>,
     turn: AtomicUsize,
     batches: AtomicU64,
+    people: RwLock<Arc<People>>,
     config: InboxConfig,
 }
+
+/// The state in a change that tells an owner that the alert is somebody else's now.
+pub const MOVED: &str = "moved";
 
 impl Inbox {
     /// Batches between two removals of what is no longer kept.
@@ -118,17 +131,27 @@ impl Inbox {
             Ok(Mutex::new(reader))
         });
         let readers = readers.collect::<Result<Vec<_>, rusqlite::Error>>()?;
-        Ok(Self::with(writer, readers, config))
+        Self::with(writer, readers, config)
     }
 
     /// An inbox that is gone when the program ends.
     pub fn in_memory(config: InboxConfig) -> Result<Self, InboxError> {
-        Ok(Self::with(prepared(Connection::open_in_memory()?)?, Vec::new(), config))
+        Self::with(prepared(Connection::open_in_memory()?)?, Vec::new(), config)
     }
 
-    fn with(writer: Connection, readers: Vec<Mutex<Connection>>, config: InboxConfig) -> Self {
-        let writer = Mutex::new(writer);
-        Self { writer, readers, turn: AtomicUsize::new(0), batches: AtomicU64::new(0), config }
+    fn with(
+        writer: Connection,
+        readers: Vec<Mutex<Connection>>,
+        config: InboxConfig,
+    ) -> Result<Self, InboxError> {
+        let people = RwLock::new(Arc::new(People::load(&writer)?));
+        let (turn, batches) = (AtomicUsize::new(0), AtomicU64::new(0));
+        Ok(Self { writer: Mutex::new(writer), readers, turn, batches, people, config })
+    }
+
+    /// Everybody whom the reference data name.
+    pub fn people(&self) -> Arc<People> {
+        Arc::clone(&self.people.read())
     }
 
     /// A connection for reading; waits while all are in use.
@@ -147,18 +170,34 @@ impl Inbox {
     pub fn apply(&self, outputs: &[Output]) -> Result<Vec<Change>, InboxError> {
         let mut writer = self.writer.lock();
         let transaction = writer.transaction()?;
-        let mut changes = Vec::new();
+        let (mut changes, mut people) = (Vec::new(), None);
         for output in outputs {
-            let change = match output {
-                Output::Opened { alert, .. } => open_alert(&transaction, alert)?,
-                Output::Changed { id, state, at } => change_alert(&transaction, *id, state, *at)?,
-            };
-            changes.extend(change);
+            match output {
+                Output::Opened { alert, .. } => open_alert(&transaction, alert, &mut changes)?,
+                Output::Changed { id, state, at } => {
+                    changes.extend(change_alert(&transaction, *id, state, *at)?);
+                }
+                Output::Duty(Duty::Customer { id, owner, at }) => {
+                    let owner = (owner, *at);
+                    hand_over(&transaction, (EntityKind::Customer, id), owner, &mut changes)?;
+                }
+                Output::Duty(Duty::Rep { id, name, manager, territories }) => {
+                    let (name, manager) = (name.clone(), manager.clone());
+                    let person = Person { name, manager, territories: territories.clone() };
+                    let people = people.get_or_insert_with(|| People::clone(&self.people.read()));
+                    if people.learn(id, &person) {
+                        People::keep(&transaction, id, &person)?;
+                    }
+                }
+            }
         }
         if self.batches.fetch_add(1, Ordering::Relaxed).is_multiple_of(Self::PRUNE_EVERY) {
             prune(&transaction, &self.config)?;
         }
         transaction.commit()?;
+        if let Some(people) = people {
+            *self.people.write() = Arc::new(people);
+        }
         Ok(changes)
     }
 }
@@ -183,7 +222,11 @@ fn shelf(state: &AlertState) -> i64 {
     }
 }
 
-fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, InboxError> {
+fn open_alert(
+    to: &Transaction<'_>,
+    alert: &Alert,
+    changes: &mut Vec<Change>,
+) -> Result<(), InboxError> {
     let id = alert.id.to_string();
     let known: Option<String> = to
         .prepare_cached("SELECT state FROM alerts WHERE id = ?1")?
@@ -193,7 +236,11 @@ fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, Inb
         // A rule that was taken out and is back says it anew, perhaps in other words.
         match serde_json::from_str(&known)? {
             AlertState::Closed { reason: CloseReason::Withdrawn, .. } => {}
-            _ => return Ok(None),
+            _ => {
+                // The reference data may have been changed while the program was away.
+                let entity = (alert.entity_kind, alert.entity_id.as_str());
+                return hand_over(to, entity, (&alert.owner, alert.opened_at), changes);
+            }
         }
         to.prepare_cached("DELETE FROM alerts WHERE id = ?1")?.execute([&id])?;
     }
@@ -212,8 +259,8 @@ fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, Inb
     let words = [name, &alert.entity_id, &alert.summary, &alert.rule].join("\n").to_lowercase();
     to.prepare_cached(
         "INSERT INTO alerts (id, family, entity_kind, entity_id, owner, shelf, state_name, state,
-             rank, currency, opened_at, changed_at, seq, words, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14)",
+             rank, currency, opened_at, changed_at, owned_at, seq, words, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?11, ?12, ?13, ?14)",
     )?
     .execute(rusqlite::params![
         id,
@@ -231,7 +278,47 @@ fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, Inb
         words,
         serde_json::to_string(alert)?,
     ])?;
-    Ok((!alert.is_shadow).then_some(change))
+    changes.extend((!alert.is_shadow).then_some(change));
+    Ok(())
+}
+
+/// Gives an entity's alerts to whoever looks after it now, unless that is older news than what is
+/// known. Both sides are told.
+fn hand_over(
+    to: &Transaction<'_>,
+    (kind, entity): (EntityKind, &str),
+    (owner, at): (&Owner, Timestamp),
+    changes: &mut Vec<Change>,
+) -> Result<(), InboxError> {
+    let owner = owner.key();
+    let mut statement = to.prepare_cached(
+        "SELECT id, family, state_name, owner, shelf FROM alerts
+         WHERE entity_kind = ?1 AND entity_id = ?2 AND owner <> ?3 AND owned_at <= ?4",
+    )?;
+    let known = rusqlite::params![kind.name(), entity, owner, at.millis()];
+    let found = statement.query_map(known, |row| {
+        let columns = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+        Ok::<(String, String, String, String, i64), _>(columns)
+    })?;
+    for row in found.collect::<Result<Vec<_>, _>>()? {
+        let (id, family, state, before, shelf) = row;
+        let Ok(alert) = id.parse::<AlertId>() else { continue };
+        let kept =
+            Change { seq: 0, id: alert, opened: false, owner: owner.clone(), family, state, at };
+        let moved = Change { owner: before, state: MOVED.to_owned(), ..kept.clone() };
+        let mut seq = None;
+        if shelf != SHADOW {
+            changes.push(number(to, moved)?);
+            let kept = number(to, kept)?;
+            seq = Some(kept.seq.cast_signed());
+            changes.push(kept);
+        }
+        to.prepare_cached(
+            "UPDATE alerts SET owner = ?2, owned_at = ?3, seq = COALESCE(?4, seq) WHERE id = ?1",
+        )?
+        .execute(rusqlite::params![id, owner, at.millis(), seq])?;
+    }
+    Ok(())
 }
 
 fn change_alert(

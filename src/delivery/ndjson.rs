@@ -42,6 +42,7 @@ pub fn write(to: &mut dyn Write, outputs: &[Output]) -> Result<(), NdjsonError> 
             Output::Changed { id, state, at } => {
                 OutputLine::Changed { id: *id, at: WireTime(*at), state: state.into() }
             }
+            Output::Duty(_) => continue,
         };
         serde_json::to_writer(&mut *to, &line)?;
         to.write_all(b"\n")?;

@@ -13,6 +13,8 @@ use crate::alert::Reason;
 use crate::engine::shard::Context;
 use crate::event::EntityKind;
 use crate::event::Symbol;
+use crate::event::Symbols;
+use crate::event::reference::Customer;
 use crate::money::Currency;
 use crate::money::Decimal;
 use crate::rule::file::Mode;
@@ -67,7 +69,7 @@ pub(crate) fn alert(
                 product.and_then(|product| product.name.clone())
             }
         },
-        owner: owner(context, rule.entity, entity, &id),
+        owner: owner(context.symbols, rule.entity, entity, &id),
         entity_id: id,
         state: AlertState::Firing,
         opened_at: at,
@@ -141,23 +143,33 @@ fn reasons(rule: &Rule, scope: &mut Scope<'_>, currency: Option<Currency>) -> Ve
     reasons
 }
 
-/// The customer's rep by reference data, else who served it last, else its territory.
-fn owner(context: Context<'_>, kind: EntityKind, entity: Option<&Entity>, id: &str) -> Owner {
-    let text = |symbol: Symbol| context.symbols.text(symbol);
-    match kind {
-        EntityKind::Rep => return Owner::Rep(id.to_owned()),
-        EntityKind::Product => return Owner::Queue,
-        EntityKind::Customer => {}
+/// Who should act on what happens to an entity.
+fn owner(symbols: &Symbols, kind: EntityKind, entity: Option<&Entity>, id: &str) -> Owner {
+    match (kind, entity) {
+        (EntityKind::Rep, _) => Owner::Rep(id.to_owned()),
+        (EntityKind::Customer, Some(entity)) => customer_owner(symbols, entity),
+        (EntityKind::Customer, None) | (EntityKind::Product, _) => Owner::Queue,
     }
-    let Some(entity) = entity else { return Owner::Queue };
-    let profile = entity.profile.as_deref();
-    let rep = profile.and_then(|profile| profile.owner).or(entity.rep);
-    let territory = profile.and_then(|profile| profile.territory).or(entity.territory);
-    match (rep, territory) {
-        (Some(rep), _) => Owner::Rep(text(rep)),
-        (None, Some(territory)) => Owner::Territory(text(territory)),
+}
+
+/// The customer's rep by reference data, else who served it last, else its territory.
+pub(crate) fn customer_owner(symbols: &Symbols, customer: &Entity) -> Owner {
+    match keeper(customer.profile.as_deref(), (customer.rep, customer.territory)) {
+        (Some(rep), _) => Owner::Rep(symbols.text(rep)),
+        (None, Some(territory)) => Owner::Territory(symbols.text(territory)),
         (None, None) => Owner::Queue,
     }
+}
+
+/// A customer's rep or, where there is none, its territory; by reference data before who served
+/// it last.
+pub(crate) fn keeper(
+    profile: Option<&Customer>,
+    (rep, territory): (Option<Symbol>, Option<Symbol>),
+) -> (Option<Symbol>, Option<Symbol>) {
+    let rep = profile.and_then(|profile| profile.owner).or(rep);
+    let territory = profile.and_then(|profile| profile.territory).or(territory);
+    (rep, territory.filter(|_| rep.is_none()))
 }
 
 pub(crate) fn evidence(rule: &Rule, scope: &mut Scope<'_>) -> (Vec<Evidence>, u64) {

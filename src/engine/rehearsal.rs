@@ -171,6 +171,7 @@ fn play(
                     alert.state = state;
                 }
             }
+            Output::Duty(_) => {}
         }
     }
     Ok(Played { alerts, evaluations, refused })

@@ -3,19 +3,22 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::response::Response;
 
 use crate::api::Services;
 use crate::api::blocking;
+use crate::api::entities;
+use crate::api::gate::Caller;
 use crate::api::pages::chart::Chart;
+use crate::api::pages::frame::Frame;
 use crate::api::pages::html;
 use crate::api::pages::page_or_missing;
 use crate::api::pages::view::EvidenceView;
 use crate::api::pages::view::RowView;
 use crate::api::pages::words;
-use crate::api::problem::Problem;
 use crate::delivery::inbox::query::Query;
 use crate::delivery::inbox::query::Standing;
 use crate::engine::port::EntityView;
@@ -29,7 +32,7 @@ const EVENTS_MAX: usize = 100;
 #[derive(Template)]
 #[template(path = "customer.html")]
 struct CustomerPage {
-    demo: bool,
+    frame: Frame,
     clock: Timestamp,
     seq: u64,
     name: String,
@@ -44,25 +47,27 @@ struct CustomerPage {
 /// `GET /customers/{id}`
 pub(in crate::api) async fn customer(
     State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
     Path(id): Path<String>,
 ) -> Response {
-    let demo = services.http.demo;
+    let frame = Frame::of(&services, &caller);
+    let framed = frame.clone();
     let page = blocking(&services, move |services| {
         let clock = services.clock();
         let entity = Some((EntityKind::Customer, id.clone()));
-        let query = Query { standing: Standing::Any, entity, ..Query::default() };
+        let sight = caller.sight(services);
+        let query = Query { standing: Standing::Any, entity, sight, ..Query::default() };
         let seq = services.inbox.newest_seq()?;
         let alerts = services.inbox.list(&query)?.alerts;
-        let known = services.engine.entity(EntityKind::Customer, &id);
+        let known = entities::known(services, &caller, (EntityKind::Customer, &id))?;
         if known.is_none() && alerts.is_empty() {
-            let id: String = id.chars().take(100).collect();
-            return Err(Problem::missing(format!("Nothing is known of a customer `{id}`.")));
+            return Err(entities::unheard_of(EntityKind::Customer, &id));
         }
         let mut view = known.unwrap_or_default();
         view.recent.truncate(EVENTS_MAX);
         let named = alerts.first().and_then(|kept| kept.alert.entity_name.clone());
         html(&CustomerPage {
-            demo,
+            frame,
             clock,
             seq,
             name: view.name.clone().or(named).unwrap_or_else(|| id.clone()),
@@ -74,7 +79,7 @@ pub(in crate::api) async fn customer(
             events: view.recent.iter().map(EvidenceView::from).collect(),
         })
     });
-    page_or_missing(page.await, demo)
+    page_or_missing(page.await, framed)
 }
 
 /// What is known, by name; what is not known is left out.

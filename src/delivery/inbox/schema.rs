@@ -3,6 +3,7 @@
 //! ```text
 //! alerts   one row an alert; `rank` is its money, `shelf` 0 open, 1 snoozed, 2 closed, 3 shadow
 //! changes  one row a change; `seq` only grows, also after old rows are gone
+//! reps     one row a rep, by the reference data: who is whose manager
 //! ```
 //!
 //! `PRAGMA user_version` counts the migrations that a file has seen. Add one at the end; never edit
@@ -13,7 +14,7 @@ use rusqlite::TransactionBehavior;
 
 use crate::delivery::inbox::InboxError;
 
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = ["
     CREATE TABLE alerts (
         row         INTEGER PRIMARY KEY,
         id          TEXT    NOT NULL UNIQUE,
@@ -45,6 +46,14 @@ const MIGRATIONS: [&str; 1] = ["
         family TEXT    NOT NULL,
         state  TEXT    NOT NULL,
         at     INTEGER NOT NULL
+    ) STRICT;
+", "
+    ALTER TABLE alerts ADD COLUMN owned_at INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE reps (
+        id          TEXT PRIMARY KEY,
+        name        TEXT,
+        manager     TEXT,
+        territories TEXT NOT NULL
     ) STRICT;
 "];
 

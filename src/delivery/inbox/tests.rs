@@ -1,5 +1,6 @@
 //! What the inbox promises.
 
+use super::people::Sight;
 use super::query::Cursor;
 use super::query::Query;
 use super::query::Since;
@@ -185,7 +186,7 @@ fn a_list_shows_what_was_asked_for() {
 fn changes_are_numbered_and_old_ones_are_forgotten() {
     let config = InboxConfig { changes_kept: 3, ..InboxConfig::default() };
     let inbox = Inbox::in_memory(config.clone()).unwrap();
-    assert_eq!(inbox.changes_since(0, None, 10).unwrap(), Since::Changes(vec![]));
+    assert_eq!(inbox.changes_since(0, (&Sight::Everything, None), 10).unwrap(), Since::Changes(vec![]));
     for i in 0..10 {
         inbox.apply(&[opened(alert(&format!("c{i}"), None))]).unwrap();
     }
@@ -193,16 +194,16 @@ fn changes_are_numbered_and_old_ones_are_forgotten() {
         Since::Changes(changes) => changes.iter().map(|c: &Change| c.seq).collect(),
         Since::Resync(newest) => vec![0, newest],
     };
-    assert_eq!(numbers(inbox.changes_since(7, None, 2).unwrap()), [8, 9]);
-    assert_eq!(numbers(inbox.changes_since(7, Some("rep:r2"), 9).unwrap()), [0; 0]);
-    assert_eq!(numbers(inbox.changes_since(11, None, 9).unwrap()), [0, 10]);
+    assert_eq!(numbers(inbox.changes_since(7, (&Sight::Everything, None), 2).unwrap()), [8, 9]);
+    assert_eq!(numbers(inbox.changes_since(7, (&Sight::Everything, Some("rep:r2")), 9).unwrap()), [0; 0]);
+    assert_eq!(numbers(inbox.changes_since(11, (&Sight::Everything, None), 9).unwrap()), [0, 10]);
     let mut writer = inbox.writer.lock();
     let transaction = writer.transaction().unwrap();
     prune(&transaction, &config).unwrap();
     transaction.commit().unwrap();
     drop(writer);
-    assert_eq!(numbers(inbox.changes_since(6, None, 9).unwrap()), [0, 10]);
-    assert_eq!(numbers(inbox.changes_since(7, None, 9).unwrap()), [8, 9, 10]);
+    assert_eq!(numbers(inbox.changes_since(6, (&Sight::Everything, None), 9).unwrap()), [0, 10]);
+    assert_eq!(numbers(inbox.changes_since(7, (&Sight::Everything, None), 9).unwrap()), [8, 9, 10]);
 }
 
 #[test]
@@ -235,7 +236,7 @@ fn a_file_keeps_alerts_and_numbers_and_is_read_while_it_is_written() {
         inbox.apply(&[opened(one.clone())]).unwrap();
         let mut writer = inbox.writer.lock();
         let transaction = writer.transaction().unwrap();
-        open_alert(&transaction, &alert("c2", None)).unwrap();
+        open_alert(&transaction, &alert("c2", None), &mut Vec::new()).unwrap();
         assert_eq!(listed(&inbox, &Query::default()), ["c1"]);
     }
     let inbox = Inbox::open(&path, InboxConfig::default()).unwrap();
