@@ -15,6 +15,7 @@ mod cell;
 mod fingerprint;
 pub mod history;
 pub mod item;
+pub mod models;
 pub mod program;
 pub mod refill;
 mod code;
