@@ -54,6 +54,8 @@ impl NodeId {
 pub struct Program {
     nodes: Vec<Node>,
     codes: Vec<Code>,
+    /// Whether a node reads what is learned across customers.
+    reads_models: bool,
     /// Where nodes stand, by what they say.
     places: HashTable<(u64, NodeId)>,
     said: RandomState,
@@ -534,6 +536,17 @@ impl fmt::Debug for Program {
 }
 
 impl Program {
+    /// Notes that a node reads [`Models`](crate::state::models::Models): they are learned only where
+    /// some node does.
+    pub fn read_models(&mut self) {
+        self.reads_models = true;
+    }
+
+    /// Whether a node reads what is learned across customers.
+    pub fn reads_models(&self) -> bool {
+        self.reads_models
+    }
+
     /// The place of a node, new or known.
     pub fn add(&mut self, node: Node) -> NodeId {
         let said = self.said(&node);
