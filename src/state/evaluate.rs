@@ -111,6 +111,13 @@ pub(crate) fn other(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
             }
             _ => Err(Fault::Type),
         },
+        Node::OfAlert(outwards, field) => match (scope.items.get(*outwards), scope.entity) {
+            (Some(Bound::Alert(place)), Some(entity)) => match entity.past.all().get(*place) {
+                Some(alert) => Ok(alert.field(*field, scope.symbols)),
+                None => Err(Fault::Type),
+            },
+            _ => Err(Fault::Type),
+        },
         Node::Variable(outwards) => match scope.items.get(*outwards) {
             Some(Bound::Value(value)) => Ok(*value),
             _ => Err(Fault::Type),
