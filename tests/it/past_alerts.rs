@@ -40,6 +40,8 @@ fn set(rules: &[&str], symbols: &Symbols) -> Arc<RuleSet> {
 /// Opens at each order of 50 and more, once a customer; closes with the next smaller one.
 const LARGE: &str = "Large | when: event.net >= 50.0 | value: event.net";
 const CROSS: &str = "Cross | when: event.net >= 50.0 | cooldown: 365d | expires_after: 5d";
+/// The same, with a dip forgiven.
+const KEPT: &str = "Large | when: event.net >= 50.0 | keep_firing_for: 9d";
 /// Told and over.
 const MOMENT: &str = "Moment | when: event.net >= 50.0 | expires_after: 0s";
 const SHADOW: &str = "Shadow | when: event.net >= 50.0 | mode: shadow";
@@ -70,7 +72,7 @@ fn told(rules: &[&str], steps: &[Do<'_>], shards: usize) -> Vec<String> {
     for (number, step) in steps.iter().enumerate() {
         match step {
             Order(day, net) => {
-                play.take(order(&symbols, "c", &number.to_string(), day * DAY, *net))
+                play.take(order(&symbols, "c", &number.to_string(), day * DAY, *net));
             }
             Act(rule, action) => {
                 let alert = alerts.iter().rfind(|alert| alert.rule == *rule).unwrap();
@@ -95,113 +97,65 @@ fn told(rules: &[&str], steps: &[Do<'_>], shards: usize) -> Vec<String> {
     told
 }
 
+/// Others in the list than those of `Sees`.
+const OTHERS: &str = "alerts.filter(a, a.rule != 'Sees').map(a, a.rule + ' ' + a.state).join(', ')";
+
+/// Whether `Sees` tells this at each order, beside these rules.
+#[track_caller]
+fn check(rules: &[&str], seen: &str, steps: &[Do<'_>], want: &[&str]) {
+    let sees = sees(seen);
+    let first: Vec<&str> = rules.iter().copied().chain([sees.as_str()]).collect();
+    // Which rule stands first does not matter.
+    let last: Vec<&str> = first.iter().rev().copied().collect();
+    for shards in [1, 3] {
+        assert_eq!(told(&first, steps, shards), want, "{seen}, {shards} shards");
+        assert_eq!(told(&last, steps, shards), want, "{seen}, {shards} shards, first");
+    }
+}
+
 #[test]
 fn a_rule_sees_the_alerts_told_before_this_moment_as_they_stand() {
-    let closed = |reason| Action::Close { reason };
-    let (won, no) = (closed(CloseReason::Won), closed(CloseReason::Dismissed(String::new())));
-    let snooze = Action::Snooze { until: at(400 * DAY) };
-    let acts = [Action::Acknowledge, snooze, won, no, Action::Reopen];
-    let [acknowledge, snooze, won, no, reopen] = &acts;
-    let others = "alerts.filter(a, a.rule != 'Sees').map(a, a.rule + ' ' + a.state).join(', ')";
-    let large = |field: &str| format!("alerts.filter(a, a.rule == 'Large').last().{field}");
-    for (what, rules, seen, steps, want) in [
-        (
-            "not what the same event sets off",
-            &[LARGE][..],
-            others.to_owned(),
-            &[Order(0, 60), Order(1, 60)][..],
-            &["", "Large firing"][..],
-        ),
-        (
-            "what was resolved",
-            &[LARGE],
-            others.to_owned(),
-            &[Order(0, 60), Order(1, 9), Order(2, 9)],
-            &["", "Large firing", "Large resolved"],
-        ),
-        (
-            "what has expired by then",
-            &[CROSS],
-            others.to_owned(),
-            &[Order(0, 60), Order(6, 9), Order(7, 9)],
-            &["", "Cross expired", "Cross expired"],
-        ),
-        (
-            "a moment is over at once",
-            &[MOMENT],
-            others.to_owned(),
-            &[Order(0, 60), Order(1, 9)],
-            &["", "Moment expired"],
-        ),
-        (
-            "nothing of the shadow",
-            &[SHADOW],
-            others.to_owned(),
-            &[Order(0, 60), Order(1, 60)],
-            &["", ""],
-        ),
-        (
-            "what reps have done",
-            &[LARGE],
-            large("state"),
-            &[
-                Order(0, 60),
-                Act("Large", acknowledge),
-                Order(1, 60),
-                Act("Large", snooze),
-                Order(2, 60),
-                Act("Large", reopen),
-                Order(3, 60),
-                Act("Large", won),
-                Order(4, 60),
-            ],
-            &["–", "acknowledged", "snoozed", "firing", "won"],
-        ),
-        (
-            "what was dismissed",
-            &[LARGE],
-            large("state"),
-            &[Order(0, 60), Act("Large", no), Order(1, 9)],
-            &["–", "dismissed"],
-        ),
-        (
-            "the family",
-            &[CROSS],
-            "alerts.exists(a, a.family == 'cross_sell')".to_owned(),
-            &[Order(0, 60), Order(1, 9)],
-            &["no", "yes"],
-        ),
-        ("the money", &[LARGE], large("value"), &[Order(0, 60), Order(1, 9)], &["–", "60.00"]),
-        (
-            "the times",
-            &[LARGE],
-            format!("days({} - {})", large("closed"), large("opened")),
-            &[Order(0, 60), Order(3, 9), Order(4, 9)],
-            &["?", "?", "3"],
-        ),
-        (
-            "a window by the time of opening",
-            &[LARGE],
-            "size(alerts.last('3d').filter(a, a.rule == 'Large'))".to_owned(),
-            &[Order(0, 60), Order(1, 9), Order(2, 60), Order(3, 9), Order(5, 9)],
-            &["0", "1", "1", "1", "0"],
-        ),
-        (
-            "its own",
-            &[],
-            "size(alerts)".to_owned(),
-            &[Order(0, 9), Order(1, 9), Order(2, 9)],
-            &["0", "1", "2"],
-        ),
+    let steps = [Order(0, 60), Order(6, 9), Order(7, 9)];
+    for (rule, want) in [
+        // Nothing that the same event sets off, opened or closed.
+        (LARGE, ["", "Large firing", "Large resolved"]),
+        (CROSS, ["", "Cross expired", "Cross expired"]),
+        (MOMENT, ["", "Moment expired", "Moment expired"]),
+        (SHADOW, ["", "", ""]),
     ] {
-        for shards in [1, 3] {
-            let sees = sees(&seen);
-            let first: Vec<&str> = rules.iter().copied().chain([sees.as_str()]).collect();
-            assert_eq!(told(&first, steps, shards), want, "{what}, {shards} shards");
-            // Which rule stands first does not matter.
-            let last: Vec<&str> = first.iter().rev().copied().collect();
-            assert_eq!(told(&last, steps, shards), want, "{what}, the other way round");
-        }
+        check(&[rule], OTHERS, &steps, &want);
+    }
+    check(&[], "size(alerts)", &steps, &["0", "1", "2"]);
+}
+
+#[test]
+fn an_alert_has_a_family_a_value_and_its_times() {
+    let steps = [Order(0, 60), Order(3, 9), Order(4, 9)];
+    let family = "alerts.exists(a, a.family == 'cross_sell')";
+    check(&[CROSS], family, &steps, &["no", "yes", "yes"]);
+    let large = "alerts.filter(a, a.rule == 'Large').last()";
+    check(&[LARGE], &format!("{large}.value"), &steps, &["–", "60.00", "60.00"]);
+    let open_for = format!("days({large}.closed - {large}.opened)");
+    check(&[LARGE], &open_for, &steps, &["?", "?", "3"]);
+    let recent = "size(alerts.last('3d').filter(a, a.rule == 'Large'))";
+    check(&[LARGE], recent, &steps, &["0", "0", "0"]);
+    check(&[LARGE], recent, &[Order(0, 60), Order(2, 9), Order(3, 9)], &["0", "1", "0"]);
+}
+
+#[test]
+fn what_reps_have_done_is_seen() {
+    let closed = |reason| Action::Close { reason };
+    let state = "alerts.filter(a, a.rule == 'Large').last().state";
+    for (action, want) in [
+        (Action::Acknowledge, "acknowledged"),
+        (Action::Snooze { until: at(400 * DAY) }, "snoozed"),
+        (closed(CloseReason::Won), "won"),
+        (closed(CloseReason::Lost), "lost"),
+        (closed(CloseReason::Dismissed("no".to_owned())), "dismissed"),
+    ] {
+        let reopened = Act("Large", &Action::Reopen);
+        let steps = [Order(0, 60), Act("Large", &action), Order(1, 9), reopened, Order(2, 60)];
+        check(&[KEPT], state, &steps, &["–", want, "firing"]);
     }
 }
 

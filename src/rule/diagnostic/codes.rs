@@ -333,7 +333,7 @@ pub const CODES: &[Code] = &[
     code(
         "W112",
         "no alert is like that",
-        "The rule compares a field of past alerts with a text that the field never has: the name of a rule that\nis not in the files which were read, a state or a family of another name. It is never true. The\nstates are `firing acknowledged snoozed resolved expired withdrawn won lost dismissed`.\n\n  !alerts.last('90d').exists(a, a.rule == 'CallBack' && a.state == 'won')",
+        "The rule compares a field of past alerts with a text that the field never has: the name of a rule\nthat is not in these files, a state or a family of another name. It is never true. The states are\n`firing acknowledged snoozed resolved expired withdrawn won lost dismissed`.\n\n  !alerts.last('90d').exists(a, a.rule == 'CallBack' && a.state == 'won')",
     ),
 ];
 
