@@ -25,6 +25,7 @@ use crate::engine::ActionInput;
 use crate::engine::Input;
 use crate::engine::Output;
 use crate::engine::entities::Entities;
+use crate::engine::entities::NEAR;
 use crate::engine::firing;
 use crate::engine::live::Live;
 use crate::engine::look::Look;
@@ -139,6 +140,20 @@ impl Shard {
         Arc::clone(&self.entities)
     }
 
+    /// Takes inputs one after the other.
+    pub fn steps(&mut self, inputs: &mut [Input], out: &mut Vec<Output>) {
+        for near in inputs.chunks_mut(NEAR) {
+            let entities = near.iter().filter_map(|input| match input {
+                Input::Event { entity, .. } => Some(*entity),
+                _ => None,
+            });
+            self.entities.touch(entities);
+            for input in near {
+                self.step(input, out);
+            }
+        }
+    }
+
     /// Takes one input, whose event is completed from the reference data.
     pub fn step(&mut self, input: &mut Input, out: &mut Vec<Output>) {
         match input {
@@ -236,6 +251,7 @@ impl Shard {
     fn pass(&mut self, to: Timestamp, out: &mut Vec<Output>) {
         let mut due = std::mem::take(&mut self.due);
         self.wheel.pass(to, &mut due);
+        self.entities.touch(due.iter().take(NEAR).map(|due| due.entity));
         // What is set anew meanwhile takes its place among the rest.
         let mut due: BinaryHeap<Reverse<Due>> = due.into_iter().map(Reverse).collect();
         while let Some(Reverse(Due { at, entity: id })) = due.pop() {
