@@ -10,6 +10,7 @@
 //! same outputs. [`runtime`] owns the threads, [`port`] is what the edge sees of it.
 
 pub mod live;
+mod past;
 pub mod firing;
 pub mod look;
 pub mod entities;
