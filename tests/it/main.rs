@@ -26,6 +26,7 @@ mod salert4;
 mod scene;
 mod shapes;
 mod silence;
+mod watching;
 mod windows;
 mod rule_reference;
 mod rule_tools;
