@@ -74,6 +74,8 @@ pub struct HttpConfig {
     pub streams_max: usize,
     /// Seconds before a request is given up; live streams have no limit.
     pub timeout_s: u64,
+    /// Lets Prometheus read `/metrics` without a token: for a network that only it reaches.
+    pub open_metrics: bool,
     /// Says on every page that the data are made up.
     pub demo: bool,
 }
@@ -86,6 +88,7 @@ impl Default for HttpConfig {
             body_bytes_max: 8 * 1024 * 1024,
             streams_max: 1_000,
             timeout_s: 30,
+            open_metrics: false,
             demo: false,
         }
     }

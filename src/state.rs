@@ -15,6 +15,7 @@ mod cell;
 mod fingerprint;
 pub mod history;
 pub mod item;
+pub mod models;
 pub mod program;
 pub mod refill;
 mod code;
@@ -28,6 +29,7 @@ pub mod walked;
 pub mod evaluate;
 pub mod timer;
 pub mod value;
+pub mod past;
 mod varint;
 pub mod window;
 
@@ -40,6 +42,7 @@ use crate::money::Currency;
 use crate::state::cell::Cell;
 use crate::state::history::History;
 use crate::state::history::Unchanged;
+use crate::state::past::PastAlerts;
 use crate::state::program::Running;
 use crate::state::window::AggregateKind;
 use crate::state::window::Arriving;
@@ -58,6 +61,8 @@ pub struct Entity {
     pub(crate) slots: Slots,
     /// Names ever seen.
     pub(crate) owned: OwnedSets,
+    /// The alerts that it has had.
+    pub past: PastAlerts,
     /// Reference data of a customer.
     pub profile: Option<Box<Customer>>,
     /// Currency of the first amount seen.
@@ -106,6 +111,7 @@ impl Entity {
             history: History::default(),
             slots: plan.new_slots(),
             owned: OwnedSets::default(),
+            past: PastAlerts::default(),
             profile: None,
             currency: None,
             rep: None,
@@ -204,6 +210,7 @@ impl Entity {
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.history.heap_bytes()
+            + self.past.heap_bytes()
             + if self.slots.spilled() { self.slots.capacity() * 8 } else { 0 }
             + self.owned.0.as_ref().map_or(0, |names| names.capacity() * 8)
     }

@@ -6,6 +6,9 @@
 //! neither, open machine ─► local   ─┘             page's key? 403 (changes by cookie only)
 //! ```
 //!
+//! In the demo, too, a program without credentials is let in as on an open machine: everybody could
+//! click. Its pages ask as whom one wants to look.
+//!
 //! A change that comes with a cookie has to bring the key of its session along, which only our own
 //! pages have: a header, or a field of a form (synchroniser token, OWASP's first choice against
 //! CSRF; it is a hash of the session's secret, so nothing more is stored, and unlike a doubled cookie
@@ -34,7 +37,6 @@ use crate::access::viewer::Viewer;
 use crate::api::Services;
 use crate::api::blocking;
 use crate::api::problem::Problem;
-use crate::api::routes::Need;
 use crate::api::routes::Reader;
 use crate::api::routes::Route;
 use crate::delivery::inbox::people::Sight;
@@ -56,6 +58,7 @@ pub(super) struct Gate {
 pub(super) struct Credentials {
     bearer: Option<String>,
     cookie: Option<String>,
+    is_program: bool,
 }
 
 /// Whoever asks, as the handlers see it.
@@ -70,10 +73,11 @@ pub(super) struct Caller {
 /// Lets a request through to its route, or refuses it.
 pub(super) async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let Gate { services, route } = gate;
-    if route.need == Need::Nothing {
+    if route.need.is_nothing(&services.http) {
         return next.run(request).await;
     }
-    let credentials = Credentials::of(request.headers());
+    let is_program = matches!(route.reader, Reader::Program(_));
+    let credentials = Credentials { is_program, ..Credentials::of(request.headers()) };
     let found = blocking(&services, move |services| Ok(credentials.caller(services)?)).await;
     let caller = match found {
         Ok(Some(caller)) => caller,
@@ -153,7 +157,7 @@ impl Credentials {
         let pairs = texts(header::COOKIE).flat_map(|text| text.split(';'));
         let mut pairs = pairs.filter_map(|pair| pair.trim().split_once('='));
         let cookie = pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value.to_owned());
-        Self { bearer, cookie }
+        Self { bearer, cookie, is_program: false }
     }
 
     /// The session's cookie, whatever it is worth.
@@ -173,7 +177,9 @@ impl Credentials {
         {
             return Ok(Some(known(session.viewer, Some(session.csrf))));
         }
-        Ok(services.is_open()?.then(|| known(Viewer::Local, None)))
+        let is_of_demo = services.http.demo && self.is_program && self.cookie.is_none();
+        let is_open = is_of_demo || services.is_open()?;
+        Ok(is_open.then(|| known(Viewer::Local, None)))
     }
 }
 

@@ -241,7 +241,12 @@ fn described(route: &Route, operation: &Operation) -> Value {
         "responses": answers,
         "security": if route.need == Need::Nothing { json!([]) } else { json!([{"token": []}, {"session": []}]) },
     });
-    if let Need::Right(right) = route.need {
+    let right = match route.need {
+        Need::Right(right) => Some(right),
+        Need::Metrics => Some(Right::Operate),
+        Need::Nothing | Need::Known => None,
+    };
+    if let Some(right) = right {
         described["description"] = json!(format!("Needs the right to {}.", words(right)));
     }
     if !operation.body.is_empty() {

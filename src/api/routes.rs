@@ -19,6 +19,7 @@ use axum::routing::post;
 
 use crate::access::role::Right;
 use crate::access::viewer::Viewer;
+use crate::api::HttpConfig;
 use crate::api::Services;
 use crate::api::alerts;
 use crate::api::assets;
@@ -42,6 +43,8 @@ pub(super) enum Need {
     Nothing,
     /// To be known, whatever one may do.
     Known,
+    /// To see how the program is, or nothing where the configuration opens the metrics.
+    Metrics,
     /// This right.
     Right(Right),
 }
@@ -67,9 +70,19 @@ pub(super) struct Route {
 }
 
 impl Need {
+    /// Whether anybody may ask.
+    pub(super) fn is_nothing(self, config: &HttpConfig) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Metrics => config.open_metrics,
+            Self::Known | Self::Right(_) => false,
+        }
+    }
+
     pub(super) fn is_met_by(self, viewer: &Viewer) -> bool {
         match self {
             Self::Nothing | Self::Known => true,
+            Self::Metrics => viewer.may(Right::Operate),
             Self::Right(right) => viewer.may(right),
         }
     }
@@ -127,9 +140,7 @@ pub(super) static ROUTES: [Route; 26] = [
     api(("GET", "/v1/stream"), READ, &openapi::STREAM, || get(stream::stream)),
     api(("GET", "/v1/audit"), Need::Right(Right::Audit), &openapi::AUDIT, || get(audit::audit)),
     api(("GET", "/v1/openapi.json"), Need::Nothing, &openapi::OPENAPI, || get(openapi::openapi)),
-    api(("GET", "/metrics"), Need::Right(Right::Operate), &openapi::METRICS, || {
-        get(health::metrics)
-    }),
+    api(("GET", "/metrics"), Need::Metrics, &openapi::METRICS, || get(health::metrics)),
     api(("GET", "/-/healthy"), Need::Nothing, &openapi::HEALTHY, || get(health::healthy)),
     api(("GET", "/-/ready"), Need::Nothing, &openapi::READY, || get(health::ready)),
 ];

@@ -244,7 +244,7 @@ async fn watch_over(services: &Arc<Services>, caller: &Caller, sight: &watch::Se
             Ok(caller.map(|caller| (caller.sight(services), caller.viewer)))
         });
         let Ok(Some((now, viewer))) = asked.await else { return };
-        if !viewer.may(Right::Read) {
+        if viewer.key() != caller.viewer.key() || !viewer.may(Right::Read) {
             return;
         }
         sight.send_if_modified(|before| {

@@ -62,6 +62,9 @@ pub struct Add {
     /// The id that your data have for the person; reps and managers need it
     #[arg(long, value_name = "ID")]
     rep: Option<String>,
+    /// Do nothing where there is an account already: for what runs before every start
+    #[arg(long)]
+    first: bool,
     #[command(flatten)]
     place: Place,
 }
@@ -130,8 +133,11 @@ fn obey(
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     match command {
-        UsersCommand::Add(Add { name, role, rep, place }) => {
+        UsersCommand::Add(Add { name, role, rep, first, place }) => {
             let access = place.make()?;
+            if *first && !access.accounts()?.is_empty() {
+                return Ok(ExitCode::SUCCESS);
+            }
             let new = New { name, role: *role, person: rep.as_deref() };
             access.add_account("cli", new, Some(&ask()?))?;
         }
@@ -280,6 +286,8 @@ mod tests {
             (&["add", "maya", "--role", "auditor"], long, Err("there already")),
             (&["passwd", "bob"], long, Err("there is no `bob`")),
             (&["passwd", "maya"], "another day of standing by", Ok("")),
+            (&["add", "ops", "--role", "operator", "--first"], "", Ok("")),
+            (&["disable", "ops"], "", Err("there is no `ops`")),
             (&["disable", "maya"], "", Ok("")),
             (&["list"], "", Ok("disabled")),
             (&["list", "--output", "json"], "", Ok("\"rep\": \"r07\"")),

@@ -3,10 +3,12 @@
 
 use std::fmt;
 
+use crate::state::past::AlertField;
 use crate::state::program::Field;
 use crate::state::program::KnownField;
 use crate::state::program::ProfileField;
 use crate::state::value::Arithmetic;
+use crate::state::window::List;
 
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +42,8 @@ pub enum ItemType {
     Event,
     /// A line of an order.
     Line,
+    /// An alert that the entity has had.
+    Alert,
     /// A plain value.
     Value(Type),
 }
@@ -134,8 +138,16 @@ impl fmt::Display for Type {
     }
 }
 
-/// Names that an expression sees: the lists of an entity's events, then single things.
-pub const SCOPE: [(&str, &str); 12] = [
+/// The list of an entity's own past alerts; all other lists are of events.
+pub const ALERTS: &str = "alerts";
+
+/// Whether a name is that of a list.
+pub fn is_list(name: &str) -> bool {
+    name == ALERTS || List::ALL.iter().any(|(_, known)| *known == name)
+}
+
+/// Names that an expression sees: the lists of an entity, then single things.
+pub const SCOPE: [(&str, &str); 13] = [
     ("orders", "orders of the entity, oldest first"),
     ("lines", "the lines of those orders"),
     ("returns", "returns and credit memos"),
@@ -144,6 +156,10 @@ pub const SCOPE: [(&str, &str); 12] = [
     ("interactions", "everything but orders and returns"),
     ("complaints", "complaints"),
     ("campaign_responses", "answers to campaigns"),
+    (
+        ALERTS,
+        "the entity's own past alerts, the newest 64: those that opened before this moment and were not in the shadow",
+    ),
     (
         "event",
         "the event that set the rule off; `event.lines` are its lines. A silence and a schedule have none",
@@ -180,6 +196,21 @@ pub const FIELDS: [(&str, Field, Type, bool, &str); 24] = [
     ("sentiment", Field::Sentiment, Type::Double, false, "mood, from -1 to 1"),
     ("amount", Field::Amount, Type::Money, false, "money spoken of"),
     ("count", Field::Count, Type::Double, false, "how often, where the source counts"),
+];
+
+/// Fields of the items of `alerts`: name, field, type, what it means.
+pub const ALERT_FIELDS: [(&str, AlertField, Type, &str); 6] = [
+    ("rule", AlertField::Rule, Type::Text, "name of the rule"),
+    ("family", AlertField::Family, Type::Text, "family of the rule: `cross_sell`, `drift` …"),
+    ("opened", AlertField::Opened, Type::Time, "when it opened; windows go by it"),
+    ("closed", AlertField::Closed, Type::Time, "when it was closed; null while it is open"),
+    (
+        "state",
+        AlertField::State,
+        Type::Text,
+        "`firing`, `acknowledged`, `snoozed`, or why it was closed: `resolved`, `expired`, `withdrawn`, `won`, `lost`, `dismissed`",
+    ),
+    ("value", AlertField::Value, Type::Money, "money at stake; null where the rule names none"),
 ];
 
 /// Fields of `customer`: name, field, type, what it means.

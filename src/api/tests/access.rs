@@ -20,7 +20,6 @@ use crate::alert::AlertState;
 use crate::alert::Owner;
 use crate::api::HttpConfig;
 use crate::api::gate::COOKIE;
-use crate::api::routes::Need;
 use crate::api::routes::ROUTES;
 use crate::api::routes::Reader;
 use crate::delivery::inbox::sample;
@@ -178,7 +177,7 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
     for route in others.into_iter().chain(ending) {
         let named = format!("{} {}", route.method, route.path);
         let allowed = may.get(named.as_str()).unwrap_or_else(|| panic!("who may {named}?"));
-        assert_eq!(*allowed == ANYBODY, route.need == Need::Nothing, "{named}");
+        assert_eq!(*allowed == ANYBODY, route.need.is_nothing(&server.services.http), "{named}");
         for asker in &askers {
             for owner in OWNERS {
                 let Some(path) = path(route.path, owner) else { continue };
@@ -223,6 +222,12 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
         }
     }
     assert_eq!(may.len(), ROUTES.len(), "a row of a route that is no more");
+    let open = HttpConfig { open_metrics: true, ..HttpConfig::default() };
+    let opened = ROUTES.iter().filter(|route| {
+        route.need.is_nothing(&open) && !route.need.is_nothing(&HttpConfig::default())
+    });
+    let opened: Vec<_> = opened.map(|route| route.path).collect();
+    assert_eq!(opened, ["/metrics"], "what `http.open_metrics` opens");
     assert!(cells > 500, "{cells} cells");
 }
 
@@ -389,6 +394,13 @@ fn the_demo_signs_in_by_one_click_and_no_other_server_does() {
         let page = server.ask("GET", "/sign-in", &[], "");
         assert_eq!(page.body.contains("value=\"rep\""), demo);
         assert_eq!(page.body.contains("current-password"), !demo);
+        // There a program needs no token, and a page still asks as whom one wants to look.
+        let program = server.ask("GET", "/v1/rules", &[], "");
+        assert_eq!(program.status, if demo { 200 } else { 401 });
+        let forged = [("cookie", "siaga_session=a.b")];
+        assert_eq!(server.ask("GET", "/v1/rules", &forged, "").status, 401);
+        assert_eq!(server.ask("GET", "/", &[], "").status, 303);
+        assert_eq!(server.ask("GET", "/fragments/list", &[], "").status, 401);
     }
 }
 

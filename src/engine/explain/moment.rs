@@ -358,6 +358,7 @@ impl<'a> View<'a> {
             | Node::Function(_, a) => parts.push(self.term(*a, needed)),
             Node::Constant(_)
             | Node::Field(..)
+            | Node::OfAlert(..)
             | Node::Variable(_)
             | Node::Event(_)
             | Node::Profile(_)
