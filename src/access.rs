@@ -113,8 +113,8 @@ impl Access {
         let writer = Connection::open(path)?;
         own(path);
         let writer = schema::prepared(writer)?;
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY
-            | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags =
+            rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let reader = Connection::open_with_flags(path, flags)?;
         reader.busy_timeout(schema::BUSY)?;
         Ok(Self::with(writer, Some(reader), config))

@@ -31,7 +31,13 @@ impl Access {
     pub const DEEDS_MAX: u32 = 500;
 
     /// Notes a deed before it is done: what cannot be noted must not be done.
-    pub fn note(&self, who: &str, did: &str, object: &str, detail: &str) -> Result<(), AccessError> {
+    pub fn note(
+        &self,
+        who: &str,
+        did: &str,
+        object: &str,
+        detail: &str,
+    ) -> Result<(), AccessError> {
         record(&self.writer.lock(), who, did, (object, detail))
     }
 

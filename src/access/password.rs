@@ -63,9 +63,8 @@ pub(super) fn is_of(hash: Option<&str>, password: &str) -> Result<bool, AccessEr
     if password.is_empty() || password.len() > MAX {
         return Ok(false);
     }
-    let parsed = PasswordHash::new(hash.unwrap_or(&NOBODY)).map_err(|_| {
-        AccessError::Damaged("a password in an unknown form".to_owned())
-    })?;
+    let parsed = PasswordHash::new(hash.unwrap_or(&NOBODY))
+        .map_err(|_| AccessError::Damaged("a password in an unknown form".to_owned()))?;
     match Argon2::default().verify_password(password.as_bytes(), &parsed) {
         Ok(()) => Ok(hash.is_some()),
         Err(Error::PasswordInvalid) => Ok(false),

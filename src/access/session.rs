@@ -66,20 +66,20 @@ impl Access {
             return Ok(SignIn::Wait(wait.as_secs().max(1)));
         }
         let found = account::find(&self.reader(), &known)?;
-        let (account, hash) = found.map_or((None, None), |(account, hash)| (Some(account), hash));
-        let right = password::is_of(hash.as_deref(), password)?;
-        match account.filter(|account| right && !account.is_disabled) {
-            Some(account) => {
-                self.throttle.lock().succeeded(&known, from);
-                self.begin_session(&account.name).map(SignIn::Welcome)
-            }
-            None => {
-                self.throttle.lock().failed(&known, from, now);
-                // An unknown name is not logged: people type passwords there.
-                tracing::warn!("a sign-in was refused");
-                Ok(SignIn::Wrong)
-            }
+        let hash = found.as_ref().and_then(|(_, hash)| hash.as_deref());
+        let right = password::is_of(hash, password)?;
+        if let Some((account, _)) = &found
+            && right
+            && !account.is_disabled
+        {
+            self.throttle.lock().succeeded(&known, from);
+            return self.begin_session(&account.name).map(SignIn::Welcome);
         }
+        self.throttle.lock().failed(&known, from, now);
+        // An unknown name is not logged: people type passwords there.
+        let account = found.as_ref().map_or("unknown", |(account, _)| account.name.as_str());
+        tracing::warn!(account, "a sign-in was refused");
+        Ok(SignIn::Wrong)
     }
 
     /// Signs an account in without asking for anything; gives the text of the cookie.

@@ -59,10 +59,15 @@ fn who_is_wrong_is_refused_and_then_has_to_wait() {
     access.add_account("cli", rep("out"), Some(PASSWORD)).unwrap();
     access.add_account("cli", rep("no-password"), None).unwrap();
     access.set_disabled("cli", "out", true).unwrap();
-    for (name, password) in
-        [("maya", "standing by"), ("maya", ""), ("nobody", PASSWORD), ("out", PASSWORD),
-         ("no-password", ""), ("no-password", PASSWORD), ("'; --", PASSWORD)]
-    {
+    for (name, password) in [
+        ("maya", "standing by"),
+        ("maya", ""),
+        ("nobody", PASSWORD),
+        ("out", PASSWORD),
+        ("no-password", ""),
+        ("no-password", PASSWORD),
+        ("'; --", PASSWORD),
+    ] {
         let refused = access.sign_in(name, password, None).unwrap();
         assert_eq!(refused, SignIn::Wrong, "{name} {password}");
     }
@@ -89,9 +94,12 @@ fn a_session_ends_with_time_with_a_new_password_and_with_its_account() {
         access.writer.lock().execute(&sql, rusqlite::params![millis, id]).unwrap();
         cookie
     };
-    for (column, hours, want) in
-        [("created_at", 167, true), ("created_at", 168, false), ("seen_at", 23, true), ("seen_at", 24, false)]
-    {
+    for (column, hours, want) in [
+        ("created_at", 167, true),
+        ("created_at", 168, false),
+        ("seen_at", 23, true),
+        ("seen_at", 24, false),
+    ] {
         assert_eq!(lives(&aged(column, hours)), want, "{column} {hours}");
     }
     let cookie = access.begin_session("maya").unwrap();
@@ -140,7 +148,8 @@ fn nothing_that_opens_a_door_lies_in_the_file() {
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         kept.extend(std::fs::read(entry.unwrap().path()).unwrap());
     }
-    let secrets = [PASSWORD, &key, cookie.split_once('.').unwrap().1, token.split_once('.').unwrap().1];
+    let secrets =
+        [PASSWORD, &key, cookie.split_once('.').unwrap().1, token.split_once('.').unwrap().1];
     for secret in secrets {
         let found = kept.windows(secret.len()).any(|bytes| bytes == secret.as_bytes());
         assert!(!found, "{secret}");

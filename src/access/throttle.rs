@@ -93,7 +93,9 @@ mod tests {
     fn waits_grow_with_failures_and_end_with_time() {
         let (here, there) = ("10.0.0.1".parse().ok(), "10.0.0.2".parse().ok());
         let (start, mut throttle) = (Instant::now(), Throttle::default());
-        for (failures, want) in [(4, None), (1, Some(2)), (1, Some(4)), (3, Some(32)), (20, Some(900))] {
+        for (failures, want) in
+            [(4, None), (1, Some(2)), (1, Some(4)), (3, Some(32)), (20, Some(900))]
+        {
             for _ in 0..failures {
                 throttle.failed("maya", here, start);
             }

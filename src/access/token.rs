@@ -34,7 +34,12 @@ pub struct Token {
 
 impl Access {
     /// Makes a token and gives its text, which is shown this once; `by` goes into the audit log.
-    pub fn add_token(&self, by: &str, token: &str, scopes: &[Scope]) -> Result<String, AccessError> {
+    pub fn add_token(
+        &self,
+        by: &str,
+        token: &str,
+        scopes: &[Scope],
+    ) -> Result<String, AccessError> {
         let (token, ticket) = (name(token)?, Ticket::random()?);
         let words = scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(",");
         let mut writer = self.writer.lock();
@@ -90,8 +95,9 @@ impl Access {
             return Ok(None);
         };
         let reader = self.reader();
-        let mut statement = reader
-            .prepare_cached("SELECT name, scopes, hash FROM tokens WHERE id = ?1 AND revoked = 0")?;
+        let mut statement = reader.prepare_cached(
+            "SELECT name, scopes, hash FROM tokens WHERE id = ?1 AND revoked = 0",
+        )?;
         let found = statement
             .query_row([&ticket.id], |row| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Hash>(2)?))

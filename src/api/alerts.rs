@@ -170,9 +170,8 @@ pub(super) async fn one(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = alert_id(&id)?;
-    let text = blocking(&services, move |services| {
-        json(&Numbered::from(&find(services, &caller, id)?))
-    });
+    let text =
+        blocking(&services, move |services| json(&Numbered::from(&find(services, &caller, id)?)));
     Ok(answer(StatusCode::OK, text.await?))
 }
 
@@ -214,9 +213,8 @@ pub(super) async fn act(
     };
     let done = tokio::time::timeout(EFFECT_WAIT, effect).await.is_ok();
     let status = if done { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let text = blocking(&services, move |services| {
-        json(&Numbered::from(&find(services, &shown_to, id)?))
-    });
+    let text =
+        blocking(&services, move |services| json(&Numbered::from(&find(services, &shown_to, id)?)));
     Ok(answer(status, text.await?))
 }
 

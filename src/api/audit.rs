@@ -59,10 +59,9 @@ pub(super) async fn audit(
 ) -> Result<Response, Problem> {
     let Query(parameters) = parameters.map_err(|e| Problem::bad_request(e.body_text()))?;
     let limit = parameters.limit.unwrap_or(100).clamp(1, Access::DEEDS_MAX);
-    let deeds = blocking(&services, move |services| {
-        Ok(services.access.deeds(parameters.before, limit)?)
-    })
-    .await?;
+    let deeds =
+        blocking(&services, move |services| Ok(services.access.deeds(parameters.before, limit)?))
+            .await?;
     let next = deeds.last().filter(|_| deeds.len() == limit as usize).map(|deed| deed.seq);
     Ok(Json(Listed { deeds: deeds.iter().map(WireDeed::from).collect(), next }).into_response())
 }

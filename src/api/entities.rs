@@ -12,10 +12,10 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use serde::Serialize;
 
+use crate::alert::Owner;
 use crate::api::Services;
 use crate::api::blocking;
 use crate::api::gate::Caller;
-use crate::alert::Owner;
 use crate::api::problem::Problem;
 use crate::delivery::wire::WireEvidence;
 use crate::delivery::wire::WireTime;
@@ -105,8 +105,7 @@ pub(super) fn known(
     (kind, id): (EntityKind, &str),
 ) -> Result<Option<EntityView>, Problem> {
     let view = services.engine.entity(kind, id);
-    let seen =
-        |view: &EntityView| caller.sees(services, &owner(kind, view).key(), "an entity");
+    let seen = |view: &EntityView| caller.sees(services, &owner(kind, view).key(), "an entity");
     if view.as_ref().is_none_or(seen) { Ok(view) } else { Err(unheard_of(kind, id)) }
 }
 

@@ -53,8 +53,8 @@ pub(super) struct Gate {
     pub(super) route: &'static Route,
 }
 
-/// What a request says of who sends it.
-#[derive(Debug, Clone, Default)]
+/// What a request says of who sends it; never to be logged.
+#[derive(Clone, Default)]
 pub(super) struct Credentials {
     bearer: Option<String>,
     cookie: Option<String>,
@@ -62,7 +62,7 @@ pub(super) struct Credentials {
 }
 
 /// Whoever asks, as the handlers see it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Caller {
     pub(super) viewer: Viewer,
     /// What a page has to send along with every change; only sessions have it.
@@ -143,7 +143,11 @@ async fn with_key(request: Request, csrf: &str) -> Result<Request, Problem> {
     let fields = std::str::from_utf8(&body).unwrap_or_default().split('&');
     // The key is of letters that a form does not encode.
     let given = fields.filter_map(|field| field.strip_prefix("csrf=")).next();
-    if given.is_some_and(right) { Ok(Request::from_parts(head, Body::from(body))) } else { Err(refused()) }
+    if given.is_some_and(right) {
+        Ok(Request::from_parts(head, Body::from(body)))
+    } else {
+        Err(refused())
+    }
 }
 
 impl Credentials {

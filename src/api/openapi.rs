@@ -46,8 +46,7 @@ enum Kind {
 }
 
 const JSON: &str = "application/json";
-const STATES: &[&str] =
-    &["open", "firing", "acknowledged", "snoozed", "closed", "any", "shadow"];
+const STATES: &[&str] = &["open", "firing", "acknowledged", "snoozed", "closed", "any", "shadow"];
 const FAMILIES: &[&str] = &[
     "cross_sell",
     "up_sell",
@@ -176,10 +175,8 @@ pub(super) static OPENAPI: Operation = Operation {
 };
 pub(super) static METRICS: Operation = tells("metrics", "What is counted, for Prometheus.");
 pub(super) static HEALTHY: Operation = tells("healthy", "Whether the program lives.");
-pub(super) static READY: Operation = Operation {
-    problems: &[503],
-    ..tells("ready", "Whether it has caught up and takes events.")
-};
+pub(super) static READY: Operation =
+    Operation { problems: &[503], ..tells("ready", "Whether it has caught up and takes events.") };
 
 /// `GET /v1/openapi.json`
 pub(super) async fn openapi() -> Json<Value> {
@@ -311,7 +308,8 @@ fn object(required: &[&str], properties: &Value) -> Value {
 
 fn schemas() -> Value {
     let (text, whole) = (json!({"type": "string"}), json!({"type": "integer"}));
-    let (time, number) = (json!({"type": "string", "format": "date-time"}), json!({"type": "number"}));
+    let (time, number) =
+        (json!({"type": "string", "format": "date-time"}), json!({"type": "number"}));
     let list = |of: &str| json!({"type": "array", "items": reference(of)});
     let texts = json!({"type": "object", "additionalProperties": {"type": "string"}});
     let kind = json!({"enum": ["customer", "rep", "product"]});

@@ -90,15 +90,27 @@ impl Need {
 
 const READ: Need = Need::Right(Right::Read);
 
-const fn page(path: &'static str, need: Need, handler: fn() -> MethodRouter<Arc<Services>>) -> Route {
+const fn page(
+    path: &'static str,
+    need: Need,
+    handler: fn() -> MethodRouter<Arc<Services>>,
+) -> Route {
     Route { method: "GET", path, need, reader: Reader::Person, handler }
 }
 
-const fn part(path: &'static str, need: Need, handler: fn() -> MethodRouter<Arc<Services>>) -> Route {
+const fn part(
+    path: &'static str,
+    need: Need,
+    handler: fn() -> MethodRouter<Arc<Services>>,
+) -> Route {
     Route { method: "GET", path, need, reader: Reader::Page, handler }
 }
 
-const fn form(path: &'static str, need: Need, handler: fn() -> MethodRouter<Arc<Services>>) -> Route {
+const fn form(
+    path: &'static str,
+    need: Need,
+    handler: fn() -> MethodRouter<Arc<Services>>,
+) -> Route {
     Route { method: "POST", path, need, reader: Reader::Person, handler }
 }
 

@@ -123,9 +123,8 @@ pub(super) async fn sign_in(
     let from = peer.map(|Extension(ConnectInfo(address))| address.ip());
     let shown: String = name.chars().take(64).collect();
     let hashing = services.hashing.acquire().await.map_err(|error| Problem::internal(&error))?;
-    let done = blocking(&services, move |services| {
-        Ok(services.access.sign_in(&name, &password, from)?)
-    });
+    let done =
+        blocking(&services, move |services| Ok(services.access.sign_in(&name, &password, from)?));
     let done = done.await?;
     drop(hashing);
     Ok(match done {
@@ -155,9 +154,8 @@ pub(super) async fn demo(
         return Err(Problem::missing("Only the demo signs in by one click."));
     }
     let role = Role::from_name(&role).ok_or_else(|| Problem::bad_request("No such role."))?;
-    let cookie = blocking(&services, move |services| {
-        Ok(services.access.begin_session(role.name())?)
-    });
+    let cookie =
+        blocking(&services, move |services| Ok(services.access.begin_session(role.name())?));
     Ok(welcome(&cookie.await?, &headers, &local(next)))
 }
 

@@ -39,9 +39,9 @@ use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::access::role::Right;
 use crate::alert::AlertId;
 use crate::api::Services;
-use crate::access::role::Right;
 use crate::api::blocking;
 use crate::api::gate::Caller;
 use crate::api::problem::Problem;

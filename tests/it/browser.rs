@@ -216,7 +216,8 @@ async fn owners(page: &WebDriver) -> Vec<String> {
 
 async fn a_rep_sees_own_alerts_and_a_manager_the_teams(page: &WebDriver) {
     sign_in_as(page, "rep").await;
-    wait_until(page, "an alert of the rep's", "return !!document.querySelector('.rows .row')").await;
+    wait_until(page, "an alert of the rep's", "return !!document.querySelector('.rows .row')")
+        .await;
     assert_eq!(owners(page).await, ["rep:demo-r01"]);
     let shown = "window.owner = null;
         document.querySelector('.rows .row a').click(); return true";

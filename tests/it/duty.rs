@@ -84,15 +84,43 @@ fn a_customer_is_handed_over_once_somebody_else_looks_after_it() {
         ("the first to look after it", &[Profile("r1", ""), Order(1, "", "")][..], &[][..]),
         ("nothing happened yet", &[Profile("r1", ""), Profile("r2", "")], &[]),
         ("the first order", &[Order(1, "r1", "")], &[]),
-        ("other reference data", &[Profile("r1", ""), Order(1, "", ""), Profile("r2", "")], &["rep:r2@1"]),
+        (
+            "other reference data",
+            &[Profile("r1", ""), Order(1, "", ""), Profile("r2", "")],
+            &["rep:r2@1"],
+        ),
         ("the same again", &[Profile("r1", ""), Order(1, "", ""), Profile("r1", "North")], &[]),
-        ("no longer anybody", &[Profile("r1", ""), Order(1, "", ""), Profile("", "")], &["queue@1"]),
+        (
+            "no longer anybody",
+            &[Profile("r1", ""), Order(1, "", ""), Profile("", "")],
+            &["queue@1"],
+        ),
         ("a territory", &[Order(1, "", "North"), Order(2, "", "South")], &["territory:South@2"]),
-        ("a rep where there was a territory", &[Order(1, "", "North"), Order(2, "r1", "North")], &["rep:r1@2"]),
-        ("who served it last", &[Order(1, "r1", ""), Order(2, "r2", ""), Order(3, "r2", "")], &["rep:r2@2"]),
-        ("reference data go before who served it", &[Profile("r1", ""), Order(1, "", ""), Order(2, "r2", "")], &[]),
-        ("an order that comes late served it before", &[Order(1, "r1", ""), Order(3, "r2", ""), Order(2, "r3", "")], &["rep:r2@3"]),
-        ("and back", &[Order(1, "r1", ""), Order(2, "r2", ""), Order(3, "r1", "")], &["rep:r2@2", "rep:r1@3"]),
+        (
+            "a rep where there was a territory",
+            &[Order(1, "", "North"), Order(2, "r1", "North")],
+            &["rep:r1@2"],
+        ),
+        (
+            "who served it last",
+            &[Order(1, "r1", ""), Order(2, "r2", ""), Order(3, "r2", "")],
+            &["rep:r2@2"],
+        ),
+        (
+            "reference data go before who served it",
+            &[Profile("r1", ""), Order(1, "", ""), Order(2, "r2", "")],
+            &[],
+        ),
+        (
+            "an order that comes late served it before",
+            &[Order(1, "r1", ""), Order(3, "r2", ""), Order(2, "r3", "")],
+            &["rep:r2@3"],
+        ),
+        (
+            "and back",
+            &[Order(1, "r1", ""), Order(2, "r2", ""), Order(3, "r1", "")],
+            &["rep:r2@2", "rep:r1@3"],
+        ),
     ] {
         assert_eq!(duties(steps), want, "{what}");
     }
@@ -119,11 +147,9 @@ fn a_rep_is_told_of_with_manager_and_territories() {
 
 #[test]
 fn an_owner_s_word_leads_back_to_the_owner() {
-    for owner in [
-        Owner::Rep("r:1".to_owned()),
-        Owner::Territory("North East".to_owned()),
-        Owner::Queue,
-    ] {
+    for owner in
+        [Owner::Rep("r:1".to_owned()), Owner::Territory("North East".to_owned()), Owner::Queue]
+    {
         assert_eq!(Owner::from_key(&owner.key()), owner);
     }
 }

@@ -74,7 +74,10 @@ const MAY: [(&str, &[&str]); 26] = [
     ("GET /-/healthy", ANYBODY),
     ("GET /-/ready", ANYBODY),
     // Last, since it ends the sessions: tokens have none to end.
-    ("POST /sign-out", &["rep", "manager", "author", "operator", "auditor", "ingest", "read", "act", "operate"]),
+    (
+        "POST /sign-out",
+        &["rep", "manager", "author", "operator", "auditor", "ingest", "read", "act", "operate"],
+    ),
 ];
 
 /// Somebody who asks.
@@ -134,8 +137,7 @@ fn house() -> Server {
 }
 
 fn askers(server: &Server) -> Vec<Asker> {
-    let mut askers: Vec<Asker> =
-        Role::ALL.iter().map(|(_, name)| session(server, name)).collect();
+    let mut askers: Vec<Asker> = Role::ALL.iter().map(|(_, name)| session(server, name)).collect();
     for (scope, name) in Scope::ALL {
         let token = server.services.access.add_token("cli", name, &[scope]).unwrap();
         askers.push(Asker { name, headers: vec![("authorization", format!("Bearer {token}"))] });
@@ -154,7 +156,9 @@ fn askers(server: &Server) -> Vec<Asker> {
 /// of anybody's.
 fn path(route: &str, owner: &str) -> Option<String> {
     let id = match route.split("/{id}").next().unwrap() {
-        _ if !route.contains("{id}") => return (owner == OWNERS[0]).then(|| route.replace("{name}", "siaga.css")),
+        _ if !route.contains("{id}") => {
+            return (owner == OWNERS[0]).then(|| route.replace("{name}", "siaga.css"));
+        }
         "/customers" | "/v1/customers" => format!("of-{owner}"),
         "/v1/reps" if owner.starts_with('r') => owner.to_owned(),
         "/v1/products" if owner == "nobody" => "p1".to_owned(),
@@ -192,7 +196,8 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
                 let headers = [&asker.headers()[..], &[JSON]].concat();
                 let (mut answer, mut rest) = server.head(route.method, &path, &headers, &body);
                 let cell = format!("{named} by {} about {owner}'s: {answer:?}", asker.name);
-                let to_sign_in = answer.header("location").is_some_and(|to| to.starts_with("/sign-in"));
+                let to_sign_in =
+                    answer.header("location").is_some_and(|to| to.starts_with("/sign-in"));
                 cells += 1;
                 if *allowed == ANYBODY {
                     assert!(![401, 403].contains(&answer.status) && !to_sign_in, "{cell}");
@@ -207,7 +212,8 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
                     };
                     assert_eq!(answer.status, want, "{cell}");
                 } else {
-                    let is_known = PEOPLE.contains(&asker.name) || Scope::from_name(asker.name).is_some();
+                    let is_known =
+                        PEOPLE.contains(&asker.name) || Scope::from_name(asker.name).is_some();
                     match (is_known, route.reader) {
                         (true, _) => assert_eq!(answer.status, 403, "{cell}"),
                         (false, Reader::Person) => assert!(to_sign_in, "{cell}"),
@@ -235,7 +241,9 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
 fn a_list_a_page_and_a_search_show_what_one_may_see_and_nothing_else() {
     let server = house();
     for asker in askers(&server) {
-        let Some((_, sight)) = SIGHT.into_iter().find(|(name, _)| *name == asker.name) else { continue };
+        let Some((_, sight)) = SIGHT.into_iter().find(|(name, _)| *name == asker.name) else {
+            continue;
+        };
         for (path, everything) in [
             ("/", true),
             ("/fragments/list", true),
@@ -321,12 +329,17 @@ fn somebody_signs_in_by_a_form_and_out_again() {
         server.ask("POST", "/sign-in", &[&[form], more].concat(), &body)
     };
     let away = server.ask("GET", "/?state=closed", &[], "");
-    assert_eq!((away.status, away.header("location")), (303, Some("/sign-in?next=%2F%3Fstate%3Dclosed")));
+    assert_eq!(
+        (away.status, away.header("location")),
+        (303, Some("/sign-in?next=%2F%3Fstate%3Dclosed"))
+    );
     let page = server.ask("GET", "/sign-in?next=%2F%3Fstate%3Dclosed", &[], "");
     assert!(page.body.contains(r#"name="next" value="/?state=closed""#), "{}", page.body);
     let wrong = sign_in("wrong", &[]);
     assert_eq!((wrong.status, wrong.header("set-cookie")), (401, None));
-    assert!(wrong.body.contains("Name or password is wrong") && wrong.body.contains("value=\"maya\""));
+    assert!(
+        wrong.body.contains("Name or password is wrong") && wrong.body.contains("value=\"maya\"")
+    );
     let right = sign_in("standing+by+all+day", &[]);
     assert_eq!((right.status, right.header("location")), (303, Some("/?state=closed")));
     let cookie = right.header("set-cookie").unwrap();
@@ -425,16 +438,22 @@ fn deeds_are_noted_by_who_did_them() {
     let auditor = session(&server, "auditor");
     let log = server.ask("GET", "/v1/audit?limit=6", &auditor.headers(), "");
     let log: serde_json::Value = serde_json::from_str(&log.body).unwrap();
-    let told: Vec<String> = log["deeds"].as_array().unwrap().iter().map(|deed| {
-        format!("{} {} {}", deed["who"], deed["did"], deed["detail"]).replace('"', "")
-    }).collect();
-    assert_eq!(told[1..], [
-        "user:rep alert.acknowledge null",
-        "token:crm alert.acknowledge null",
-        "token:crm alert.reopen null",
-        "cli token.add act",
-        "user:rep alert.close dismissed",
-    ]);
+    let told: Vec<String> = log["deeds"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|deed| format!("{} {} {}", deed["who"], deed["did"], deed["detail"]).replace('"', ""))
+        .collect();
+    assert_eq!(
+        told[1..],
+        [
+            "user:rep alert.acknowledge null",
+            "token:crm alert.acknowledge null",
+            "token:crm alert.reopen null",
+            "cli token.add act",
+            "user:rep alert.close dismissed",
+        ]
+    );
     assert!(!log.to_string().contains("Secret"), "{log}");
     let next = format!("/v1/audit?limit=500&before={}", log["next"]);
     let older = server.ask("GET", &next, &auditor.headers(), "");
@@ -496,7 +515,9 @@ fn a_customer_who_is_given_away_leaves_every_open_page_and_stream() {
     server.tell(&[snoozed("r1", "2025-03-03"), snoozed("North", "2025-03-03")]);
     let (_, told) = event(&mut mine);
     assert_eq!(told["id"].as_str(), Some(alert_of("North").id.to_string().as_str()));
-    for path in [format!("/v1/alerts/{id}"), format!("/alerts/{id}"), format!("/fragments/alert/{id}")] {
+    for path in
+        [format!("/v1/alerts/{id}"), format!("/alerts/{id}"), format!("/fragments/alert/{id}")]
+    {
         assert_eq!(server.ask("GET", &path, &asker.headers(), "").status, 404, "{path}");
     }
     let list = server.ask("GET", "/v1/alerts?state=any", &asker.headers(), "");
@@ -505,12 +526,15 @@ fn a_customer_who_is_given_away_leaves_every_open_page_and_stream() {
     let headers = [&asker.headers()[..], &[("last-event-id", "0")]].concat();
     let (_, mut again) = server.head("GET", "/v1/stream", &headers, "");
     let seen: Vec<_> = (0..3).map(|_| event(&mut again).1).collect();
-    let told: BTreeSet<String> = seen.iter().map(|e| format!("{} {}", e["id"], e["state"]).replace('"', "")).collect();
+    let told: BTreeSet<String> =
+        seen.iter().map(|e| format!("{} {}", e["id"], e["state"]).replace('"', "")).collect();
     let north = alert_of("North").id;
     let want = [format!("{id} moved"), format!("{north} firing"), format!("{north} snoozed")];
     assert_eq!(told, want.into_iter().collect());
     // Whoever has the whole team in sight still sees it leave from r1; its new owner has it.
-    server.services.access
+    server
+        .services
+        .access
         .add_account("cli", New { name: "nine", role: Role::Rep, person: Some("r9") }, None)
         .unwrap();
     let nine = session(&server, "nine");
@@ -531,7 +555,8 @@ fn a_manager_sees_the_team_as_it_is_now() {
     let path = format!("/v1/alerts/{}", alert_of("r2").id);
     assert_eq!(server.ask("GET", &path, &asker.headers(), "").status, 404);
     let back = AlertState::Firing;
-    let again = Output::Changed { id: alert_of("r2").id, state: back, at: sample::at("2025-03-03") };
+    let again =
+        Output::Changed { id: alert_of("r2").id, state: back, at: sample::at("2025-03-03") };
     server.tell(&[again, snoozed("r1", "2025-03-03")]);
     assert_eq!(event(&mut stream).1["owner"], "rep:r1");
 }

@@ -184,7 +184,8 @@ impl Server {
         let metrics = Arc::new(Metrics::new().unwrap());
         let access = Arc::new(Access::in_memory(AccessConfig::default()).unwrap());
         let engine: Arc<dyn Port> = double.clone();
-        let services = Arc::new(Services::new(engine, symbols, (inbox, feed), access, metrics, http));
+        let services =
+            Arc::new(Services::new(engine, symbols, (inbox, feed), access, metrics, http));
         let (stop, stopped) = oneshot::channel::<()>();
         let (address, bound) = std::sync::mpsc::sync_channel(1);
         let served = Arc::clone(&services);

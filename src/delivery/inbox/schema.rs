@@ -14,7 +14,8 @@ use rusqlite::TransactionBehavior;
 
 use crate::delivery::inbox::InboxError;
 
-const MIGRATIONS: [&str; 2] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE alerts (
         row         INTEGER PRIMARY KEY,
         id          TEXT    NOT NULL UNIQUE,
@@ -47,7 +48,8 @@ const MIGRATIONS: [&str; 2] = ["
         state  TEXT    NOT NULL,
         at     INTEGER NOT NULL
     ) STRICT;
-", "
+",
+    "
     ALTER TABLE alerts ADD COLUMN owned_at INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE reps (
         id          TEXT PRIMARY KEY,
@@ -55,7 +57,8 @@ const MIGRATIONS: [&str; 2] = ["
         manager     TEXT,
         territories TEXT NOT NULL
     ) STRICT;
-"];
+",
+];
 
 /// Brings the tables of an open file up to date; a file of a newer program is refused.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), InboxError> {
