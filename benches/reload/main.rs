@@ -38,15 +38,23 @@ fn main() {
         ("and back", false),
     ] {
         let rules = rules(stage.symbols(), other);
-        let started = Instant::now();
+        let (started, busy) = (Instant::now(), cpu_seconds());
         stage.adopt(rules);
-        let pause = started.elapsed().as_secs_f64();
-        let each = pause * 1e9 / f64::from(customers);
+        let (pause, busy) = (started.elapsed().as_secs_f64(), cpu_seconds() - busy);
+        let million = busy * 1e9 / f64::from(customers);
         println!(
-            "{what:30} {:8.1} ms  {each:6.0} ns a customer  {:6.0} ms a million",
+            "{what:30} {:8.1} ms, {:8.1} of CPU: {million:6.0} ms a million",
             pause * 1e3,
-            each / 1e3
+            busy * 1e3
         );
     }
     println!("hash of the outputs {:016x}", stage.hash);
+}
+
+/// CPU time of this thread, which other programs on the machine do not add to; 0 where Linux does not
+/// tell it.
+fn cpu_seconds() -> f64 {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = told.split(' ').next().and_then(|nanos| nanos.parse::<u64>().ok());
+    nanos.unwrap_or_default() as f64 / 1e9
 }

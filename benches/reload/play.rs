@@ -91,13 +91,8 @@ impl Stage {
         }
     }
 
-    /// Changes the rules: nothing else happens in the shard meanwhile.
-    pub fn change(&mut self, other: bool) {
-        let rules = rules(&self.symbols, other);
-        self.adopt(rules);
-    }
-
-    /// Adopts rules that were compiled with [`Stage::symbols`].
+    /// Adopts other rules, which were compiled with [`Stage::symbols`]: nothing else happens in the
+    /// shard meanwhile.
     pub fn adopt(&mut self, rules: Arc<RuleSet>) {
         let mut out = Vec::new();
         let watermark = self.clock - Span::from_millis(DAY);
