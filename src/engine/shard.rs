@@ -3,6 +3,7 @@
 //! ```text
 //! event ─► deadlines that passed before it ─► history, windows ─► rules it sets off ─► life cycle
 //! watermark ─► deadlines of entities that nothing more happened to ─► the same
+//! models ─► deadlines that passed before it ─► what the next evaluation reads
 //! rules ─► every entity changes over ─► deadlines that the new rules find passed
 //! ```
 //!
@@ -163,6 +164,10 @@ impl Shard {
             Input::Reference(reference) => self.reference(reference),
             Input::Action(action) => self.act(action, out),
             Input::Watermark(to) => self.pass(*to, out),
+            Input::Models { models, watermark } => {
+                self.pass(*watermark, out);
+                self.catalog.learn(Arc::clone(models));
+            }
             Input::Rules { rules, watermark } => self.adopt(rules, *watermark, out),
         }
     }

@@ -32,6 +32,7 @@ mod windows;
 mod rule_reference;
 mod rule_tools;
 mod typos;
+mod operations;
 mod operators;
 mod past_alerts;
 mod many_rules;
