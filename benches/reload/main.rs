@@ -13,7 +13,6 @@
     clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::disallowed_methods,
-    unreachable_pub,
     missing_docs,
     reason = "a bench reads the clock, tells what it found, and stops where it fails"
 )]

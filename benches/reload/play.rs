@@ -30,7 +30,7 @@ const BEGIN: i64 = 1_735_689_600_000;
 const GOODS: u64 = 12;
 
 /// The starter rules; with `other`, each with another window and another threshold.
-pub fn rules(symbols: &Symbols, other: bool) -> Arc<RuleSet> {
+pub(crate) fn rules(symbols: &Symbols, other: bool) -> Arc<RuleSet> {
     let mut files = Files::default();
     for (name, text) in starter::STARTER {
         let text = if other {
@@ -48,24 +48,24 @@ pub fn rules(symbols: &Symbols, other: bool) -> Arc<RuleSet> {
 }
 
 /// A shard, its customers and its clock.
-pub struct Stage {
+pub(crate) struct Stage {
     symbols: Symbols,
     shard: Shard,
     clock: Timestamp,
     /// A number for all that came out: equal for equal outputs in the same order.
-    pub hash: u64,
+    pub(crate) hash: u64,
 }
 
 impl Stage {
     /// An empty shard with the starter rules.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let symbols = Symbols::default();
         let shard = Shard::new(rules(&symbols, false), symbols.clone());
         Self { symbols, shard, clock: Timestamp::MIN, hash: 0 }
     }
 
     /// Lets each of the customers order so many times, ten days apart, from this round on.
-    pub fn orders(&mut self, customers: u32, rounds: std::ops::Range<u32>) {
+    pub(crate) fn orders(&mut self, customers: u32, rounds: std::ops::Range<u32>) {
         let names: Vec<Symbol> =
             (0..customers).map(|customer| self.symbols.intern(&format!("c{customer}"))).collect();
         let goods: Vec<(Symbol, Symbol)> = (0..GOODS)
@@ -93,7 +93,7 @@ impl Stage {
 
     /// Adopts other rules, which were compiled with [`Stage::symbols`]: nothing else happens in the
     /// shard meanwhile.
-    pub fn adopt(&mut self, rules: Arc<RuleSet>) {
+    pub(crate) fn adopt(&mut self, rules: Arc<RuleSet>) {
         let mut out = Vec::new();
         let watermark = self.clock - Span::from_millis(DAY);
         self.shard.step(&mut Input::Rules { rules, watermark }, &mut out);
@@ -101,12 +101,12 @@ impl Stage {
     }
 
     /// The names that rules for it have to be compiled with.
-    pub fn symbols(&self) -> &Symbols {
+    pub(crate) fn symbols(&self) -> &Symbols {
         &self.symbols
     }
 
     /// Customers that it has.
-    pub fn entities(&self) -> usize {
+    pub(crate) fn entities(&self) -> usize {
         self.shard.entities().len()
     }
 
