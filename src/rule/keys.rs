@@ -187,7 +187,7 @@ pub static TEST_FILE: [Key; 2] = [
 ];
 
 /// A test.
-pub static TEST: [Key; 8] = [
+pub static TEST: [Key; 9] = [
     needed("name", Holds::Text, "the claim"),
     key(
         "customers",
@@ -196,6 +196,11 @@ pub static TEST: [Key; 8] = [
     ),
     key("products", Holds::List(&Holds::Record(&[])), "the same of products"),
     key("reps", Holds::List(&Holds::Record(&[])), "the same of reps"),
+    key(
+        "peers",
+        Holds::List(&Holds::Record(&EVENT)),
+        "orders of other customers, from which is learned beforehand what goes together; with `every` and `count` each is of a customer of its own",
+    ),
     key(
         "events",
         Holds::List(&Holds::Record(&EVENT)),
