@@ -22,6 +22,7 @@ use crate::engine::learning::Learning;
 use crate::event::EntityId;
 use crate::event::EntityKind;
 use crate::event::Event;
+use crate::event::Kind;
 use crate::event::Record;
 use crate::event::Reference;
 use crate::event::Symbol;
@@ -54,6 +55,8 @@ pub struct Sequencer {
 pub struct Tally {
     /// Events taken in.
     pub events: u64,
+    /// The same by kind, in the order of [`Kind::ALL`].
+    pub kinds: [u64; Kind::ALL.len()],
     /// Records of reference data taken in.
     pub references: u64,
     /// Repeats dropped.
@@ -221,6 +224,7 @@ impl Sequencer {
             return false;
         }
         self.tally.events += 1;
+        self.tally.kinds[event.kind as usize] += 1;
         self.learn(&event, send);
         let watermark = self.watermark;
         self.newest = self.newest.max(event.time);
@@ -295,7 +299,6 @@ impl Sequencer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Kind;
     use crate::event::Symbols;
 
     #[test]

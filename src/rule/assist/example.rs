@@ -318,7 +318,7 @@ tests:
         let rule = crate::rule::assist::sight::rules(&outline).nth(1).unwrap();
         let node = outline.entry(rule, "when").unwrap();
         let sight = Sight::from(&outline, node).unwrap();
-        for (list, _) in crate::rule::assist::words::LISTS {
+        for (list, _) in crate::rule::words::LISTS {
             let found = example(&Files::default(), &outline, &sight, list);
             // Without rules that run there are no alerts.
             let has_some = found.is_some_and(|found| found.value != "0");

@@ -9,8 +9,6 @@ use crate::rule::assist::complete::CompletionKind;
 use crate::rule::assist::sight::BINDING;
 use crate::rule::assist::sight::Sight;
 use crate::rule::assist::sight::Typing;
-use crate::rule::assist::words;
-use crate::rule::assist::words::Word;
 use crate::rule::check::Record;
 use crate::rule::check::Sort;
 use crate::rule::expression::token::Kind;
@@ -28,6 +26,8 @@ use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::offers::OFFER_FIELDS;
 use crate::rule::vocabulary::value_methods;
+use crate::rule::words;
+use crate::rule::words::Word;
 
 /// The end of what is written so far of an expression.
 pub(super) struct Cursor<'a> {
