@@ -4,10 +4,10 @@
 //! browser, CRM ─► guard ─► gate ─┬─► ingest ──────► engine        POST /v1/events
 //!   (headers, origin,  (who,     ├─► alerts ──────► inbox, engine GET  /v1/alerts, POST …/actions
 //!    host, time-out)    right)   ├─► entities ────► engine        GET  /v1/customers/{id} …
-//!                                ├─► rules ───────► engine        GET  /v1/rules
+//!                                ├─► rules, team ─► engine, inbox GET  /v1/rules, /v1/team
 //!                                ├─► stream ◄───── feed, inbox    GET  /v1/stream (SSE)
 //!                                ├─► audit ───────► access        GET  /v1/audit
-//!                                ├─► pages ───────► inbox, engine GET  /, /customers/{id}
+//!                                ├─► pages ───────► inbox, engine GET  /, /customers/{id}, /team …
 //!                                └─► metrics, health              GET  /metrics, /-/ready
 //! ```
 //!
@@ -29,6 +29,7 @@ mod routes;
 mod rules;
 mod sign_in;
 mod stream;
+mod team;
 #[cfg(test)]
 mod tests;
 

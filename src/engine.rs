@@ -34,6 +34,7 @@ use crate::alert::Action;
 use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
+use crate::alert::Deed;
 use crate::alert::Owner;
 use crate::event::EntityId;
 use crate::event::Event;
@@ -96,6 +97,14 @@ pub enum Output {
         state: AlertState,
         /// Event time of the change.
         at: Timestamp,
+    },
+    /// Somebody did something with an alert; where that moves it, [`Output::Changed`] says so
+    /// before.
+    Acted {
+        /// Which alert.
+        id: AlertId,
+        /// What, who and when.
+        deed: Deed,
     },
     /// Who looks after whom: by this the inbox knows who may see what.
     Duty(Duty),

@@ -47,6 +47,16 @@ enum Kind {
 
 const JSON: &str = "application/json";
 const STATES: &[&str] = &["open", "firing", "acknowledged", "snoozed", "closed", "any", "shadow"];
+const ACTIONS: &[&str] = &[
+    "acknowledge",
+    "snooze",
+    "wait",
+    "close",
+    "reopen",
+    "reassign",
+    "comment",
+    "retract",
+];
 const FAMILIES: &[&str] = &[
     "cross_sell",
     "up_sell",
@@ -114,6 +124,9 @@ pub(super) static ALERTS: Operation = Operation {
         one_of("family", FAMILIES, "Of this family."),
         text("entity", "About this one: `customer:c1`, `rep:r1`, `product:p1`."),
         text("q", "With every one of these words in name, id, summary or rule."),
+        text("rule", "Of this rule."),
+        one_of("severity", &["info", "warning", "critical"], "As urgent as this."),
+        text("min", "Worth at least this much."),
         text("cursor", "Behind this place: the `next` of the page before."),
         whole("limit", "At most this many, up to 200; 50 when left out."),
     ],
@@ -132,6 +145,7 @@ pub(super) static ACT: Operation = Operation {
     answers: &[
         (200, JSON, "Alert", "The alert as it is now."),
         (202, JSON, "Alert", "Accepted; the alert as it still is."),
+        (204, "", "", "Done; the alert may be seen no longer."),
     ],
     problems: &[400, 404, 409, 415, 429, 503],
 };
@@ -140,6 +154,15 @@ pub(super) static CUSTOMER: Operation =
 pub(super) static REP: Operation = gives("getRep", "Entity", "What is known of a rep.");
 pub(super) static PRODUCT: Operation = gives("getProduct", "Entity", "What is known of a product.");
 pub(super) static RULES: Operation = gives("listRules", "Rules", "The rules, and how they do.");
+pub(super) static TEAM: Operation = Operation {
+    id: "getTeam",
+    summary: "How each owner does whom one may see: what lies open, how soon it is answered.",
+    query: &[whole("days", "Days up to now, from 1 to 366; 30 when left out.")],
+    headers: &[],
+    body: &[],
+    answers: &[(200, JSON, "Team", "Each owner's figures.")],
+    problems: &[400],
+};
 pub(super) static STREAM: Operation = Operation {
     id: "streamChanges",
     summary: "Every change of what one may see, as it happens (server-sent events).",
@@ -221,8 +244,11 @@ fn described(route: &Route, operation: &Operation) -> Value {
         .collect();
     let mut answers = Map::new();
     for (status, content, schema, about) in operation.answers {
-        let content = json!({*content: {"schema": reference(schema)}});
-        answers.insert(status.to_string(), json!({"description": about, "content": content}));
+        let mut told = json!({"description": about});
+        if !content.is_empty() {
+            told["content"] = json!({*content: {"schema": reference(schema)}});
+        }
+        answers.insert(status.to_string(), told);
     }
     let everywhere: &[u16] =
         if route.need == Need::Nothing { &[403, 408] } else { &[401, 403, 408] };
@@ -337,7 +363,8 @@ fn schemas() -> Value {
                 "entity": object(&["kind", "id"], &json!({"kind": kind, "id": text, "name": text})),
                 "owner": text,
                 "state": object(&["name"], &json!({
-                    "name": text, "by": text, "at": time, "until": time, "reason": text, "note": text,
+                    "name": text, "by": text, "at": time, "since": time, "until": time,
+                    "reason": text, "note": text,
                 })),
                 "opened_at": time, "expires_at": time, "event_id": text, "value": reference("Value"),
                 "summary": text, "description": text, "labels": texts,
@@ -345,16 +372,19 @@ fn schemas() -> Value {
                     "name": text, "expression": text, "value": text,
                 }))},
                 "evidence": list("Evidence"), "evidence_total": whole, "shadow": {"type": "boolean"},
+                "amount": reference("Value"), "history": list("Deed"),
             }),
         ),
         "Alerts": object(&["alerts"], &json!({"alerts": list("Alert"), "next": text})),
         "Action": object(&["action"], &json!({
-            "action": {"enum": ["acknowledge", "snooze", "close", "reopen"]},
+            "action": {"enum": ACTIONS},
             "by": {"type": "string", "description": "In whose name a token acts."},
             "until": time,
             "for": {"type": "string", "description": "How long a snooze lasts: `1h`, `3d`."},
             "reason": {"enum": ["won", "lost", "dismissed"]},
-            "note": {"type": "string", "description": "Why it was dismissed."},
+            "note": {"type": "string", "description": "Why it was dismissed, or what is said."},
+            "amount": {"type": "number", "minimum": 0, "description": "What was won or lost."},
+            "owner": {"type": "string", "description": "To whom it goes: `rep:r1`, `queue` …"},
         })),
         "Entity": object(&["kind", "id", "orders", "windows", "recent"], &json!({
             "kind": kind, "id": text, "name": text, "segment": text, "tier": text, "territory": text,
@@ -371,6 +401,20 @@ fn schemas() -> Value {
             "last_reload": object(&["at", "successful"], &json!({
                 "at": time, "successful": {"type": "boolean"}, "problem": text,
             })),
+        })),
+        "Deed": object(&["action", "by", "at"], &json!({
+            "action": {"enum": ACTIONS}, "by": text, "at": time, "until": time, "reason": text,
+            "note": text, "amount": number, "owner": text,
+        })),
+        "Team": object(&["from", "to", "members"], &json!({
+            "from": time, "to": time,
+            "members": {"type": "array", "items": object(&["owner"], &json!({
+                "owner": text, "firing": whole, "acknowledged": whole, "snoozed": whole,
+                "overdue": whole, "at_stake": list("Value"), "opened": whole, "answered": whole,
+                "coverage": number, "response_median_s": whole, "response_p90_s": whole,
+                "won": whole, "lost": whole, "dismissed": whole, "missed": whole,
+                "won_amount": list("Value"),
+            }))},
         })),
         "Deeds": object(&["deeds"], &json!({
             "deeds": {"type": "array", "items": object(&["seq", "at", "who", "did", "object"], &json!({

@@ -5,17 +5,22 @@
 //!                                   └ detail.html ◄─ /fragments/alert/{id}   the stream says so
 //! /alerts/{id}          alert.html  ─ detail.html
 //! /customers/{id}       customer.html
+//! /team                 team.html     how each rep does, for who leads them
+//! /rules, /rules/{name} rules.html    how each rule does, for who writes them
 //! ```
 //!
 //! The server writes every word, in a page as in a fragment, by the same templates: a page works
 //! without a script, which only keeps it fresh and saves reloads. Templates escape all that they
 //! are given.
 
-mod chart;
 mod customer;
 pub(super) mod frame;
 pub(super) mod link;
+mod plot;
+mod rules;
+mod team;
 mod view;
+mod why;
 mod words;
 
 use std::sync::Arc;
@@ -33,10 +38,15 @@ use axum::response::Response;
 
 pub(super) use self::customer::customer;
 use self::frame::Frame;
+pub(super) use self::rules::rule;
+pub(super) use self::rules::rules as rule_list;
+pub(super) use self::team::team;
 use self::link::Link;
+use self::plot::Shape;
 use self::view::Choice;
 use self::view::Detail;
 use self::view::List;
+use crate::access::role::Right;
 use crate::alert::AlertId;
 use crate::api::Services;
 use crate::api::alerts;
@@ -46,7 +56,6 @@ use crate::api::gate::Caller;
 use crate::api::problem::Problem;
 use crate::delivery::inbox::query;
 use crate::event::EntityKind;
-use crate::time::Timestamp;
 
 /// Owners whose names are looked up for the chooser.
 const OWNERS_NAMED_MAX: usize = 200;
@@ -55,10 +64,9 @@ const OWNERS_NAMED_MAX: usize = 200;
 #[template(path = "inbox.html")]
 struct InboxPage {
     frame: Frame,
-    clock: Timestamp,
-    seq: u64,
     parameters: Parameters,
     owners: Vec<Choice>,
+    rules: Vec<Choice>,
     list: List,
     detail: Option<Detail>,
 }
@@ -79,8 +87,6 @@ struct DetailFragment {
 #[template(path = "alert.html")]
 struct AlertPage {
     frame: Frame,
-    clock: Timestamp,
-    seq: u64,
     detail: Detail,
 }
 
@@ -88,8 +94,6 @@ struct AlertPage {
 #[template(path = "missing.html")]
 struct MissingPage {
     frame: Frame,
-    clock: Timestamp,
-    seq: u64,
     title: &'static str,
     detail: String,
 }
@@ -103,23 +107,21 @@ pub(super) async fn inbox(
     Extension(caller): Asking,
     given: Given,
 ) -> Response {
-    let frame = Frame::of(&services, &caller);
-    let framed = frame.clone();
+    let bare = Frame::bare(&services, &caller);
     let page = async {
         let parameters = given.map_err(|e| Problem::bad_request(e.body_text()))?.0;
         blocking(&services, move |services| {
-            // The number first: a change in between is then shown and told, never lost.
-            let seq = services.inbox.newest_seq()?;
+            let frame = Frame::new(services, &caller, "inbox")?;
             let open = parameters.alert.as_deref().and_then(|id| alerts::alert_id(id).ok());
             let detail = open.and_then(|id| detail(services, &caller, id).ok());
             let (list, counts) = list(services, &caller, &parameters)?;
             let owners = owners(services, &counts, parameters.owner.as_deref());
-            let clock = services.clock();
-            html(&InboxPage { frame, clock, seq, parameters, owners, list, detail })
+            let rules = rules(services, &caller, parameters.rule.as_deref());
+            html(&InboxPage { frame, parameters, owners, rules, list, detail })
         })
         .await
     };
-    page_or_missing(page.await, framed)
+    page_or_missing(page.await, bare)
 }
 
 /// `GET /alerts/{id}`
@@ -128,14 +130,12 @@ pub(super) async fn alert(
     Extension(caller): Asking,
     Path(id): Path<String>,
 ) -> Response {
-    let frame = Frame::of(&services, &caller);
-    let framed = frame.clone();
+    let bare = Frame::bare(&services, &caller);
     let page = blocking(&services, move |services| {
-        let seq = services.inbox.newest_seq()?;
-        let detail = detail(services, &caller, alerts::alert_id(&id)?)?;
-        html(&AlertPage { frame, clock: services.clock(), seq, detail })
+        let frame = Frame::new(services, &caller, "")?;
+        html(&AlertPage { frame, detail: detail(services, &caller, alerts::alert_id(&id)?)? })
     });
-    page_or_missing(page.await, framed)
+    page_or_missing(page.await, bare)
 }
 
 /// `GET /fragments/list`
@@ -179,7 +179,35 @@ fn list(
 
 fn detail(services: &Services, caller: &Caller, id: AlertId) -> Result<Detail, Problem> {
     let kept = alerts::find(services, caller, id)?;
-    Ok(Detail::new(&kept.alert, services.clock(), |key| owner_name(services, key)))
+    let deeds = services.inbox.deeds(id)?;
+    let mut detail =
+        Detail::new(&kept, &deeds, services.clock(), |key| owner_name(services, key));
+    // To whom it can be given: everybody, so without how many alerts each of them has.
+    let counts = services.inbox.counts(&query::Query::default())?;
+    let others = counts.owners.into_iter().map(|(key, _)| key);
+    let others = others.filter(|key| *key != detail.owner_key).take(OWNERS_NAMED_MAX);
+    let others = others.map(|key| {
+        let label = owner_name(services, &key);
+        Choice { key, label, chosen: false }
+    });
+    detail.others = others.collect();
+    detail.others.sort_by(|a, b| a.label.cmp(&b.label));
+    Ok(detail)
+}
+
+/// The rules to choose from, for who may see them.
+fn rules(services: &Services, caller: &Caller, chosen: Option<&str>) -> Vec<Choice> {
+    if !caller.viewer.may(Right::Rules) {
+        return Vec::new();
+    }
+    let rules = services.engine.rules().rules.into_iter();
+    rules
+        .map(|rule| Choice {
+            chosen: chosen == Some(rule.name.as_str()),
+            label: rule.name.clone(),
+            key: rule.name,
+        })
+        .collect()
 }
 
 /// A rep's name where the engine knows it, else the key in words.
@@ -227,13 +255,7 @@ fn page_or_missing(page: Result<Html<String>, Problem>, frame: Frame) -> Respons
         Err(problem) => problem,
     };
     let title = if problem.status == StatusCode::NOT_FOUND { "Not here" } else { "That failed" };
-    let missing = MissingPage {
-        frame,
-        clock: Timestamp::EPOCH,
-        seq: 0,
-        title,
-        detail: problem.detail.clone(),
-    };
+    let missing = MissingPage { frame, title, detail: problem.detail.clone() };
     match html(&missing) {
         Ok(page) => (problem.status, page).into_response(),
         Err(_) => problem.into_response(),

@@ -35,6 +35,7 @@ use crate::api::pages;
 use crate::api::rules;
 use crate::api::sign_in;
 use crate::api::stream;
+use crate::api::team;
 
 /// What a route asks of whoever asks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,10 +125,13 @@ const fn api(
 }
 
 /// Everything that is served.
-pub(super) static ROUTES: [Route; 26] = [
+pub(super) static ROUTES: [Route; 30] = [
     page("/", READ, || get(pages::inbox)),
     page("/alerts/{id}", READ, || get(pages::alert)),
     page("/customers/{id}", READ, || get(pages::customer)),
+    page("/team", READ, || get(pages::team)),
+    page("/rules", Need::Right(Right::Rules), || get(pages::rule_list)),
+    page("/rules/{name}", Need::Right(Right::Rules), || get(pages::rule)),
     part("/fragments/list", READ, || get(pages::list_fragment)),
     part("/fragments/alert/{id}", READ, || get(pages::alert_fragment)),
     part("/assets/{name}", Need::Nothing, || get(assets::asset)),
@@ -149,6 +153,7 @@ pub(super) static ROUTES: [Route; 26] = [
     api(("GET", "/v1/reps/{id}"), READ, &openapi::REP, || get(entities::rep)),
     api(("GET", "/v1/products/{id}"), READ, &openapi::PRODUCT, || get(entities::product)),
     api(("GET", "/v1/rules"), Need::Right(Right::Rules), &openapi::RULES, || get(rules::rules)),
+    api(("GET", "/v1/team"), READ, &openapi::TEAM, || get(team::team)),
     api(("GET", "/v1/stream"), READ, &openapi::STREAM, || get(stream::stream)),
     api(("GET", "/v1/audit"), Need::Right(Right::Audit), &openapi::AUDIT, || get(audit::audit)),
     api(("GET", "/v1/openapi.json"), Need::Nothing, &openapi::OPENAPI, || get(openapi::openapi)),

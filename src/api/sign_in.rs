@@ -41,14 +41,11 @@ use crate::api::pages::frame::Frame;
 use crate::api::pages::html;
 use crate::api::pages::link::encoded;
 use crate::api::problem::Problem;
-use crate::time::Timestamp;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct SignInPage {
     frame: Frame,
-    clock: Timestamp,
-    seq: u64,
     next: String,
     name: String,
     refusal: Option<String>,
@@ -58,8 +55,6 @@ struct SignInPage {
 #[template(path = "setup.html")]
 struct SetupPage {
     frame: Frame,
-    clock: Timestamp,
-    seq: u64,
     key: String,
     name: String,
     refusal: Option<String>,
@@ -258,7 +253,7 @@ fn sign_in_page(
     refusal: Option<String>,
 ) -> Response {
     let frame = Frame::of_nobody(services);
-    let page = SignInPage { frame, clock: Timestamp::EPOCH, seq: 0, next, name, refusal };
+    let page = SignInPage { frame, next, name, refusal };
     (status, html(&page)).into_response()
 }
 
@@ -269,7 +264,7 @@ fn first_page(
     refusal: Option<String>,
 ) -> Response {
     let frame = Frame::of_nobody(services);
-    let page = SetupPage { frame, clock: Timestamp::EPOCH, seq: 0, key, name, refusal };
+    let page = SetupPage { frame, key, name, refusal };
     (status, html(&page)).into_response()
 }
 

@@ -95,7 +95,7 @@ impl Summary {
                 }
             }
             Output::Changed { .. } => self.changed += 1,
-            Output::Duty(_) => {}
+            Output::Acted { .. } | Output::Duty(_) => {}
         }
     }
 

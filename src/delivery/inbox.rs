@@ -10,8 +10,12 @@
 //! customer now: when that is somebody else, it moves. Readers have connections of their own, so that a
 //! long list does not hold up a new alert (`SQLite`, write-ahead log).
 
+mod deed;
+mod duty;
 pub mod people;
 pub mod query;
+pub mod record;
+pub mod team;
 mod schema;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -36,7 +40,6 @@ use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
 use crate::alert::CloseReason;
-use crate::alert::Owner;
 use crate::delivery::inbox::people::People;
 use crate::delivery::inbox::people::Person;
 use crate::engine::Duty;
@@ -71,6 +74,9 @@ pub enum InboxError {
     /// An alert in the file is not one.
     #[error("an alert in the inbox cannot be read: {0}: restore the file from a backup")]
     Body(#[from] serde_json::Error),
+    /// The file is damaged.
+    #[error("the inbox is damaged: {0}")]
+    Corrupt(String),
     /// A later program wrote the file.
     #[error("the inbox has version {found}, this program knows {known}: run a newer siaga")]
     Newer {
@@ -177,9 +183,10 @@ impl Inbox {
                 Output::Changed { id, state, at } => {
                     changes.extend(change_alert(&transaction, *id, state, *at)?);
                 }
+                Output::Acted { id, deed } => deed::keep(&transaction, *id, deed, &mut changes)?,
                 Output::Duty(Duty::Customer { id, owner, at }) => {
-                    let owner = (owner, *at);
-                    hand_over(&transaction, (EntityKind::Customer, id), owner, &mut changes)?;
+                    let entity = (EntityKind::Customer, id.as_str());
+                    duty::hand_over(&transaction, entity, (owner, *at), &mut changes)?;
                 }
                 Output::Duty(Duty::Rep { id, name, manager, territories }) => {
                     let (name, manager) = (name.clone(), manager.clone());
@@ -213,11 +220,23 @@ fn prepared(mut connection: Connection) -> Result<Connection, InboxError> {
 /// Where alerts of rules in shadow mode lie, whatever their state.
 const SHADOW: i64 = 3;
 
+/// Reads an inbox through, without changing it, and counts its alerts. A server may have it open.
+pub fn verify(path: &Path) -> Result<u64, InboxError> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    let told: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if told != "ok" {
+        return Err(InboxError::Corrupt(told));
+    }
+    let count = "SELECT count(*) FROM alerts";
+    Ok(connection.query_row(count, [], |row| row.get::<_, i64>(0))?.cast_unsigned())
+}
+
 /// Where an alert in this state lies: 0 open, 1 snoozed, 2 closed.
 fn shelf(state: &AlertState) -> i64 {
     match state {
         AlertState::Pending | AlertState::Firing | AlertState::Acknowledged { .. } => 0,
-        AlertState::Snoozed { .. } => 1,
+        AlertState::Snoozed { .. } | AlertState::Waiting { .. } => 1,
         AlertState::Closed { .. } => 2,
     }
 }
@@ -239,7 +258,7 @@ fn open_alert(
             _ => {
                 // The reference data may have been changed while the program was away.
                 let entity = (alert.entity_kind, alert.entity_id.as_str());
-                return hand_over(to, entity, (&alert.owner, alert.opened_at), changes);
+                return duty::hand_over(to, entity, (&alert.owner, alert.opened_at), changes);
             }
         }
         to.prepare_cached("DELETE FROM alerts WHERE id = ?1")?.execute([&id])?;
@@ -259,8 +278,10 @@ fn open_alert(
     let words = [name, &alert.entity_id, &alert.summary, &alert.rule].join("\n").to_lowercase();
     to.prepare_cached(
         "INSERT INTO alerts (id, family, entity_kind, entity_id, owner, shelf, state_name, state,
-             rank, currency, opened_at, changed_at, owned_at, seq, words, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?11, ?12, ?13, ?14)",
+             rank, currency, opened_at, changed_at, seq, words, body, rule, severity, keeper,
+             owned_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16, ?5,
+             ?11)",
     )?
     .execute(rusqlite::params![
         id,
@@ -277,47 +298,10 @@ fn open_alert(
         change.seq.cast_signed(),
         words,
         serde_json::to_string(alert)?,
+        alert.rule,
+        alert.severity.name(),
     ])?;
     changes.extend((!alert.is_shadow).then_some(change));
-    Ok(())
-}
-
-/// Gives an entity's alerts to whoever looks after it now, unless that is older news than what is
-/// known. Both sides are told.
-fn hand_over(
-    to: &Transaction<'_>,
-    (kind, entity): (EntityKind, &str),
-    (owner, at): (&Owner, Timestamp),
-    changes: &mut Vec<Change>,
-) -> Result<(), InboxError> {
-    let owner = owner.key();
-    let mut statement = to.prepare_cached(
-        "SELECT id, family, state_name, owner, shelf FROM alerts
-         WHERE entity_kind = ?1 AND entity_id = ?2 AND owner <> ?3 AND owned_at <= ?4",
-    )?;
-    let known = rusqlite::params![kind.name(), entity, owner, at.millis()];
-    let found = statement.query_map(known, |row| {
-        let columns = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
-        Ok::<(String, String, String, String, i64), _>(columns)
-    })?;
-    for row in found.collect::<Result<Vec<_>, _>>()? {
-        let (id, family, state, before, shelf) = row;
-        let Ok(alert) = id.parse::<AlertId>() else { continue };
-        let kept =
-            Change { seq: 0, id: alert, opened: false, owner: owner.clone(), family, state, at };
-        let moved = Change { owner: before, state: MOVED.to_owned(), ..kept.clone() };
-        let mut seq = None;
-        if shelf != SHADOW {
-            changes.push(number(to, moved)?);
-            let kept = number(to, kept)?;
-            seq = Some(kept.seq.cast_signed());
-            changes.push(kept);
-        }
-        to.prepare_cached(
-            "UPDATE alerts SET owner = ?2, owned_at = ?3, seq = COALESCE(?4, seq) WHERE id = ?1",
-        )?
-        .execute(rusqlite::params![id, owner, at.millis(), seq])?;
-    }
     Ok(())
 }
 
@@ -407,7 +391,7 @@ fn prune(to: &Transaction<'_>, config: &InboxConfig) -> Result<(), InboxError> {
              (SELECT row FROM alerts WHERE shelf = 3 ORDER BY row DESC LIMIT 1 OFFSET ?1), 0)",
     )?
     .execute([limit(config.closed_kept)])?;
-    Ok(())
+    deed::prune(to)
 }
 
 #[cfg(test)]

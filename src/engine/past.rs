@@ -36,6 +36,7 @@ fn opened(alert: &Alert, symbols: &Symbols) -> PastAlert {
     let (state, closed) = stands(&alert.state);
     // One whose moment has no length is over as soon as it is told; nothing more comes of it.
     let over = alert.expires_at == Some(alert.opened_at);
+    let offer = alert.reasons.iter().find(|reason| reason.name == PastAlert::OFFER);
     PastAlert {
         id: alert.id.bits(),
         rule: symbols.intern(&alert.rule),
@@ -44,6 +45,7 @@ fn opened(alert: &Alert, symbols: &Symbols) -> PastAlert {
         closed: if over { alert.expires_at } else { closed },
         state: if over { Standing::Expired } else { state },
         value: alert.value.map(|value| value.amount),
+        offer: offer.map(|reason| symbols.intern(&reason.value)),
     }
 }
 

@@ -10,6 +10,7 @@ use siaga::event::Symbols;
 use siaga::event::reference::Customer;
 use siaga::event::reference::Rep;
 
+use crate::scene::BEGIN;
 use crate::scene::Play;
 use crate::scene::order;
 use crate::scene::rule_set;
@@ -71,7 +72,7 @@ fn duties(steps: &[Step]) -> Vec<String> {
     let told = play.duties().into_iter().map(|duty| match duty {
         Duty::Customer { id, owner, at } => {
             assert_eq!(id, "c");
-            format!("{}@{}", owner.key(), at.millis() / HOUR)
+            format!("{}@{}", owner.key(), (at.millis() - BEGIN) / HOUR)
         }
         Duty::Rep { .. } => unreachable!("{duty:?}"),
     });

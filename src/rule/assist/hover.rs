@@ -34,6 +34,7 @@ use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::SCOPE;
 use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::VALUE_METHODS;
+use crate::rule::vocabulary::offers::OFFER_FIELDS;
 use crate::rule::words;
 use crate::time::Span;
 
@@ -349,6 +350,10 @@ fn field_meaning(of: Sort, field: &str) -> Option<&'static str> {
     match of {
         Sort::Item(ItemType::Alert) => {
             let found = ALERT_FIELDS.iter().find(|(known, ..)| *known == field);
+            found.map(|(.., what)| *what)
+        }
+        Sort::Item(ItemType::Offer) => {
+            let found = OFFER_FIELDS.iter().find(|(known, ..)| *known == field);
             found.map(|(.., what)| *what)
         }
         Sort::Item(_) | Sort::Record(Record::Event, _) if field != "lines" => {
