@@ -1,4 +1,4 @@
-//! A shard full of customers whose rules change: what the bench measures, and a test tries in small.
+//! A shard full of customers whose rules change: what the bench measures.
 
 use std::sync::Arc;
 
