@@ -1,5 +1,7 @@
 //! What access promises.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::account::New;
 use super::role::Role;
 use super::role::Scope;
@@ -154,7 +156,6 @@ fn nothing_that_opens_a_door_lies_in_the_file() {
         let found = kept.windows(secret.len()).any(|bytes| bytes == secret.as_bytes());
         assert!(!found, "{secret}");
     }
-    use std::os::unix::fs::PermissionsExt as _;
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     // The command line has the file open, too.
     let second = Access::open(&path, AccessConfig::default()).unwrap();

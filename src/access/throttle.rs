@@ -17,9 +17,9 @@ use std::time::Instant;
 const KEYS_MAX: usize = 10_000;
 const FREE_FROM_ADDRESS: u32 = 5;
 const FREE_FROM_ANYWHERE: u32 = 50;
-const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
+const WAIT_MAX: Duration = Duration::from_mins(15);
 /// Failures are forgotten after this long without one.
-const MEMORY: Duration = Duration::from_secs(3600);
+const MEMORY: Duration = Duration::from_hours(1);
 
 type Key = (String, Option<IpAddr>);
 
@@ -84,6 +84,7 @@ fn keys(name: &str, from: Option<IpAddr>) -> Vec<(Key, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time;
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn waits_grow_with_failures_and_end_with_time() {
         let (here, there) = ("10.0.0.1".parse().ok(), "10.0.0.2".parse().ok());
-        let (start, mut throttle) = (Instant::now(), Throttle::default());
+        let (start, mut throttle) = (time::steady(), Throttle::default());
         for (failures, want) in
             [(4, None), (1, Some(2)), (1, Some(4)), (3, Some(32)), (20, Some(900))]
         {
@@ -110,7 +111,7 @@ mod tests {
 
     #[test]
     fn guesses_from_many_addresses_are_slowed_down_too() {
-        let (start, mut throttle) = (Instant::now(), Throttle::default());
+        let (start, mut throttle) = (time::steady(), Throttle::default());
         for host in 0..50_u8 {
             throttle.failed("maya", Some([10, 0, 0, host].into()), start);
         }
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let (start, mut throttle) = (Instant::now(), Throttle::default());
+        let (start, mut throttle) = (time::steady(), Throttle::default());
         for number in 0..KEYS_MAX as u64 + 50 {
             throttle.failed(&format!("n{number}"), None, start + Duration::from_nanos(number));
         }

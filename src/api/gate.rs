@@ -140,9 +140,9 @@ async fn with_key(request: Request, csrf: &str) -> Result<Request, Problem> {
     }
     let (head, body) = request.into_parts();
     let body = to_bytes(body, FORM_BYTES_MAX).await.map_err(|_| refused())?;
-    let fields = std::str::from_utf8(&body).unwrap_or_default().split('&');
+    let mut fields = std::str::from_utf8(&body).unwrap_or_default().split('&');
     // The key is of letters that a form does not encode.
-    let given = fields.filter_map(|field| field.strip_prefix("csrf=")).next();
+    let given = fields.find_map(|field| field.strip_prefix("csrf="));
     if given.is_some_and(right) {
         Ok(Request::from_parts(head, Body::from(body)))
     } else {

@@ -38,11 +38,11 @@ use axum::response::Response;
 
 pub(super) use self::customer::customer;
 use self::frame::Frame;
+use self::link::Link;
+use self::plot::Shape;
 pub(super) use self::rules::rule;
 pub(super) use self::rules::rules as rule_list;
 pub(super) use self::team::team;
-use self::link::Link;
-use self::plot::Shape;
 use self::view::Choice;
 use self::view::Detail;
 use self::view::List;
@@ -180,8 +180,7 @@ fn list(
 fn detail(services: &Services, caller: &Caller, id: AlertId) -> Result<Detail, Problem> {
     let kept = alerts::find(services, caller, id)?;
     let deeds = services.inbox.deeds(id)?;
-    let mut detail =
-        Detail::new(&kept, &deeds, services.clock(), |key| owner_name(services, key));
+    let mut detail = Detail::new(&kept, &deeds, services.clock(), |key| owner_name(services, key));
     // To whom it can be given: everybody, so without how many alerts each of them has.
     let counts = services.inbox.counts(&query::Query::default())?;
     let others = counts.owners.into_iter().map(|(key, _)| key);
@@ -210,10 +209,13 @@ fn rules(services: &Services, caller: &Caller, chosen: Option<&str>) -> Vec<Choi
         .collect()
 }
 
-/// A rep's name where the engine knows it, else the key in words.
+/// A rep's name where the engine or the reference data know it, else the key in words.
 fn owner_name(services: &Services, key: &str) -> String {
-    let rep = key.strip_prefix("rep:").and_then(|id| services.engine.entity(EntityKind::Rep, id));
-    rep.and_then(|rep| rep.name).unwrap_or_else(|| words::owner(key))
+    let name = key.strip_prefix("rep:").and_then(|id| {
+        let known = services.engine.entity(EntityKind::Rep, id).and_then(|rep| rep.name);
+        known.or_else(|| services.inbox.people().get(id)?.name.clone())
+    });
+    name.unwrap_or_else(|| words::owner(key))
 }
 
 /// The owners to choose from, with the names that the engine knows.

@@ -296,8 +296,7 @@ mod tests {
         ] {
             let got = run(words, password);
             let is_as_told = match (&got, want) {
-                (Ok(text), Ok(want)) => text.contains(want),
-                (Err(text), Err(want)) => text.contains(want),
+                (Ok(text), Ok(want)) | (Err(text), Err(want)) => text.contains(want),
                 _ => false,
             };
             assert!(is_as_told, "{words:?}: {got:?}, want {want:?}");

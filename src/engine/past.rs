@@ -21,14 +21,13 @@ use crate::time::Timestamp;
 pub(crate) fn remember(past: &mut PastAlerts, told: &[Output], symbols: &Symbols) {
     for output in told {
         match output {
-            Output::Duty(_) => {}
             Output::Opened { alert, .. } if alert.is_shadow => {}
             Output::Opened { alert, .. } => past.open(opened(alert, symbols)),
             Output::Changed { id, state, .. } => {
                 let (state, closed) = stands(state);
                 past.change(id.bits(), state, closed);
             }
-            Output::Acted { .. } => {}
+            Output::Acted { .. } | Output::Duty(_) => {}
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::time::Timestamp;
 
 /// What stands round every page.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "what a template asks for, one by one")]
 pub(in crate::api) struct Frame {
     /// Whether the data are made up.
     pub(in crate::api) demo: bool,

@@ -161,7 +161,9 @@ fn askers(server: &Server) -> Vec<Asker> {
 fn path(route: &str, owner: &str) -> Option<String> {
     let id = match route.split("/{id}").next().unwrap() {
         _ if !route.contains("{id}") => {
-            return (owner == OWNERS[0]).then(|| route.replace("/rules/{name}", "/rules/Quiet").replace("{name}", "siaga.css"));
+            return (owner == OWNERS[0]).then(|| {
+                route.replace("/rules/{name}", "/rules/Quiet").replace("{name}", "siaga.css")
+            });
         }
         "/customers" | "/v1/customers" => format!("of-{owner}"),
         "/v1/reps" if owner.starts_with('r') => owner.to_owned(),
@@ -545,6 +547,56 @@ fn a_customer_who_is_given_away_leaves_every_open_page_and_stream() {
     check(&server.ask("GET", &format!("/v1/alerts/{id}"), &nine.headers(), ""), 200, "\"rep:r9\"");
     server.tell(&[moved("of-r1", "r1")]);
     assert_eq!(server.ask("GET", &format!("/v1/alerts/{id}"), &asker.headers(), "").status, 200);
+}
+
+#[test]
+fn who_gives_an_alert_away_sees_it_no_longer_and_may_take_it_back() {
+    let server = house();
+    let access = &server.services.access;
+    access
+        .add_account("cli", New { name: "two", role: Role::Rep, person: Some("r2") }, None)
+        .unwrap();
+    let (one, two) = (session(&server, "rep"), session(&server, "two"));
+    let path = format!("/v1/alerts/{}", alert_of("r1").id);
+    let act = |asker: &Asker, body: &str| {
+        let headers = [&asker.headers()[..], &[JSON]].concat();
+        server.ask("POST", &format!("{path}/actions"), &headers, body).status
+    };
+    let sees = |asker: &Asker| server.ask("GET", &path, &asker.headers(), "").status == 200;
+    let to = |owner: &str| format!(r#"{{"action":"reassign","owner":"{owner}"}}"#);
+    assert_eq!(act(&two, &to("rep:r2")), 404, "nobody takes what he cannot see");
+    assert_eq!(act(&one, &to("rep:r2")), 204);
+    assert!(!sees(&one) && sees(&two));
+    assert_eq!(act(&one, r#"{"action":"acknowledge"}"#), 404);
+    assert_eq!(act(&one, &to("rep:r1")), 200, "taken back");
+    assert!(sees(&one) && !sees(&two));
+    assert_eq!(act(&one, &to("rep:r2")), 204);
+    assert_eq!(act(&two, r#"{"action":"comment","note":"mine now"}"#), 200);
+    assert_eq!(act(&one, &to("rep:r1")), 404, "somebody has gone on with it");
+}
+
+#[test]
+fn a_team_is_shown_as_far_as_one_may_see() {
+    let server = house();
+    for (asker, want) in [
+        ("rep", &["rep:r1", "territory:North"][..]),
+        ("manager", &["queue", "rep:r1", "rep:r2", "territory:North"]),
+        ("author", &["queue", "rep:r1", "rep:r2", "rep:r9", "territory:North"]),
+    ] {
+        let asker = session(&server, asker);
+        let team = server.ask("GET", "/v1/team", &asker.headers(), "");
+        let team: serde_json::Value = serde_json::from_str(&team.body).unwrap();
+        let owners: Vec<&str> = team["members"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|m| m["owner"].as_str().unwrap())
+            .collect();
+        assert_eq!(owners, want, "{}", asker.name);
+        let page = server.ask("GET", "/team", &asker.headers(), "");
+        let of_r9 = page.body.contains("owner=rep%3Ar9");
+        assert_eq!(of_r9, want.contains(&"rep:r9"), "{}", asker.name);
+    }
 }
 
 #[test]

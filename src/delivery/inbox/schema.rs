@@ -15,7 +15,8 @@ use rusqlite::TransactionBehavior;
 
 use crate::delivery::inbox::InboxError;
 
-const MIGRATIONS: [&str; 3] = ["
+const MIGRATIONS: [&str; 3] = [
+    "
     CREATE TABLE alerts (
         row         INTEGER PRIMARY KEY,
         id          TEXT    NOT NULL UNIQUE,
@@ -48,7 +49,8 @@ const MIGRATIONS: [&str; 3] = ["
         state  TEXT    NOT NULL,
         at     INTEGER NOT NULL
     ) STRICT;
-", "
+",
+    "
     ALTER TABLE alerts ADD COLUMN rule TEXT NOT NULL DEFAULT '';
     ALTER TABLE alerts ADD COLUMN amount INTEGER;
     ALTER TABLE alerts ADD COLUMN answered_at INTEGER;
@@ -66,7 +68,8 @@ const MIGRATIONS: [&str; 3] = ["
         is_taken_back INTEGER NOT NULL DEFAULT 0,
         UNIQUE (alert, at, by, action)
     ) STRICT;
-", "
+",
+    "
     ALTER TABLE alerts ADD COLUMN keeper TEXT NOT NULL DEFAULT '';
     ALTER TABLE alerts ADD COLUMN owned_at INTEGER NOT NULL DEFAULT 0;
     UPDATE alerts SET keeper = owner, owned_at = opened_at;
@@ -76,7 +79,8 @@ const MIGRATIONS: [&str; 3] = ["
         manager     TEXT,
         territories TEXT NOT NULL
     ) STRICT;
-"];
+",
+];
 
 /// Brings the tables of an open file up to date; a file of a newer program is refused.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), InboxError> {

@@ -8,6 +8,8 @@ use super::query::Standing;
 use super::sample::alert;
 use super::sample::at;
 use super::*;
+use crate::alert::Action;
+use crate::alert::Deed;
 use crate::alert::Family;
 use crate::alert::Owner;
 use crate::event::EntityKind;
@@ -358,4 +360,27 @@ fn reps_are_known_again_when_the_file_is_opened() {
     let again = Inbox::open(&path, InboxConfig::default()).unwrap();
     assert_eq!(again.people(), people);
     assert!(again.people().sight_of_manager("m2").covers("territory:North"));
+}
+
+#[test]
+fn what_a_rep_gave_away_stays_where_it_is_until_the_customer_moves() {
+    let one = alert("c1", None);
+    let inbox = inbox(std::slice::from_ref(&one));
+    let given = |owner: &str, time: &str| {
+        let action = Action::Reassign { owner: Owner::from_key(owner) };
+        let deed = Deed { action, by: "rep:r1".to_owned(), at: at(time) };
+        Output::Acted { id: one.id, deed }
+    };
+    for (output, want) in [
+        (handed("c1", "rep:r2", "2025-03-02"), "rep:r2"),
+        (given("rep:r9", "2025-03-05"), "rep:r9"),
+        // Told again after a restart: no news.
+        (opened(one.clone()), "rep:r9"),
+        (handed("c1", "rep:r2", "2025-03-02"), "rep:r9"),
+        // By the customer's time this may be long before the deed.
+        (handed("c1", "rep:r3", "2025-03-02"), "rep:r3"),
+    ] {
+        inbox.apply(std::slice::from_ref(&output)).unwrap();
+        assert_eq!(inbox.get(one.id).unwrap().unwrap().alert.owner.key(), want, "{output:?}");
+    }
 }
