@@ -10,11 +10,13 @@
 
 pub mod alike;
 pub mod catalog;
+pub mod detection;
 pub mod detector;
 mod cell;
 mod fingerprint;
 pub mod history;
 pub mod item;
+pub mod learned;
 pub mod program;
 pub mod refill;
 mod code;
@@ -38,6 +40,7 @@ use crate::event::Symbol;
 use crate::event::reference::Customer;
 use crate::money::Currency;
 use crate::state::cell::Cell;
+use crate::state::detection::kept::Kept;
 use crate::state::history::History;
 use crate::state::history::Unchanged;
 use crate::state::program::Running;
@@ -58,6 +61,8 @@ pub struct Entity {
     pub(crate) slots: Slots,
     /// Names ever seen.
     pub(crate) owned: OwnedSets,
+    /// What detectors have made of everything ever seen.
+    kept: Option<Box<Kept>>,
     /// Reference data of a customer.
     pub profile: Option<Box<Customer>>,
     /// Currency of the first amount seen.
@@ -106,6 +111,7 @@ impl Entity {
             history: History::default(),
             slots: plan.new_slots(),
             owned: OwnedSets::default(),
+            kept: None,
             profile: None,
             currency: None,
             rep: None,
@@ -140,10 +146,12 @@ impl Entity {
         if late {
             self.enter_late(upkeep, arriving, inserted);
             self.enter_ever(upkeep, arriving);
+            self.follow(upkeep, event, foreign, inserted);
             self.stirs_at = Timestamp::MIN;
             return Applied::Late;
         }
         self.enter_newest(upkeep, arriving);
+        self.follow(upkeep, event, foreign, inserted);
         self.stirs_at = self.stirs_at.min(event.time + upkeep.plan.shortest);
         self.advance(upkeep, event.time);
         Applied::InTime
@@ -198,6 +206,7 @@ impl Entity {
             + self.history.heap_bytes()
             + if self.slots.spilled() { self.slots.capacity() * 8 } else { 0 }
             + self.owned.0.as_ref().map_or(0, |names| names.capacity() * 8)
+            + self.followed_bytes()
     }
 }
 

@@ -1,6 +1,8 @@
 //! What can a rule say? The types of the language, and the tables of names that the checker, the completion and the
 //! reference page read.
 
+pub mod detectors;
+
 use std::fmt;
 
 use crate::state::program::Field;
@@ -309,7 +311,7 @@ pub fn value_methods(ty: Type) -> impl Iterator<Item = &'static (&'static str, &
 }
 
 /// Functions with what they take and give.
-pub const FUNCTIONS: [(&str, &str); 32] = [
+pub const FUNCTIONS: [(&str, &str); 39] = [
     ("size", "`size(list)` how many items; `size(text)` how many characters"),
     ("has", "`has(x.field)` whether the source says"),
     ("margin_rate", "`margin_rate(lines)` share of the net amount that is left after cost"),
@@ -317,6 +319,34 @@ pub const FUNCTIONS: [(&str, &str); 32] = [
     (
         "gap_stddev",
         "`gap_stddev(orders.last('365d'))` how much the time between events varies; null of fewer than three",
+    ),
+    (
+        "p_alive",
+        "`p_alive(orders)` the chance that the customer has not left (BG/NBD); null of nothing",
+    ),
+    (
+        "expected_purchases",
+        "`expected_purchases(orders, '28d')` how often the customer will buy in the next 28 days (BG/NBD)",
+    ),
+    (
+        "drift_deadline",
+        "`drift_deadline(orders, 0.5)` the silence after which `p_alive` has fallen to 0.5; null before the second purchase",
+    ),
+    (
+        "category_loss",
+        "`category_loss(lines, 3.0)` the categories of four purchases or more that were not bought for 3 of their usual gaps",
+    ),
+    (
+        "margin_shift",
+        "`margin_shift(lines)` whether the margin of orders has fallen for good, since when and why (twin CUSUM)",
+    ),
+    (
+        "trend",
+        "`trend(orders)` whether weekly spend has risen or fallen for good, since when, and its level (CUSUM, Holt)",
+    ),
+    (
+        "sentiment",
+        "`sentiment(interactions)` mean mood of what was said, from -1 to 1; it halves in 30 days",
     ),
     ("duration", "`duration('30d')`, `duration('1.5h')` a length of time"),
     ("timestamp", "`timestamp('2025-01-01T00:00:00Z')` an instant; of an int: seconds since 1970"),

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use rapidhash::fast::RandomState;
 
@@ -15,6 +16,7 @@ use crate::event::reference::Product;
 use crate::event::reference::Reference;
 use crate::event::reference::Relation;
 use crate::event::reference::Rep;
+use crate::state::learned::Learned;
 
 /// Reference data that any rule may need.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +25,9 @@ pub struct Catalog {
     categories: HashSet<Symbol, RandomState>,
     reps: HashMap<Symbol, Rep, RandomState>,
     relations: Vec<Relation>,
-    agreements: HashMap<Symbol, Agreement, RandomState>,
+    /// By customer; those of one customer in the order of their beginnings.
+    agreements: HashMap<Symbol, Vec<Agreement>, RandomState>,
+    learned: Arc<Learned>,
 }
 
 impl Catalog {
@@ -44,7 +48,10 @@ impl Catalog {
                 }
             }
             Reference::Agreement(agreement) => {
-                self.agreements.insert(agreement.id, agreement.clone());
+                let theirs = self.agreements.entry(agreement.customer).or_default();
+                theirs.retain(|known| known.id != agreement.id);
+                let place = theirs.partition_point(|known| known.from <= agreement.from);
+                theirs.insert(place, agreement.clone());
             }
         }
     }
@@ -70,9 +77,19 @@ impl Catalog {
         &self.relations
     }
 
-    /// A customer's agreements.
+    /// A customer's agreements, in the order of their beginnings.
     pub fn agreements(&self, customer: Symbol) -> impl Iterator<Item = &Agreement> {
-        self.agreements.values().filter(move |agreement| agreement.customer == customer)
+        self.agreements.get(&customer).into_iter().flatten()
+    }
+
+    /// What models have learned.
+    pub fn learned(&self) -> &Learned {
+        &self.learned
+    }
+
+    /// Knows from here on what models have learned.
+    pub fn learn(&mut self, learned: Arc<Learned>) {
+        self.learned = learned;
     }
 
     /// Fills in category and brand of lines that name a known product and say neither.

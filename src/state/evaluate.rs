@@ -9,6 +9,7 @@
 use crate::money::Decimal;
 use crate::state::builtin;
 use crate::state::cell::Cell;
+use crate::state::detection;
 use crate::state::field::at_home;
 use crate::state::field::attribute;
 use crate::state::field::event_field;
@@ -160,6 +161,7 @@ pub(crate) fn other(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
         }
         Node::Decides(verdict) => decides(scope, verdict),
         Node::Scan(scan) => walk(scope, scan),
+        Node::Detect(detection) => detection::walked::figure(scope, detection),
         Node::Function(Function::Sells, a) => sells(scope, *a),
         Node::Function(function, a) => apply(*function, evaluate(scope, *a)?),
         Node::Function2(function, a, b) => apply2(scope, *function, *a, *b),

@@ -25,6 +25,7 @@ use crate::state::Entity;
 use crate::state::builtin::Builtin;
 use crate::state::catalog::Catalog;
 use crate::state::code::Code;
+use crate::state::detection::Detection;
 use crate::state::item::Item;
 use crate::state::texts::Texts;
 use crate::state::value::Arithmetic;
@@ -106,6 +107,8 @@ pub enum Node {
     Decides(Arc<Verdict>),
     /// What a scan makes of its items.
     Scan(Arc<Scan>),
+    /// What a detector gives.
+    Detect(Arc<Detection>),
     /// A function of one value.
     Function(Function, NodeId),
     /// A function of two values.
@@ -147,6 +150,7 @@ impl Node {
             | Self::Function2(_, a, b) => SmallVec::from_slice(&[*a, *b]),
             Self::Conditional(a, b, c) => SmallVec::from_slice(&[*a, *b, *c]),
             Self::Call(_, operands) => SmallVec::from_slice(operands),
+            Self::Detect(detection) => detection.argument.into_iter().collect(),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::rule::vocabulary::ItemType;
 use crate::rule::vocabulary::LIST_METHODS;
 use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::VALUE_METHODS;
+use crate::rule::vocabulary::detectors;
 use crate::state::builtin;
 use crate::state::builtin::Builtin;
 use crate::state::builtin::CalendarPart;
@@ -71,6 +72,9 @@ impl Checker<'_> {
     }
 
     fn function(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        if let Some(signature) = detectors::signature(name) {
+            return self.detect(expr, signature, args);
+        }
         if let ("date" | "hour" | "day_of_week", [time, zone]) = (name, args) {
             let part = match name {
                 "date" => CalendarPart::Midnight,
