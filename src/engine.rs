@@ -36,6 +36,7 @@ use crate::event::EntityId;
 use crate::event::Event;
 use crate::event::Reference;
 use crate::rule::set::RuleSet;
+use crate::state::models::Models;
 use crate::time::Timestamp;
 
 /// What goes in. Everything that a shard cannot compute for itself is an input.
@@ -58,6 +59,8 @@ pub enum Input {
     Action(ActionInput),
     /// Event time has come so far: no older event is waited for.
     Watermark(Timestamp),
+    /// What was learned across customers holds in this version from here on.
+    Models(Arc<Models>),
     /// Other rules from here on.
     Rules {
         /// The whole new set.

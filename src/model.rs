@@ -20,8 +20,6 @@ pub mod drift;
 pub mod logistic;
 pub mod matrix;
 pub mod minimise;
-pub mod peers;
 pub mod season;
-pub mod service;
 pub mod switching;
 pub mod white_space;

@@ -16,7 +16,7 @@ mod cell;
 mod fingerprint;
 pub mod history;
 pub mod item;
-pub mod learned;
+pub mod models;
 pub mod program;
 pub mod refill;
 mod code;

@@ -147,6 +147,7 @@ impl Shard {
             Input::Reference(reference) => self.reference(reference),
             Input::Action(action) => self.act(action, out),
             Input::Watermark(to) => self.pass(*to, out),
+            Input::Models(models) => self.catalog.learn(Arc::clone(models)),
             Input::Rules { rules, watermark } => self.adopt(rules, *watermark, out),
         }
     }

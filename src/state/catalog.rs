@@ -1,4 +1,5 @@
-//! What every shard knows of products, reps, relations and agreements.
+//! What every shard knows of products, reps, relations and agreements, and what was learned across
+//! customers.
 //!
 //! Each shard has its own copy, changed only by inputs, so that an event sees exactly the
 //! reference data that came before it.
@@ -16,7 +17,7 @@ use crate::event::reference::Product;
 use crate::event::reference::Reference;
 use crate::event::reference::Relation;
 use crate::event::reference::Rep;
-use crate::state::learned::Learned;
+use crate::state::models::Models;
 
 /// Reference data that any rule may need.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +28,7 @@ pub struct Catalog {
     relations: Vec<Relation>,
     /// By customer; those of one customer in the order of their beginnings.
     agreements: HashMap<Symbol, Vec<Agreement>, RandomState>,
-    learned: Arc<Learned>,
+    models: Arc<Models>,
 }
 
 impl Catalog {
@@ -56,6 +57,16 @@ impl Catalog {
         }
     }
 
+    /// What was learned across customers, in the version that holds here.
+    pub fn models(&self) -> &Models {
+        &self.models
+    }
+
+    /// Takes another version of it.
+    pub fn learn(&mut self, models: Arc<Models>) {
+        self.models = models;
+    }
+
     /// A product.
     pub fn product(&self, id: Symbol) -> Option<&Product> {
         self.products.get(&id)
@@ -80,16 +91,6 @@ impl Catalog {
     /// A customer's agreements, in the order of their beginnings.
     pub fn agreements(&self, customer: Symbol) -> impl Iterator<Item = &Agreement> {
         self.agreements.get(&customer).into_iter().flatten()
-    }
-
-    /// What models have learned.
-    pub fn learned(&self) -> &Learned {
-        &self.learned
-    }
-
-    /// Knows from here on what models have learned.
-    pub fn learn(&mut self, learned: Arc<Learned>) {
-        self.learned = learned;
     }
 
     /// Fills in category and brand of lines that name a known product and say neither.

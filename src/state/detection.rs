@@ -26,12 +26,14 @@ use crate::money::Decimal;
 use crate::state::Entity;
 use crate::state::catalog::Catalog;
 use crate::state::detector::category_loss::CategorySlots;
+use crate::state::detector::margin::MarginRule;
 use crate::state::detector::margin_shift::MarginShift;
 use crate::state::detector::purchase_days::PurchaseDays;
 use crate::state::detector::sentiment::Sentiment;
 use crate::state::detector::trend::Trend;
+use crate::state::detector::trend::TrendRule;
 use crate::state::item::Body;
-use crate::state::learned::Usual;
+use crate::state::models::Segment;
 use crate::state::program::NodeId;
 use crate::state::program::Source;
 use crate::state::program::Stage;
@@ -137,7 +139,7 @@ pub struct Sample<'a> {
 #[derive(Clone, Copy)]
 pub struct Basis<'a> {
     /// What is usual for such customers.
-    pub usual: &'a Usual,
+    pub usual: &'a Segment,
 }
 
 /// What a figure is read with.
@@ -156,7 +158,22 @@ impl<'a> Basis<'a> {
     /// What is known of an entity.
     pub(crate) fn of(entity: &Entity, catalog: &'a Catalog) -> Self {
         let segment = entity.profile.as_deref().and_then(|profile| profile.segment);
-        Self { usual: catalog.learned().usual(segment) }
+        Self { usual: catalog.models().segment(segment) }
+    }
+
+    /// How margins are watched.
+    fn margin_rule(&self) -> MarginRule {
+        MarginRule { deviation_prior: self.usual.margin_deviation, ..MarginRule::START }
+    }
+
+    /// How weekly spend is watched. The start's variance is that of one retailer's customers:
+    /// before another is learned, each customer's own level tells what to expect.
+    fn trend_rule(&self) -> TrendRule {
+        if self.usual.customers == 0 {
+            return TrendRule::UNLEARNED;
+        }
+        let variance_prior = self.usual.spend_variance;
+        TrendRule { variance_prior, deviation_of_mean: 0.0, ..TrendRule::UNLEARNED }
     }
 }
 

@@ -80,7 +80,7 @@ type Lines = SmallVec<[Body; 4]>;
 impl Stamp {
     fn of(entity: &Entity, catalog: &Catalog) -> Self {
         let segment = entity.profile.as_deref().and_then(|profile| profile.segment);
-        Self { learned: catalog.learned().version, segment }
+        Self { learned: catalog.models().version, segment }
     }
 }
 

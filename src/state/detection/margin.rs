@@ -50,7 +50,7 @@ pub(super) fn feed(
         .iter()
         .filter_map(|l| SoldLine::of(l.product, l.quantity, l.net, l.discount, l.cost))
         .collect();
-    shift.add(&basis.usual.margin_rule(), sample.time, &sold);
+    shift.add(&basis.margin_rule(), sample.time, &sold);
     Ok(())
 }
 
@@ -70,7 +70,7 @@ pub(super) fn read(
         MarginFigure::Alarm => Ok(Value::Bool(shift.is_alarmed())),
         MarginFigure::Since => Ok(shift.since().map_or(Value::Null, Value::Time)),
         MarginFigure::Usual => {
-            let usual = shift.normal(&view.basis.usual.margin_rule());
+            let usual = shift.normal(&view.basis.margin_rule());
             Ok(usual.map_or(Value::Null, |usual| Value::Double(usual.to_f64())))
         }
         MarginFigure::Recent if revenue > Decimal::ZERO => {

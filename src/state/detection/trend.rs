@@ -32,10 +32,10 @@ pub(super) fn feed(
     sample: &Sample<'_>,
 ) -> Result<(), Fault> {
     let spend = sample.net()?.to_f64();
-    let rule = basis.usual.trend_rule();
+    let rule = basis.trend_rule();
     match trend {
         Some(trend) => {
-            let season = |week| basis.usual.season(week);
+            let season = |week| basis.usual.season.index(week);
             let fed = trend.add(&rule, sample.time, spend, season);
             debug_assert!(fed.is_ok(), "events are fed in order");
         }
@@ -49,11 +49,11 @@ pub(super) fn read(
     figure: TrendFigure,
     view: &View<'_>,
 ) -> Result<Value, Fault> {
-    let rule = view.basis.usual.trend_rule();
+    let rule = view.basis.trend_rule();
     // The weeks since the last purchase are closed for the look at them.
     let trend = trend.map(|trend| {
         let mut by_now = *trend;
-        by_now.advance(&rule, view.now, |week| view.basis.usual.season(week));
+        by_now.advance(&rule, view.now, |week| view.basis.usual.season.index(week));
         by_now
     });
     let alarmed = trend.as_ref().and_then(Trend::alarmed);
