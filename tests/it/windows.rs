@@ -9,6 +9,8 @@
 //! Events come late, twice and at one instant; costs are missing, currencies mixed.
 
 mod changed;
+mod detected;
+mod detectors;
 mod fold;
 mod grammar;
 mod oracle;
