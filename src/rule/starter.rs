@@ -3,10 +3,11 @@
 use crate::rule::diagnostic::Files;
 
 /// Name and text of each file in `rules/`.
-pub const STARTER: [(&str, &str); 3] = [
+pub const STARTER: [(&str, &str); 4] = [
     ("cross_sell.rules.yaml", include_str!("../../rules/cross_sell.rules.yaml")),
     ("drift.rules.yaml", include_str!("../../rules/drift.rules.yaml")),
     ("margin.rules.yaml", include_str!("../../rules/margin.rules.yaml")),
+    ("trend.rules.yaml", include_str!("../../rules/trend.rules.yaml")),
 ];
 
 /// The starter rules as files.

@@ -311,7 +311,7 @@ pub fn value_methods(ty: Type) -> impl Iterator<Item = &'static (&'static str, &
 }
 
 /// Functions with what they take and give.
-pub const FUNCTIONS: [(&str, &str); 39] = [
+pub const FUNCTIONS: [(&str, &str); 42] = [
     ("size", "`size(list)` how many items; `size(text)` how many characters"),
     ("has", "`has(x.field)` whether the source says"),
     ("margin_rate", "`margin_rate(lines)` share of the net amount that is left after cost"),
@@ -368,6 +368,12 @@ pub const FUNCTIONS: [(&str, &str); 39] = [
     (
         "sells",
         "`sells(category)` whether a known product is of the category; yes where no product is known",
+    ),
+    ("list_price", "`list_price(l.product)` a product's price before discount; null where the catalogue has none"),
+    ("unit_cost", "`unit_cost(l.product)` what a unit of a product costs us, as the catalogue has it, or null"),
+    (
+        "margin_floor",
+        "`margin_floor(l.product)` the lowest margin at which a product may be sold: its attribute `margin_floor`, or null",
     ),
     ("greatest", "`greatest(a, b)` the largest of its arguments"),
     ("least", "`least(a, b)` the smallest of its arguments"),

@@ -518,5 +518,8 @@ fn function_name(function: Function) -> &'static str {
         Function::Hour => "hour",
         Function::DayOfWeek => "day_of_week",
         Function::Sells => "sells",
+        Function::ListPrice => "list_price",
+        Function::UnitCost => "unit_cost",
+        Function::MarginFloor => "margin_floor",
     }
 }

@@ -246,6 +246,12 @@ pub enum Function {
     DayOfWeek,
     /// Whether the catalogue has a product of the category.
     Sells,
+    /// Price of a product before discount, as the catalogue has it.
+    ListPrice,
+    /// What a unit of a product costs us, as the catalogue has it.
+    UnitCost,
+    /// Lowest margin at which a product may be sold, as the catalogue has it.
+    MarginFloor,
 }
 
 /// Functions of two values.

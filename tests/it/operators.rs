@@ -34,15 +34,13 @@ const OPERATORS: [(&str, &[&str]); 12] = [
 ];
 
 /// Exchanges after which no data give another alert, each with the line it is in and why.
-const EQUAL: [(&str, &str, &str); 4] = [
-    ("spread: usual_lines.stddev", "+", "a rate and what is left of one spread alike"),
-    ("&& gap * gap * double", ">", "two products of doubles that come from data are never equal"),
-    (
-        "&& yearly >= 100",
-        ">",
-        "no product of an amount and the two factors is 100 to the millionth",
-    ),
-    ("evidence: lines.last('30d')", "", "a test says what is shown, not what is not"),
+const EQUAL: [(&str, &str, &str); 6] = [
+    ("&& alive <= 0.65", "<", "no data give a chance that is .65 to the last digit"),
+    ("&& alive > 0.5", ">=", "nor one that is a half"),
+    ("p_alive(orders) > 0.5", ">=", "nor one that is a half"),
+    ("p_alive(orders) >= 0.7", ">", "nor one that is .7"),
+    ("shift.strength >= 1.5", ">", "nor a sum of deviations that is one and a half of its limit"),
+    (") * 13 >= 100", ">", "nor a level of roots that is the thirteenth of 100 away"),
 ];
 
 /// An exchange: where, how long the operator is, and what comes in its place.

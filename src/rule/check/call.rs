@@ -128,6 +128,16 @@ impl Checker<'_> {
                 let node = Node::Function(Function::Sells, arg.node);
                 self.typed(node, Type::Bool, arg.depends | ENTITY)
             }
+            "list_price" | "unit_cost" | "margin_floor" => {
+                let [arg] = args else { return self.arguments(expr, name, 1, args) };
+                let arg = self.expect(arg, &[Type::Text], "the product");
+                let (function, ty) = match name {
+                    "list_price" => (Function::ListPrice, Type::Money),
+                    "unit_cost" => (Function::UnitCost, Type::Money),
+                    _ => (Function::MarginFloor, Type::Double),
+                };
+                self.typed(Node::Function(function, arg.node), ty, arg.depends | ENTITY)
+            }
             "greatest" | "least" => self.extreme(expr, name, args),
             _ => self.no_function(expr, name),
         }

@@ -94,7 +94,7 @@ const LOSS: [FigureField; 6] = [
         "category",
         Figure::Loss(LossFigure::Category),
         Type::Text,
-        "the one of them that was bought most; null when there is none",
+        "the one of them that was given up last; null when there is none",
     ),
     ("since", Figure::Loss(LossFigure::Since), Type::Time, "when it was last bought"),
     ("gap", Figure::Loss(LossFigure::Gap), Type::Span, "how long the customer used to wait for it"),
@@ -107,12 +107,18 @@ const LOSS: [FigureField; 6] = [
     ),
 ];
 
-const MARGIN: [FigureField; 10] = [
+const MARGIN: [FigureField; 11] = [
     (
         "alarm",
         Figure::Margin(MarginFigure::Alarm),
         Type::Bool,
         "whether the margin has fallen below the customer's own normal, and not come back",
+    ),
+    (
+        "strength",
+        Figure::Margin(MarginFigure::Strength),
+        Type::Double,
+        "how clear the fall is: 1 raises the alarm, below a half ends it",
     ),
     (
         "since",
@@ -145,12 +151,18 @@ const MARGIN: [FigureField; 10] = [
     ("gap", Figure::Margin(MarginFigure::Gap), Type::Money, "all four, to the cent"),
 ];
 
-const TREND: [FigureField; 6] = [
+const TREND: [FigureField; 7] = [
     (
         "alarm",
         Figure::Trend(TrendFigure::Alarm),
         Type::Bool,
         "whether the weekly spend has moved for good, the season removed",
+    ),
+    (
+        "strength",
+        Figure::Trend(TrendFigure::Strength),
+        Type::Double,
+        "how clear the movement is: 1 raises the alarm, below a half ends it",
     ),
     (
         "direction",

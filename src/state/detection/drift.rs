@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 /// Purchases of a category before it counts as the customer's own.
 const PURCHASES_MIN: u32 = 4;
 
-/// What is told of categories that were given up; all but the number of the one bought most.
+/// What is told of categories that were given up; all but the number of the one given up last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LossFigure {
     /// How many.
@@ -82,16 +82,14 @@ pub(super) fn loss(
     if figure == LossFigure::Next {
         return Ok(slots.next_deadline(&rule, view.now).map_or(Value::Null, Value::Time));
     }
-    let mut lost = slots.lost(&rule, view.now);
+    let lost = slots.lost(&rule, view.now);
     if figure == LossFigure::Count {
         return Ok(Value::Int(i64::try_from(lost.count()).unwrap_or(i64::MAX)));
     }
-    let first = lost.next();
-    let most = lost.fold(first, |most, slot| match most {
-        Some(most) if most.purchases >= slot.purchases => Some(most),
-        _ => Some(slot),
-    });
-    let Some(slot) = most else { return Ok(Value::Null) };
+    // Of equals the one that was bought more often.
+    let Some(slot) = lost.max_by_key(|slot| (slot.deadline(&rule), slot.purchases)) else {
+        return Ok(Value::Null);
+    };
     Ok(match figure {
         LossFigure::Category => Value::Text(slot.name),
         LossFigure::Since => Value::Time(slot.last),

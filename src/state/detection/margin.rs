@@ -17,6 +17,8 @@ use crate::state::value::Value;
 pub enum MarginFigure {
     /// Whether it has fallen and not come back.
     Alarm,
+    /// How far below normal it is found to be: 1 is an alarm.
+    Strength,
     /// When the fall began.
     Since,
     /// The normal margin.
@@ -68,6 +70,9 @@ pub(super) fn read(
     let causes = shift.causes();
     match figure {
         MarginFigure::Alarm => Ok(Value::Bool(shift.is_alarmed())),
+        MarginFigure::Strength => {
+            Ok(Value::Double(shift.strength(&view.basis.margin_rule())))
+        }
         MarginFigure::Since => Ok(shift.since().map_or(Value::Null, Value::Time)),
         MarginFigure::Usual => {
             let usual = shift.normal(&view.basis.margin_rule());

@@ -16,6 +16,8 @@ pub enum TrendFigure {
     Alarm,
     /// `fall` or `rise`.
     Direction,
+    /// How far the movement is found to go: 1 is an alarm.
+    Strength,
     /// When it began to move.
     Since,
     /// What is spent a week by now.
@@ -65,6 +67,7 @@ pub(super) fn read(
         |amount: f64| Decimal::from_f64(amount).map(Value::Money).map_err(|_| Fault::Overflow);
     match (figure, &trend) {
         (TrendFigure::Alarm, _) => Ok(Value::Bool(alarmed.is_some())),
+        (TrendFigure::Strength, Some(trend)) => Ok(Value::Double(trend.strength(&rule))),
         (TrendFigure::Direction, _) => Ok(alarmed.map_or(Value::Null, |(direction, _)| {
             Value::Text(view.symbols.intern(match direction {
                 Direction::Fall => "fall",

@@ -170,6 +170,11 @@ impl MarginShift {
         self.margin.onset().is_some()
     }
 
+    /// How far below normal the margin is found to be: 1 is an alarm.
+    pub fn strength(&self, rule: &MarginRule) -> f64 {
+        self.margin.strength(rule)
+    }
+
     /// When the fall began: the last order at which all was well; none while there is no alarm.
     pub fn since(&self) -> Option<Timestamp> {
         self.margin.onset()?.or(self.baseline_until)

@@ -232,6 +232,12 @@ impl Trend {
         fall.or_else(|| self.rise.alarmed().map(|sum| (Direction::Rise, sum)))
     }
 
+    /// How far a movement is found to go, of the direction that goes further: 1 is an alarm.
+    pub fn strength(&self, rule: &TrendRule) -> f64 {
+        let limits = [rule.limits];
+        self.fall.strength(&limits).max(self.rise.strength(&limits))
+    }
+
     /// When the baseline was complete; none while it is not.
     pub fn baseline_until(&self, rule: &TrendRule) -> Option<Timestamp> {
         let weeks = i64::from(self.closed.checked_sub(rule.baseline_weeks)?);

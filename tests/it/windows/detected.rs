@@ -105,9 +105,9 @@ impl Looked<'_> {
         let gaps = self.argument.as_ref().ok_or(Broken)?.number()?;
         let rule = LossRule { gap_median_days, gaps, purchases_min: 4 };
         let mut lost: Vec<&Slot<Symbol>> = slots.lost(&rule, self.now()).collect();
-        lost.sort_by_key(|slot| u32::MAX - slot.purchases);
-        let most = lost.first();
-        let of = |worth: &dyn Fn(&Slot<Symbol>) -> Worth| most.map_or(Worth::Null, |s| worth(s));
+        lost.sort_by_key(|slot| (slot.deadline(&rule), slot.purchases));
+        let last = lost.last();
+        let of = |worth: &dyn Fn(&Slot<Symbol>) -> Worth| last.map_or(Worth::Null, |s| worth(s));
         Ok(match field {
             "count" => Worth::Int(i64::try_from(lost.len()).unwrap()),
             "category" => of(&|slot| Worth::Text((self.name)(slot.name))),
@@ -138,6 +138,7 @@ impl Looked<'_> {
         let causes = shift.causes();
         Ok(match field {
             "alarm" => Worth::Bool(shift.is_alarmed()),
+            "strength" => Worth::Double(shift.strength(&rule)),
             "since" => time(shift.since()),
             "usual" => shift.normal(&rule).map_or(Worth::Null, |n| Worth::Double(n.to_f64())),
             "recent" if revenue.micros() == 0 => Worth::Null,
@@ -180,6 +181,7 @@ impl Looked<'_> {
         let (level, slope) = trend.level_and_slope();
         Ok(match (field, trend.alarmed()) {
             ("alarm", alarmed) => Worth::Bool(alarmed.is_some()),
+            ("strength", _) => Worth::Double(trend.strength(&rule)),
             ("direction", Some((Direction::Fall, _))) => Worth::Text("fall".to_owned()),
             ("direction", Some((Direction::Rise, _))) => Worth::Text("rise".to_owned()),
             ("since", Some((_, sum))) => time(sum.zero_at.or(trend.baseline_until(&rule))),

@@ -57,11 +57,11 @@ fn expressions() -> Vec<String> {
         (
             "margin_shift($)",
             &[
-                "alarm", "since", "usual", "recent", "orders", "price", "discount", "cost", "mix",
+                "alarm", "strength", "since", "usual", "recent", "orders", "price", "discount", "cost", "mix",
                 "gap",
             ],
         ),
-        ("trend($)", &["alarm", "direction", "since", "level", "slope", "usual"]),
+        ("trend($)", &["alarm", "strength", "direction", "since", "level", "slope", "usual"]),
     ];
     for (call, fields) in figures {
         let lists: &[&str] = if call.starts_with("trend") {
