@@ -30,6 +30,7 @@ pub mod walked;
 pub mod evaluate;
 pub mod timer;
 pub mod value;
+pub mod past;
 mod varint;
 pub mod window;
 
@@ -43,6 +44,7 @@ use crate::state::cell::Cell;
 use crate::state::detection::kept::Kept;
 use crate::state::history::History;
 use crate::state::history::Unchanged;
+use crate::state::past::PastAlerts;
 use crate::state::program::Running;
 use crate::state::window::AggregateKind;
 use crate::state::window::Arriving;
@@ -63,6 +65,8 @@ pub struct Entity {
     pub(crate) owned: OwnedSets,
     /// What detectors have made of everything ever seen.
     kept: Option<Box<Kept>>,
+    /// The alerts that it has had.
+    pub past: PastAlerts,
     /// Reference data of a customer.
     pub profile: Option<Box<Customer>>,
     /// Currency of the first amount seen.
@@ -112,6 +116,7 @@ impl Entity {
             slots: plan.new_slots(),
             owned: OwnedSets::default(),
             kept: None,
+            past: PastAlerts::default(),
             profile: None,
             currency: None,
             rep: None,
@@ -200,10 +205,19 @@ impl Entity {
         Some(if unseen { Cell::NULL } else { Cell::of_running(running.unit, raw) })
     }
 
+    /// Reads a little of each of its cache lines, so that they are near when they are needed.
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        let slots = self.slots.first().zip(self.slots.last());
+        let slots = slots.map_or(0, |(first, last)| first ^ last);
+        (self.clock.millis() ^ slots ^ self.stirs_at.millis()).cast_unsigned()
+    }
+
     /// Heap and inline bytes that it occupies.
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.history.heap_bytes()
+            + self.past.heap_bytes()
             + if self.slots.spilled() { self.slots.capacity() * 8 } else { 0 }
             + self.owned.0.as_ref().map_or(0, |names| names.capacity() * 8)
             + self.followed_bytes()

@@ -29,6 +29,8 @@ use crate::rule::expression::Node as Tree;
 use crate::rule::plan::PlanFull;
 use crate::rule::plan::Planner;
 use crate::rule::plan::Window;
+use crate::rule::vocabulary::ALERT_FIELDS;
+use crate::rule::vocabulary::ALERTS;
 use crate::rule::vocabulary::CUSTOMER_FIELDS;
 use crate::rule::vocabulary::FIELDS;
 use crate::rule::vocabulary::ItemType;
@@ -92,6 +94,7 @@ pub struct ListExpr {
 #[derive(Debug, Clone)]
 enum ListSource {
     History(List, Window),
+    Alerts(Window),
     EventLines,
     Values(Arc<[Value]>),
     /// The parts of a text: text, separator, how many at most.
@@ -357,6 +360,13 @@ impl<'a> Checker<'a> {
             });
         }
         match name {
+            ALERTS => Checked::List(ListExpr {
+                source: ListSource::Alerts(Window::Ever),
+                stages: Vec::new(),
+                depends: 0,
+                mapped: false,
+                item: ItemType::Alert,
+            }),
             "now" => self.typed(Node::Now, Type::Time, ENTITY),
             "event" if self.has_event => Checked::Record(Record::Event),
             "event" => {
@@ -392,7 +402,7 @@ impl<'a> Checker<'a> {
 
     fn unknown_name(&mut self, expr: &Expr, name: &str) {
         let mut names: Vec<&str> = List::ALL.iter().map(|(_, known)| *known).collect();
-        names.extend(["now", self.entity.name()]);
+        names.extend([ALERTS, "now", self.entity.name()]);
         if self.has_event {
             names.push("event");
         }
@@ -505,6 +515,9 @@ impl<'a> Checker<'a> {
             ItemRef::Variable(_, ty) => *ty,
             ItemRef::Chosen(list, _) => list.item,
         };
+        if item_type == ItemType::Alert {
+            return self.alert_field(expr, item, field);
+        }
         let on_line = item_type == ItemType::Line;
         let found =
             FIELDS.iter().find(|(name, _, _, line, _)| *name == field && (*line || !on_line));
@@ -516,7 +529,7 @@ impl<'a> Checker<'a> {
                     let lines = FIELDS.iter().filter(|(_, _, _, line, _)| *line);
                     ("a line", lines.map(|(name, ..)| *name).collect())
                 }
-                ItemType::Event => ("an event", FIELDS.iter().map(|(name, ..)| *name).collect()),
+                _ => ("an event", FIELDS.iter().map(|(name, ..)| *name).collect()),
             };
             return self.no_field(expr, what, field, &names);
         };
@@ -526,6 +539,25 @@ impl<'a> Checker<'a> {
                 self.typed(Node::Field(outwards, *field), *ty, 1 << level)
             }
             ItemRef::Chosen(list, which) => self.chosen_field(expr, list, *which, (*field, *ty)),
+        }
+    }
+
+    /// A field of one of `alerts`.
+    fn alert_field(&mut self, expr: &Expr, item: &ItemRef, field: &str) -> Checked {
+        let found = ALERT_FIELDS.iter().find(|(name, ..)| *name == field);
+        let Some((_, field, ty, _)) = found else {
+            let names = ALERT_FIELDS.map(|(name, ..)| name);
+            return self.no_field(expr, "an alert", field, &names);
+        };
+        match item {
+            ItemRef::Variable(level, _) => {
+                let outwards = self.outwards(*level);
+                self.typed(Node::OfAlert(outwards, *field), *ty, 1 << level)
+            }
+            ItemRef::Chosen(list, which) => {
+                let node = self.program.add(Node::OfAlert(0, *field));
+                self.one_of(expr, list, *which, (node, *ty))
+            }
         }
     }
 

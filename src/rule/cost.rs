@@ -21,6 +21,8 @@ use crate::rule::set::Trigger;
 use crate::rule::text::TextPart;
 use crate::state::detection::Detection;
 use crate::state::detection::Over;
+use crate::state::past;
+use crate::state::past::Reach;
 use crate::state::program::FUEL;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
@@ -111,6 +113,9 @@ pub fn cost(rule: &Rule, program: &Program, plan: &Plan) -> Cost {
     whole + evidence
 }
 
+/// Alerts that an entity has in its list at most.
+const ALERTS_KEPT: u64 = past::KEPT_MAX as u64;
+
 /// Parts of a text that is split, such as a list of tags.
 const PARTS_OF_TEXT: u64 = 8;
 
@@ -140,6 +145,8 @@ impl Meter<'_> {
         match source {
             Source::Window(_, span) => window(self.plan, *span),
             Source::Newest(_, count) => u64::from(*count),
+            Source::Alerts(Reach::Newest(count)) => u64::from(*count).min(ALERTS_KEPT),
+            Source::Alerts(_) => ALERTS_KEPT,
             Source::EventLines => ITEMS_OF_EVENT,
             Source::Values(values) => values.len() as u64,
             Source::Split(..) => PARTS_OF_TEXT,

@@ -5,10 +5,12 @@ pub mod detectors;
 
 use std::fmt;
 
+use crate::state::past::AlertField;
 use crate::state::program::Field;
 use crate::state::program::KnownField;
 use crate::state::program::ProfileField;
 use crate::state::value::Arithmetic;
+use crate::state::window::List;
 
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,6 +44,8 @@ pub enum ItemType {
     Event,
     /// A line of an order.
     Line,
+    /// An alert that the entity has had.
+    Alert,
     /// A plain value.
     Value(Type),
 }
@@ -136,8 +140,16 @@ impl fmt::Display for Type {
     }
 }
 
-/// Names that an expression sees: the lists of an entity's events, then single things.
-pub const SCOPE: [(&str, &str); 12] = [
+/// The list of an entity's own past alerts; all other lists are of events.
+pub const ALERTS: &str = "alerts";
+
+/// Whether a name is that of a list.
+pub fn is_list(name: &str) -> bool {
+    name == ALERTS || List::ALL.iter().any(|(_, known)| *known == name)
+}
+
+/// Names that an expression sees: the lists of an entity, then single things.
+pub const SCOPE: [(&str, &str); 13] = [
     ("orders", "orders of the entity, oldest first"),
     ("lines", "the lines of those orders"),
     ("returns", "returns and credit memos"),
@@ -146,6 +158,10 @@ pub const SCOPE: [(&str, &str); 12] = [
     ("interactions", "everything but orders and returns"),
     ("complaints", "complaints"),
     ("campaign_responses", "answers to campaigns"),
+    (
+        ALERTS,
+        "the entity's own past alerts, the newest 64: those that opened before this moment and were not in the shadow",
+    ),
     (
         "event",
         "the event that set the rule off; `event.lines` are its lines. A silence and a schedule have none",
@@ -182,6 +198,21 @@ pub const FIELDS: [(&str, Field, Type, bool, &str); 24] = [
     ("sentiment", Field::Sentiment, Type::Double, false, "mood, from -1 to 1"),
     ("amount", Field::Amount, Type::Money, false, "money spoken of"),
     ("count", Field::Count, Type::Double, false, "how often, where the source counts"),
+];
+
+/// Fields of the items of `alerts`: name, field, type, what it means.
+pub const ALERT_FIELDS: [(&str, AlertField, Type, &str); 6] = [
+    ("rule", AlertField::Rule, Type::Text, "name of the rule"),
+    ("family", AlertField::Family, Type::Text, "family of the rule: `cross_sell`, `drift` …"),
+    ("opened", AlertField::Opened, Type::Time, "when it opened; windows go by it"),
+    ("closed", AlertField::Closed, Type::Time, "when it was closed; null while it is open"),
+    (
+        "state",
+        AlertField::State,
+        Type::Text,
+        "`firing`, `acknowledged`, `snoozed`, or why it was closed: `resolved`, `expired`, `withdrawn`, `won`, `lost`, `dismissed`",
+    ),
+    ("value", AlertField::Value, Type::Money, "money at stake; null where the rule names none"),
 ];
 
 /// Fields of `customer`: name, field, type, what it means.
@@ -369,8 +400,14 @@ pub const FUNCTIONS: [(&str, &str); 42] = [
         "sells",
         "`sells(category)` whether a known product is of the category; yes where no product is known",
     ),
-    ("list_price", "`list_price(l.product)` a product's price before discount; null where the catalogue has none"),
-    ("unit_cost", "`unit_cost(l.product)` what a unit of a product costs us, as the catalogue has it, or null"),
+    (
+        "list_price",
+        "`list_price(l.product)` a product's price before discount; null where the catalogue has none",
+    ),
+    (
+        "unit_cost",
+        "`unit_cost(l.product)` what a unit of a product costs us, as the catalogue has it, or null",
+    ),
     (
         "margin_floor",
         "`margin_floor(l.product)` the lowest margin at which a product may be sold: its attribute `margin_floor`, or null",

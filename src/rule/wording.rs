@@ -13,10 +13,13 @@ use std::fmt::Write;
 use crate::event::EntityKind;
 use crate::event::Symbols;
 use crate::rule::vocabulary;
+use crate::rule::vocabulary::ALERTS;
 use crate::rule::vocabulary::detectors;
 use crate::state::builtin::Builtin;
 use crate::state::detection::Over;
 use crate::state::detection::kept::Followed;
+use crate::state::past::AlertField;
+use crate::state::past::Reach;
 use crate::state::program::End;
 use crate::state::program::Field;
 use crate::state::program::Function;
@@ -143,6 +146,9 @@ impl Writer<'_> {
             Node::Constant(value) => self.constant(*value),
             Node::Field(outwards, field) => {
                 format!("{}.{}", self.variable(*outwards), field_name(*field))
+            }
+            Node::OfAlert(outwards, field) => {
+                format!("{}.{}", self.variable(*outwards), alert_field_name(*field))
             }
             Node::Variable(outwards) => self.variable(*outwards),
             Node::Event(field) => format!("event.{}", field_name(*field)),
@@ -272,7 +278,7 @@ impl Writer<'_> {
             span.members.iter().any(|member| member == place)
         };
         let window = match plan.spans.iter().find(within) {
-            Some(span) => window(list, span.from, span.to),
+            Some(span) => window(list.name(), span.from, span.to),
             None => list.name().to_owned(),
         };
         self.filtered(list, window, aggregate.filter)
@@ -340,9 +346,14 @@ impl Writer<'_> {
             Source::Window(list, span) => {
                 let spans = &self.writing.plan.spans;
                 let span = spans.get(usize::from(*span));
-                span.map_or_else(String::new, |span| window(*list, span.from, span.to))
+                span.map_or_else(String::new, |span| window(list.name(), span.from, span.to))
             }
             Source::Newest(list, count) => format!("{}.last({count})", list.name()),
+            Source::Alerts(reach) => match *reach {
+                Reach::Kept => ALERTS.to_owned(),
+                Reach::Newest(count) => format!("{ALERTS}.last({count})"),
+                Reach::Within { from, to } => window(ALERTS, from, to),
+            },
             Source::EventLines => "event.lines".to_owned(),
             Source::Values(values) => self.constants(values),
             Source::Split(text, separator, most) => {
@@ -408,6 +419,7 @@ impl Writer<'_> {
         match self.writing.program.node(node) {
             Node::Variable(0) => format!("{text}{dot}{asked}"),
             Node::Field(0, field) => format!("{text}{dot}{asked}.{}", field_name(*field)),
+            Node::OfAlert(0, field) => format!("{text}{dot}{asked}.{}", alert_field_name(*field)),
             _ => self.bound(scan_letter(scan), |writer, name| {
                 let inner = writer.node(node, 0);
                 format!("{text}.map({name}, {inner}){dot}{asked}")
@@ -475,11 +487,11 @@ fn more(text: &mut String, all: usize) {
     }
 }
 
-fn window(list: List, from: Span, to: Span) -> String {
+fn window(list: &str, from: Span, to: Span) -> String {
     if to == Span::ZERO {
-        format!("{}.last('{from}')", list.name())
+        format!("{list}.last('{from}')")
     } else {
-        format!("{}.between('{from}', '{to}')", list.name())
+        format!("{list}.between('{from}', '{to}')")
     }
 }
 
@@ -495,6 +507,7 @@ fn scan_letter(scan: &Scan) -> &'static str {
 fn source_letter(source: &Source) -> &'static str {
     match source {
         Source::Window(list, _) | Source::Newest(list, _) => letter(*list),
+        Source::Alerts(_) => "a",
         Source::EventLines => "l",
         Source::Values(_) => "v",
         Source::Split(..) => "t",
@@ -503,6 +516,11 @@ fn source_letter(source: &Source) -> &'static str {
 
 fn field_name(field: Field) -> &'static str {
     let known = vocabulary::FIELDS.iter().find(|(_, known, ..)| *known == field);
+    known.map_or("?", |(name, ..)| *name)
+}
+
+fn alert_field_name(field: AlertField) -> &'static str {
+    let known = vocabulary::ALERT_FIELDS.iter().find(|(_, known, ..)| *known == field);
     known.map_or("?", |(name, ..)| *name)
 }
 

@@ -71,6 +71,7 @@ impl<'a> Comparison<'a> {
             (
                 Node::Constant(_)
                 | Node::Field(..)
+                | Node::OfAlert(..)
                 | Node::Variable(_)
                 | Node::Event(_)
                 | Node::Profile(_)
@@ -202,7 +203,10 @@ impl<'a> Comparison<'a> {
                 };
                 a == b && length(self.old.plan, *span) == length(self.new.plan, *other)
             }
-            (Source::Newest(..) | Source::EventLines | Source::Values(_), _) => old == new,
+            (
+                Source::Newest(..) | Source::Alerts(_) | Source::EventLines | Source::Values(_),
+                _,
+            ) => old == new,
             (Source::Split(text, by, most), Source::Split(other, with, limit)) => {
                 let limits = match (most, limit) {
                     (Some(most), Some(limit)) => self.alike(*most, *limit),

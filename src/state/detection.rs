@@ -39,7 +39,6 @@ use crate::state::program::Source;
 use crate::state::program::Stage;
 use crate::state::value::Fault;
 use crate::state::value::Value;
-use crate::state::window::List;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -162,13 +161,13 @@ impl<'a> Basis<'a> {
     }
 
     /// How margins are watched.
-    fn margin_rule(&self) -> MarginRule {
+    fn margin_rule(self) -> MarginRule {
         MarginRule { deviation_prior: self.usual.margin_deviation, ..MarginRule::START }
     }
 
     /// How weekly spend is watched. The start's variance is that of one retailer's customers:
     /// before another is learned, each customer's own level tells what to expect.
-    fn trend_rule(&self) -> TrendRule {
+    fn trend_rule(self) -> TrendRule {
         if self.usual.customers == 0 {
             return TrendRule::UNLEARNED;
         }
@@ -193,11 +192,6 @@ impl Detector {
     /// Whether its list is one of lines; else it is one of events.
     pub fn is_of_lines(self) -> bool {
         matches!(self, Self::Categories | Self::Margin)
-    }
-
-    /// Whether events of a kind are fed to it, if it follows this list.
-    pub(crate) fn takes(self, list: List, kind: Kind) -> bool {
-        list.holds(kind)
     }
 
     /// Before anything happened.

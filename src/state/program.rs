@@ -27,6 +27,8 @@ use crate::state::catalog::Catalog;
 use crate::state::code::Code;
 use crate::state::detection::Detection;
 use crate::state::item::Item;
+use crate::state::past::AlertField;
+use crate::state::past::Reach;
 use crate::state::texts::Texts;
 use crate::state::value::Arithmetic;
 use crate::state::value::Comparison;
@@ -55,6 +57,8 @@ impl NodeId {
 pub struct Program {
     nodes: Vec<Node>,
     codes: Vec<Code>,
+    /// Whether a node reads what is learned across customers.
+    reads_models: bool,
     /// Where nodes stand, by what they say.
     places: HashTable<(u64, NodeId)>,
     said: RandomState,
@@ -67,6 +71,8 @@ pub enum Node {
     Constant(Value),
     /// A field of the innermost, next-to-innermost … item variable.
     Field(u8, Field),
+    /// A field of the innermost, next-to-innermost … item variable, over alerts.
+    OfAlert(u8, AlertField),
     /// The value of an item variable over plain values.
     Variable(u8),
     /// A field of the event that set the rule off.
@@ -126,6 +132,7 @@ impl Node {
         match self {
             Self::Constant(_)
             | Self::Field(..)
+            | Self::OfAlert(..)
             | Self::Variable(_)
             | Self::Event(_)
             | Self::Profile(_)
@@ -398,6 +405,8 @@ pub enum Source {
     Window(List, u16),
     /// The newest so many items of the history.
     Newest(List, u32),
+    /// Alerts that the entity has had.
+    Alerts(Reach),
     /// The lines of the event that set the rule off.
     EventLines,
     /// Constants.
@@ -509,6 +518,8 @@ pub struct Items {
 pub enum Bound {
     /// An event or a line.
     Item(Item),
+    /// An alert that the entity has had, by its place among them.
+    Alert(usize),
     /// A plain value.
     Value(Value),
 }
@@ -519,7 +530,12 @@ impl Items {
 
     /// With one variable bound.
     pub fn of(item: Item) -> Self {
-        Self { stack: SmallVec::from_buf([Bound::Item(item)]), hidden: 0 }
+        Self::one(Bound::Item(item))
+    }
+
+    /// With one variable bound to whatever it is.
+    pub fn one(bound: Bound) -> Self {
+        Self { stack: SmallVec::from_buf([bound]), hidden: 0 }
     }
 
     pub(crate) fn get(&self, outwards: u8) -> Option<&Bound> {
@@ -544,6 +560,17 @@ impl fmt::Debug for Program {
 }
 
 impl Program {
+    /// Notes that a node reads [`Models`](crate::state::models::Models): they are learned only where
+    /// some node does.
+    pub fn read_models(&mut self) {
+        self.reads_models = true;
+    }
+
+    /// Whether a node reads what is learned across customers.
+    pub fn reads_models(&self) -> bool {
+        self.reads_models
+    }
+
     /// The place of a node, new or known.
     pub fn add(&mut self, node: Node) -> NodeId {
         let said = self.said(&node);

@@ -85,6 +85,14 @@ pub(crate) fn walk(scope: &mut Scope<'_>, scan: &Scan) -> Result<Value, Fault> {
             end.skip = skip;
             history_items(scope, scan, entity, (*list, from, entity.history.end()), &mut end)?;
         }
+        Source::Alerts(reach) => {
+            let entity = entity.ok_or(Fault::Type)?;
+            for place in entity.past.places(*reach, entity.clock) {
+                if feed(scope, scan, Bound::Alert(place), &mut end)? {
+                    break;
+                }
+            }
+        }
     }
     end.finish(scope, scan)
 }

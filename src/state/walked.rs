@@ -92,14 +92,17 @@ pub(crate) fn once(scope: &mut Scope<'_>, node: NodeId, scan: &Scan) -> Result<V
 /// Whether a list of the history gives the same to every rule at one moment: it speaks of nothing
 /// but the entity, not of a rule's names, its event, or the items of a list around it.
 pub(crate) fn alike(program: &Program, scan: &Scan) -> bool {
-    matches!(scan.source, Source::Window(..) | Source::Newest(..)) && closed_scan(program, scan, 0)
+    let shared = matches!(scan.source, Source::Window(..) | Source::Newest(..) | Source::Alerts(_));
+    shared && closed_scan(program, scan, 0)
 }
 
 /// `depth` lists stand around it whose items it may speak of.
 fn closed(program: &Program, id: NodeId, depth: u8) -> bool {
     match program.node(id) {
         Node::Let(_) | Node::Event(_) => false,
-        Node::Field(outwards, _) | Node::Variable(outwards) => *outwards < depth,
+        Node::Field(outwards, _) | Node::OfAlert(outwards, _) | Node::Variable(outwards) => {
+            *outwards < depth
+        }
         Node::Scan(scan) => closed_scan(program, scan, depth),
         Node::Detect(detection) if matches!(detection.over, Over::Part(..)) => false,
         node => node.operands().into_iter().all(|operand| closed(program, operand, depth)),

@@ -31,6 +31,7 @@ mod rule_reference;
 mod rule_tools;
 mod typos;
 mod operators;
+mod past_alerts;
 mod many_rules;
 mod starter_rules;
 mod tutorial;

@@ -361,6 +361,7 @@ impl<'a> View<'a> {
             }
             Node::Constant(_)
             | Node::Field(..)
+            | Node::OfAlert(..)
             | Node::Variable(_)
             | Node::Event(_)
             | Node::Profile(_)

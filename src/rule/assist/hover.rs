@@ -24,6 +24,7 @@ use crate::rule::expression::Expr;
 use crate::rule::expression::Node as Tree;
 use crate::rule::expression::token::Kind;
 use crate::rule::expression::token::Tokens;
+use crate::rule::vocabulary::ALERT_FIELDS;
 use crate::rule::vocabulary::CUSTOMER_FIELDS;
 use crate::rule::vocabulary::FIELDS;
 use crate::rule::vocabulary::FORMATS;
@@ -346,6 +347,10 @@ fn format_of(tree: &Expr, template: bool) -> Option<(&Expr, &'static str)> {
 
 fn field_meaning(of: Sort, field: &str) -> Option<&'static str> {
     match of {
+        Sort::Item(ItemType::Alert) => {
+            let found = ALERT_FIELDS.iter().find(|(known, ..)| *known == field);
+            found.map(|(.., what)| *what)
+        }
         Sort::Item(_) | Sort::Record(Record::Event, _) if field != "lines" => {
             let line = of == Sort::Item(ItemType::Line);
             let known = FIELDS.iter().filter(|(_, _, _, on_line, _)| *on_line || !line);
@@ -396,7 +401,7 @@ groups:
         let:
           month: lines.last('30d')
           rate: margin_rate(month)
-        when: rate < 0.5 && month.exists(l, l.category == 'a') && event.topic != 'é'
+        when: rate < 0.5 && month.exists(l, l.category == 'a') && event.topic != 'é' && !alerts.last('7d').exists(a, a.state == 'won')
         keep_firing_for: 36h
         value: month.sum(l, l.net)
         annotations: {summary: \"é {{ percent(rate) }} {{ customer.name }} {{ value }}\"}
@@ -442,6 +447,9 @@ groups:
             ("l, l.category", 0, &["a line of an order", "the item at hand"]),
             ("category ==", 1, &["Type: string", "category of the product"]),
             ("topic !=", 1, &["Type: string", "what it was about", "Example: **welding**"]),
+            ("alerts.last", 2, &["own past alerts", "list of alerts"]),
+            ("a, a.state", 0, &["an alert", "the item at hand"]),
+            ("state ==", 1, &["Type: string", "why it was closed"]),
             ("sum(l", 1, &["the sum", "Type: money, exact", "Example: **$"]),
             ("percent(", 1, &["percent(0.123)"]),
             ("rate) }}", 1, &["Type: double", "margin_rate(month)"]),

@@ -313,7 +313,7 @@ impl Checker<'_> {
 
     /// Share of the net amount that is left after cost: `(Σ net − Σ cost) / Σ net`.
     fn margin_rate(&mut self, expr: &Expr, list: &ListExpr) -> Checked {
-        if matches!(list.item, ItemType::Value(_)) {
+        if !matches!(list.item, ItemType::Event | ItemType::Line) {
             let help = "such as `margin_rate(lines.last('30d'))`";
             self.error("E204", &expr.mark, "`margin_rate` needs lines or orders", "", Some(help));
             return Checked::Value(self.unknown());

@@ -155,6 +155,8 @@ impl Checker<'_> {
     fn figure(&mut self, finding: &Finding, figure: Figure, ty: Type) -> Checked {
         let Finding { signature, over, argument, depends } = finding;
         let detector = signature.detector;
+        // What is usual for such customers is learned across them.
+        self.program.read_models();
         let detection = Detection { figure, detector, over: over.clone(), argument: *argument };
         self.typed(Node::Detect(Arc::new(detection)), ty, *depends)
     }

@@ -14,6 +14,7 @@
 use smallvec::SmallVec;
 
 use crate::event::Event;
+use crate::event::Kind;
 use crate::event::Symbol;
 use crate::state::Entity;
 use crate::state::catalog::Catalog;
@@ -85,6 +86,10 @@ impl Stamp {
 }
 
 impl Followed {
+    fn takes(&self, kind: Kind) -> bool {
+        self.list.holds(kind)
+    }
+
     /// The lines of an event that pass the filter; none where the event does not.
     fn sift(&self, counted: &impl Countable, upkeep: Upkeep<'_>) -> Result<Option<Lines>, Fault> {
         let passes = |item: &Item| match self.filter {
@@ -112,7 +117,7 @@ fn feed(states: &mut [State], upkeep: Upkeep<'_>, basis: Basis<'_>, counted: &im
     // Most detectors follow whole lists: the lines of an event are read once for all of these.
     let mut all: Option<Lines> = None;
     for (state, followed) in states.iter_mut().zip(&upkeep.plan.followed) {
-        if !followed.detector.takes(followed.list, kind) {
+        if !followed.takes(kind) {
             continue;
         }
         let sifted;
@@ -207,7 +212,7 @@ impl Entity {
         if kept.stamp != stamp {
             kept.stamp = stamp;
             kept.anew(0, &self.history, upkeep, basis);
-        } else if !followed.iter().any(|one| one.detector.takes(one.list, event.kind)) {
+        } else if !followed.iter().any(|one| one.takes(event.kind)) {
             let behind = kept.marks.iter_mut().filter(|mark| mark.offset > offset);
             behind.for_each(|mark| mark.offset += length);
         } else if at_end {

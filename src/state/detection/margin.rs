@@ -70,9 +70,7 @@ pub(super) fn read(
     let causes = shift.causes();
     match figure {
         MarginFigure::Alarm => Ok(Value::Bool(shift.is_alarmed())),
-        MarginFigure::Strength => {
-            Ok(Value::Double(shift.strength(&view.basis.margin_rule())))
-        }
+        MarginFigure::Strength => Ok(Value::Double(shift.strength(&view.basis.margin_rule()))),
         MarginFigure::Since => Ok(shift.since().map_or(Value::Null, Value::Time)),
         MarginFigure::Usual => {
             let usual = shift.normal(&view.basis.margin_rule());

@@ -75,7 +75,7 @@ fn part(
     };
     let mut state = detector.start();
     for entry in entity.history.from(from).take_while(|entry| entry.offset < to) {
-        if !detector.takes(list, entry.kind()) {
+        if !list.holds(entry.kind()) {
             continue;
         }
         let head = entry.open().head;

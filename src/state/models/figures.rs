@@ -16,7 +16,7 @@ impl Figures {
         let mut sorted: Vec<f64> = figures.into_iter().filter(|one| one.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
         let share = |place: u32| f64::from(place) / f64::from(percent(KEPT) - 1);
-        let percentiles = (0..percent(KEPT)).filter_map(|place| at(&sorted, share(place)));
+        let percentiles = (0..percent(KEPT)).filter_map(|place| of_sorted(&sorted, share(place)));
         Self { customers: percent(sorted.len()), percentiles: percentiles.collect() }
     }
 
@@ -38,7 +38,7 @@ impl Figures {
     /// The figure that a share of the customers lies below, between neighbours by straight line
     /// (Hyndman and Fan's type 7, 1996); `None` of nothing.
     pub fn quantile(&self, share: f64) -> Option<f64> {
-        at(&self.percentiles, share)
+        of_sorted(&self.percentiles, share)
     }
 
     /// Share of the customers that lie below a figure, to a percent; `None` of nothing.
@@ -52,10 +52,10 @@ fn percent(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// The quantile of sorted figures.
+/// The quantile of sorted figures, as [`Figures::quantile`] defines it; `None` of nothing.
 #[expect(clippy::cast_possible_truncation, reason = "an index below the length")]
 #[expect(clippy::cast_sign_loss, reason = "the share is held at 0 or above")]
-fn at(sorted: &[f64], share: f64) -> Option<f64> {
+pub fn of_sorted(sorted: &[f64], share: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let place = share.clamp(0.0, 1.0) * f64::from(percent(last));
     let below = (place.floor() as usize).min(last);

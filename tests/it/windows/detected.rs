@@ -4,6 +4,7 @@ use siaga::event::Event;
 use siaga::event::Line;
 use siaga::event::Symbol;
 use siaga::money::Currency;
+use siaga::money::Decimal;
 use siaga::state::detector::category_loss::CategorySlots;
 use siaga::state::detector::category_loss::LossRule;
 use siaga::state::detector::category_loss::Slot;
@@ -159,7 +160,7 @@ impl Looked<'_> {
             if self.is_foreign(event) {
                 return Err(Broken);
             }
-            let net: Option<i64> = event.lines.iter().map(|l| l.net.map(|n| n.micros())).sum();
+            let net: Option<i64> = event.lines.iter().map(|l| l.net.map(Decimal::micros)).sum();
             #[expect(clippy::cast_precision_loss, reason = "a small amount")]
             let spend = net.ok_or(Broken)? as f64 / 1e6;
             match &mut trend {

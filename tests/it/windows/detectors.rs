@@ -57,8 +57,8 @@ fn expressions() -> Vec<String> {
         (
             "margin_shift($)",
             &[
-                "alarm", "strength", "since", "usual", "recent", "orders", "price", "discount", "cost", "mix",
-                "gap",
+                "alarm", "strength", "since", "usual", "recent", "orders", "price", "discount",
+                "cost", "mix", "gap",
             ],
         ),
         ("trend($)", &["alarm", "strength", "direction", "since", "level", "slope", "usual"]),
@@ -93,8 +93,11 @@ struct Step {
     channel: Option<&'static str>,
     euro: bool,
     mood: Option<i64>,
-    lines: Vec<(usize, i64, i64, Option<i64>, Option<i64>)>,
+    lines: Vec<LineSketch>,
 }
+
+/// Product, quantity, net amount, discount and cost.
+type LineSketch = (usize, i64, i64, Option<i64>, Option<i64>);
 
 fn step() -> impl Strategy<Value = Step> {
     let kind =
