@@ -502,6 +502,9 @@ impl<'a> Checker<'a> {
         let product = self.entity == EntityKind::Product;
         let fields: &[_] = if product { &PRODUCT_FIELDS } else { &REP_FIELDS };
         if let Some((_, field, ty, _)) = fields.iter().find(|(name, ..)| *name == field) {
+            if *field == KnownField::TeamWinRate {
+                self.program.read_models();
+            }
             return self.typed(Node::Known(field.clone()), *ty, ENTITY);
         }
         let mut names = vec!["id"];

@@ -227,7 +227,7 @@ pub const CUSTOMER_FIELDS: [(&str, ProfileField, Type, &str); 7] = [
 ];
 
 /// Fields of `rep`: name, field, type, what it means.
-pub const REP_FIELDS: [(&str, KnownField, Type, &str); 8] = [
+pub const REP_FIELDS: [(&str, KnownField, Type, &str); 9] = [
     ("name", KnownField::RepName, Type::Text, "what people call the rep, else its id"),
     ("title", KnownField::RepTitle, Type::Text, "position"),
     ("manager", KnownField::RepManager, Type::Text, "id of the manager"),
@@ -236,6 +236,12 @@ pub const REP_FIELDS: [(&str, KnownField, Type, &str); 8] = [
     ("quota", KnownField::RepQuota, Type::Money, "revenue to reach in the period that it is now"),
     ("quota_from", KnownField::RepQuotaFrom, Type::Time, "first instant of that period"),
     ("quota_to", KnownField::RepQuotaTo, Type::Time, "first instant after that period"),
+    (
+        "team_win_rate",
+        KnownField::TeamWinRate,
+        Type::Double,
+        "share of the decided quotes that all reps win; null before any",
+    ),
 ];
 
 /// Fields of `product`: name, field, type, what it means.
@@ -342,7 +348,7 @@ pub fn value_methods(ty: Type) -> impl Iterator<Item = &'static (&'static str, &
 }
 
 /// Functions with what they take and give.
-pub const FUNCTIONS: [(&str, &str); 42] = [
+pub const FUNCTIONS: [(&str, &str); 46] = [
     ("size", "`size(list)` how many items; `size(text)` how many characters"),
     ("has", "`has(x.field)` whether the source says"),
     ("margin_rate", "`margin_rate(lines)` share of the net amount that is left after cost"),
@@ -378,6 +384,19 @@ pub const FUNCTIONS: [(&str, &str); 42] = [
     (
         "sentiment",
         "`sentiment(interactions)` mean mood of what was said, from -1 to 1; it halves in 30 days",
+    ),
+    ("pace", "`pace(rep)` where a rep stands in the running quota period, and how it will end"),
+    (
+        "win_rate_below",
+        "`win_rate_below(won, lost, rep.team_win_rate)` the chance that a rep with so many won and lost quotes wins less than 0.8 of the team's share (Beta-binomial)",
+    ),
+    (
+        "agreement",
+        "`agreement(customer)` what was promised in the agreement that runs now, what is bought of it, and what leaks",
+    ),
+    (
+        "return_rate",
+        "`return_rate(product)` whether more units come back than used to (Bernoulli CUSUM)",
     ),
     ("duration", "`duration('30d')`, `duration('1.5h')` a length of time"),
     ("timestamp", "`timestamp('2025-01-01T00:00:00Z')` an instant; of an int: seconds since 1970"),

@@ -15,6 +15,7 @@ use crate::event::Symbols;
 use crate::rule::vocabulary;
 use crate::rule::vocabulary::ALERTS;
 use crate::rule::vocabulary::detectors;
+use crate::rule::vocabulary::detectors::Of;
 use crate::state::builtin::Builtin;
 use crate::state::detection::Over;
 use crate::state::detection::kept::Followed;
@@ -197,7 +198,15 @@ impl Writer<'_> {
             Node::Call(builtin, args) => self.call(builtin, args),
             Node::Detect(detection) => {
                 let (name, field) = detectors::name_of(detection.figure);
-                let mut text = format!("{name}({}", self.over(&detection.over));
+                let of_entity = matches!(
+                    detectors::signature(name).map(|signature| signature.of),
+                    Some(Of::Entity(_))
+                );
+                let list = match &detection.over {
+                    Over::Ever(_) if of_entity => self.writing.entity.name().to_owned(),
+                    over => self.over(over),
+                };
+                let mut text = format!("{name}({list}");
                 if let Some(argument) = detection.argument {
                     let _ = write!(text, ", {}", self.node(argument, 0));
                 }

@@ -26,9 +26,18 @@ pub struct Catalog {
     categories: HashSet<Symbol, RandomState>,
     reps: HashMap<Symbol, Rep, RandomState>,
     relations: Vec<Relation>,
-    /// By customer; those of one customer in the order of their beginnings.
-    agreements: HashMap<Symbol, Vec<Agreement>, RandomState>,
+    /// By customer.
+    agreements: HashMap<Symbol, Agreements, RandomState>,
     models: Arc<Models>,
+}
+
+/// The agreements of one customer.
+#[derive(Debug, Clone, Default)]
+struct Agreements {
+    /// In the order of their beginnings.
+    list: Vec<Agreement>,
+    /// How often they were changed.
+    changes: u64,
 }
 
 impl Catalog {
@@ -50,9 +59,10 @@ impl Catalog {
             }
             Reference::Agreement(agreement) => {
                 let theirs = self.agreements.entry(agreement.customer).or_default();
-                theirs.retain(|known| known.id != agreement.id);
-                let place = theirs.partition_point(|known| known.from <= agreement.from);
-                theirs.insert(place, agreement.clone());
+                theirs.changes += 1;
+                theirs.list.retain(|known| known.id != agreement.id);
+                let place = theirs.list.partition_point(|known| known.from <= agreement.from);
+                theirs.list.insert(place, agreement.clone());
             }
         }
     }
@@ -89,8 +99,14 @@ impl Catalog {
     }
 
     /// A customer's agreements, in the order of their beginnings.
-    pub fn agreements(&self, customer: Symbol) -> impl Iterator<Item = &Agreement> {
-        self.agreements.get(&customer).into_iter().flatten()
+    pub fn agreements(&self, customer: Symbol) -> &[Agreement] {
+        self.agreements.get(&customer).map_or(&[], |theirs| &theirs.list)
+    }
+
+    /// How often a customer's agreements were changed: what was computed with them before is out of
+    /// date.
+    pub(crate) fn agreements_stamp(&self, customer: Symbol) -> u64 {
+        self.agreements.get(&customer).map_or(0, |theirs| theirs.changes)
     }
 
     /// Fills in category and brand of lines that name a known product and say neither.

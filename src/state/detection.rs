@@ -10,18 +10,30 @@
 //! everything ever seen its state is kept from event to event, see [`kept`]; over a window it is
 //! fed anew, see [`walked`].
 
+mod agreement;
 mod drift;
 pub mod kept;
 mod margin;
+mod pace;
+mod returns;
 mod trend;
 pub mod walked;
 
+pub use self::agreement::AgreementFigure;
+pub use self::agreement::Bought;
 pub use self::drift::LossFigure;
 pub use self::margin::MarginFigure;
+pub use self::pace::PaceFigure;
+pub use self::pace::SalesByDay;
+pub use self::returns::Returns;
+pub use self::returns::ReturnsFigure;
 pub use self::trend::TrendFigure;
 use crate::event::Kind;
 use crate::event::Symbol;
 use crate::event::Symbols;
+use crate::event::reference::Agreement;
+use crate::event::reference::Rep;
+use crate::money::Currency;
 use crate::money::Decimal;
 use crate::state::Entity;
 use crate::state::catalog::Catalog;
@@ -34,11 +46,13 @@ use crate::state::detector::trend::Trend;
 use crate::state::detector::trend::TrendRule;
 use crate::state::item::Body;
 use crate::state::models::Segment;
+use crate::state::models::team::Team;
 use crate::state::program::NodeId;
 use crate::state::program::Source;
 use crate::state::program::Stage;
 use crate::state::value::Fault;
 use crate::state::value::Value;
+use crate::state::window::List;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -59,6 +73,12 @@ pub enum Detector {
     Trend,
     /// The mood of what was said.
     Mood,
+    /// A rep's sales against the quota.
+    Pace,
+    /// Units of a product that come back.
+    Returns,
+    /// What is bought under a customer's agreement.
+    Agreement,
 }
 
 /// What is asked.
@@ -78,6 +98,12 @@ pub enum Figure {
     Trend(TrendFigure),
     /// Mean mood.
     Mood,
+    /// A rep's period.
+    Pace(PaceFigure),
+    /// Returns of a product.
+    Returns(ReturnsFigure),
+    /// A customer's agreement.
+    Agreement(AgreementFigure),
 }
 
 /// A figure of a list.
@@ -115,6 +141,12 @@ pub enum State {
     Trend(Option<Box<Trend>>),
     /// See [`Detector::Mood`].
     Mood(Sentiment),
+    /// See [`Detector::Pace`].
+    Pace(SalesByDay),
+    /// See [`Detector::Returns`].
+    Returns(Box<Returns>),
+    /// See [`Detector::Agreement`].
+    Agreement(Box<Bought>),
     /// It met an event that it could not take in: the list has no such figure.
     Broken(Fault),
 }
@@ -139,6 +171,8 @@ pub struct Sample<'a> {
 pub struct Basis<'a> {
     /// What is usual for such customers.
     pub usual: &'a Segment,
+    /// The customer's agreements.
+    pub contracts: &'a [Agreement],
 }
 
 /// What a figure is read with.
@@ -147,6 +181,12 @@ pub struct View<'a> {
     pub now: Timestamp,
     /// What is known beside the list.
     pub basis: Basis<'a>,
+    /// What is usual among reps.
+    pub team: &'a Team,
+    /// The rep whose figures they are.
+    pub rep: Option<&'a Rep>,
+    /// Currency of the entity's amounts.
+    pub home: Option<Currency>,
     /// Texts.
     pub symbols: &'a Symbols,
     /// What the figure is asked for.
@@ -157,7 +197,9 @@ impl<'a> Basis<'a> {
     /// What is known of an entity.
     pub(crate) fn of(entity: &Entity, catalog: &'a Catalog) -> Self {
         let segment = entity.profile.as_deref().and_then(|profile| profile.segment);
-        Self { usual: catalog.models().segment(segment) }
+        let customer = entity.history.customer();
+        let contracts = customer.map_or(&[][..], |customer| catalog.agreements(customer));
+        Self { usual: catalog.models().segment(segment), contracts }
     }
 
     /// How margins are watched.
@@ -194,6 +236,17 @@ impl Detector {
         matches!(self, Self::Categories | Self::Margin)
     }
 
+    /// Whether events of a kind are fed to it, if it follows this list.
+    pub(crate) fn takes(self, list: List, kind: Kind) -> bool {
+        match self {
+            // What comes back belongs to what was sold.
+            Self::Pace | Self::Returns | Self::Agreement => {
+                List::Orders.holds(kind) || List::Returns.holds(kind)
+            }
+            _ => list.holds(kind),
+        }
+    }
+
     /// Before anything happened.
     pub(crate) fn start(self) -> State {
         match self {
@@ -202,6 +255,9 @@ impl Detector {
             Self::Margin => State::Margin(Box::default()),
             Self::Trend => State::Trend(None),
             Self::Mood => State::Mood(Sentiment::default()),
+            Self::Pace => State::Pace(SalesByDay::default()),
+            Self::Returns => State::Returns(Box::default()),
+            Self::Agreement => State::Agreement(Box::default()),
         }
     }
 }
@@ -226,6 +282,12 @@ impl State {
                 }
                 Ok(())
             }
+            Self::Pace(sales) => sales.feed(sample),
+            Self::Returns(returns) => {
+                returns.feed(sample);
+                Ok(())
+            }
+            Self::Agreement(bought) => bought.feed(basis.contracts, sample),
             Self::Broken(_) => Ok(()),
         };
         if let Err(fault) = fed {
@@ -244,6 +306,11 @@ impl State {
                 trend::read(trend.as_deref(), figure, view)
             }
             (Self::Mood(mood), Figure::Mood) => Ok(Value::Double(mood.mean(view.now))),
+            (Self::Pace(sales), Figure::Pace(figure)) => sales.read(figure, view),
+            (Self::Returns(returns), Figure::Returns(figure)) => returns.read(figure),
+            (Self::Agreement(bought), Figure::Agreement(figure)) => {
+                bought.read(view.basis.contracts, figure, view)
+            }
             _ => Err(Fault::Type),
         }
     }
@@ -254,6 +321,9 @@ impl State {
             Self::Categories(slots) => slots.heap_bytes(),
             Self::Margin(shift) => size_of::<MarginShift>() + shift.heap_bytes(),
             Self::Trend(Some(_)) => size_of::<Trend>(),
+            Self::Pace(sales) => sales.heap_bytes(),
+            Self::Returns(_) => size_of::<Returns>(),
+            Self::Agreement(_) => size_of::<Bought>(),
             _ => 0,
         }
     }

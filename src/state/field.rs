@@ -141,6 +141,10 @@ pub(crate) fn known_field(scope: &Scope<'_>, field: &KnownField) -> Result<Value
             quota.map_or(Value::Null, |quota| Value::Time(quota.from))
         }
         (KnownField::RepQuotaTo, ..) => quota.map_or(Value::Null, |quota| Value::Time(quota.to)),
+        (KnownField::TeamWinRate, ..) => {
+            let team = scope.catalog.models().team.conversion.share();
+            team.map_or(Value::Null, Value::Double)
+        }
         (KnownField::ProductCategory, _, Some(product)) => named_text(product.category),
         (KnownField::ProductBrand, _, Some(product)) => named_text(product.brand),
         (KnownField::ProductListPrice, _, Some(product)) => money(product.list_price),

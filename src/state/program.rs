@@ -371,6 +371,8 @@ pub enum KnownField {
     RepQuotaFrom,
     /// First instant after that period.
     RepQuotaTo,
+    /// Share of the decided quotes that all reps win.
+    TeamWinRate,
     /// What people call the product, else its id.
     ProductName,
     /// Its category.

@@ -138,6 +138,12 @@ impl Checker<'_> {
                 };
                 self.typed(Node::Function(function, arg.node), ty, arg.depends | ENTITY)
             }
+            "win_rate_below" => {
+                let [won, lost, team] = args else { return self.arguments(expr, name, 3, args) };
+                let numbers = [won, lost, team]
+                    .map(|arg| self.expect(arg, &[Type::Int, Type::Double], "the argument"));
+                self.builtin(Builtin::WinRateBelow, &numbers, Type::Double)
+            }
             "greatest" | "least" => self.extreme(expr, name, args),
             _ => self.no_function(expr, name),
         }

@@ -13,6 +13,7 @@ use crate::rule::check::Checker;
 use crate::rule::check::ENTITY;
 use crate::rule::check::ListExpr;
 use crate::rule::check::ListSource;
+use crate::rule::check::Record;
 use crate::rule::diagnostic::suggest;
 use crate::rule::expression::Expr;
 use crate::rule::expression::Node as Tree;
@@ -20,6 +21,7 @@ use crate::rule::plan::Window;
 use crate::rule::vocabulary::ItemType;
 use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::detectors::Gives;
+use crate::rule::vocabulary::detectors::Of;
 use crate::rule::vocabulary::detectors::Signature;
 use crate::state::detection::Detection;
 use crate::state::detection::Figure;
@@ -32,6 +34,8 @@ use crate::state::program::NodeId;
 use crate::state::program::Source;
 use crate::state::program::Stage;
 use crate::state::value::Value;
+use crate::state::window::Filter;
+use crate::state::window::List;
 
 /// What a detector has found, before one of its fields is asked for.
 #[derive(Debug, Clone)]
@@ -59,13 +63,17 @@ impl Checker<'_> {
                 return self.arguments(expr, signature.name, wanted, args);
             }
         };
-        let list = match self.check(list) {
-            Checked::List(list) => list,
-            Checked::Value(typed) if typed.ty == Type::Unknown => return Checked::Value(typed),
+        let list = match (self.check(list), signature.of) {
+            (Checked::Record(Record::Entity), Of::Entity(kind)) if kind == self.entity => {
+                return self.of_entity(expr, signature);
+            }
+            (Checked::List(list), Of::Events | Of::Lines) => list,
+            (Checked::Value(typed), _) if typed.ty == Type::Unknown => {
+                return Checked::Value(typed);
+            }
             _ => return self.wrong_list(list, signature),
         };
-        let wanted =
-            if signature.detector.is_of_lines() { ItemType::Line } else { ItemType::Event };
+        let wanted = if signature.of == Of::Lines { ItemType::Line } else { ItemType::Event };
         if list.item != wanted {
             return self.wrong_list(&args[0], signature);
         }
@@ -87,9 +95,30 @@ impl Checker<'_> {
         }
     }
 
+    /// `name(rep)`: all that belongs to the entity.
+    fn of_entity(&mut self, expr: &Expr, signature: &'static Signature) -> Checked {
+        let detector = signature.detector;
+        let followed = Followed { detector, list: List::Orders, filter: Filter::All };
+        match self.planner.follow(followed) {
+            Ok(place) => {
+                let over = Over::Ever(place);
+                let finding = Finding { signature, over, argument: None, depends: ENTITY };
+                Checked::Finding(Box::new(finding))
+            }
+            Err(full) => {
+                self.error("E301", &expr.span, full.to_string(), "", None);
+                Checked::Value(self.unknown())
+            }
+        }
+    }
+
     fn wrong_list(&mut self, list: &Expr, signature: &Signature) -> Checked {
-        let what = if signature.detector.is_of_lines() { "lines" } else { "events" };
-        let message = format!("`{}` needs a list of {what}", signature.name);
+        let what = match signature.of {
+            Of::Events => "a list of events".to_owned(),
+            Of::Lines => "a list of lines".to_owned(),
+            Of::Entity(kind) => format!("`{0}`, in a rule with `entity: {0}`", kind.name()),
+        };
+        let message = format!("`{}` needs {what}", signature.name);
         let help = format!("such as `{}`", signature.example);
         self.error("E204", &list.span, message, "", Some(&help));
         Checked::Value(self.unknown())

@@ -163,6 +163,15 @@ fn function(expr: &Expr, name: &str, args: &[Expr]) -> String {
         }
         ("margin_shift", [_]) => format!("the shift of the margin of {}", first()),
         ("trend", [_]) => format!("the trend of {}", first()),
+        ("pace", [_]) => "the pace".to_owned(),
+        ("win_rate_below", [won, lost, team]) => format!(
+            "the chance that {} won and {} lost quotes are of a share below 0.8 of {}",
+            within(won),
+            within(lost),
+            within(team)
+        ),
+        ("agreement", [_]) => "the agreement".to_owned(),
+        ("return_rate", [_]) => "the return rate".to_owned(),
         ("sentiment", [_]) => format!("the mood of {}", first()),
         ("greatest", [a, b]) => format!("the larger of {} and {}", within(a), within(b)),
         ("least", [a, b]) => format!("the smaller of {} and {}", within(a), within(b)),

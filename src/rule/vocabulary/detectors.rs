@@ -1,11 +1,15 @@
 //! Which functions ask a detector, what do they take, and which figures do they give? The one table
 //! that the checker, the completion, the hover and the reference page read.
 
+use crate::event::EntityKind;
 use crate::rule::vocabulary::Type;
+use crate::state::detection::AgreementFigure;
 use crate::state::detection::Detector;
 use crate::state::detection::Figure;
 use crate::state::detection::LossFigure;
 use crate::state::detection::MarginFigure;
+use crate::state::detection::PaceFigure;
+use crate::state::detection::ReturnsFigure;
 use crate::state::detection::TrendFigure;
 
 /// A function that asks a detector.
@@ -15,12 +19,25 @@ pub struct Signature {
     pub name: &'static str,
     /// What follows the list.
     pub detector: Detector,
+    /// What it is asked of: a list, or the entity itself.
+    pub of: Of,
     /// A call that says all it needs, for messages.
     pub example: &'static str,
     /// Whether a second argument is needed, and of which type.
     pub argument: Option<Type>,
     /// What it gives.
     pub gives: Gives,
+}
+
+/// What a function is asked of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// A list of events.
+    Events,
+    /// A list of lines.
+    Lines,
+    /// The rep, the product, the customer, in rules over those: what belongs to it is known.
+    Entity(EntityKind),
 }
 
 /// What a function gives.
@@ -36,10 +53,11 @@ pub enum Gives {
 pub type FigureField = (&'static str, Figure, Type, &'static str);
 
 /// All of them.
-pub static DETECTORS: [Signature; 7] = [
+pub static DETECTORS: [Signature; 10] = [
     Signature {
         name: "p_alive",
         detector: Detector::Purchases,
+        of: Of::Events,
         example: "p_alive(orders)",
         argument: None,
         gives: Gives::One(Figure::PAlive, Type::Double),
@@ -47,6 +65,7 @@ pub static DETECTORS: [Signature; 7] = [
     Signature {
         name: "expected_purchases",
         detector: Detector::Purchases,
+        of: Of::Events,
         example: "expected_purchases(orders, '28d')",
         argument: Some(Type::Span),
         gives: Gives::One(Figure::ExpectedPurchases, Type::Double),
@@ -54,6 +73,7 @@ pub static DETECTORS: [Signature; 7] = [
     Signature {
         name: "drift_deadline",
         detector: Detector::Purchases,
+        of: Of::Events,
         example: "drift_deadline(orders, 0.5)",
         argument: Some(Type::Double),
         gives: Gives::One(Figure::DriftDeadline, Type::Span),
@@ -61,6 +81,7 @@ pub static DETECTORS: [Signature; 7] = [
     Signature {
         name: "category_loss",
         detector: Detector::Categories,
+        of: Of::Lines,
         example: "category_loss(lines, 3.0)",
         argument: Some(Type::Double),
         gives: Gives::Fields(&LOSS),
@@ -68,6 +89,7 @@ pub static DETECTORS: [Signature; 7] = [
     Signature {
         name: "margin_shift",
         detector: Detector::Margin,
+        of: Of::Lines,
         example: "margin_shift(lines)",
         argument: None,
         gives: Gives::Fields(&MARGIN),
@@ -75,6 +97,7 @@ pub static DETECTORS: [Signature; 7] = [
     Signature {
         name: "trend",
         detector: Detector::Trend,
+        of: Of::Events,
         example: "trend(orders)",
         argument: None,
         gives: Gives::Fields(&TREND),
@@ -82,10 +105,134 @@ pub static DETECTORS: [Signature; 7] = [
     Signature {
         name: "sentiment",
         detector: Detector::Mood,
+        of: Of::Events,
         example: "sentiment(interactions)",
         argument: None,
         gives: Gives::One(Figure::Mood, Type::Double),
     },
+    Signature {
+        name: "pace",
+        detector: Detector::Pace,
+        of: Of::Entity(EntityKind::Rep),
+        example: "pace(rep)",
+        argument: None,
+        gives: Gives::Fields(&PACE),
+    },
+    Signature {
+        name: "agreement",
+        detector: Detector::Agreement,
+        of: Of::Entity(EntityKind::Customer),
+        example: "agreement(customer)",
+        argument: None,
+        gives: Gives::Fields(&AGREEMENT),
+    },
+    Signature {
+        name: "return_rate",
+        detector: Detector::Returns,
+        of: Of::Entity(EntityKind::Product),
+        example: "return_rate(product)",
+        argument: None,
+        gives: Gives::Fields(&RETURNS),
+    },
+];
+
+const PACE: [FigureField; 6] = [
+    (
+        "p_attain",
+        Figure::Pace(PaceFigure::PAttain),
+        Type::Double,
+        "the chance that the quota of the running period is reached; null without one, as all below",
+    ),
+    (
+        "expected",
+        Figure::Pace(PaceFigure::Expected),
+        Type::Money,
+        "what will have been sold by the end of the period",
+    ),
+    ("gap", Figure::Pace(PaceFigure::Gap), Type::Money, "the shortfall to be expected"),
+    ("sold", Figure::Pace(PaceFigure::Sold), Type::Money, "sold in the period so far"),
+    (
+        "attainment",
+        Figure::Pace(PaceFigure::Attainment),
+        Type::Double,
+        "that as a share of the quota",
+    ),
+    (
+        "elapsed",
+        Figure::Pace(PaceFigure::Elapsed),
+        Type::Double,
+        "share of the period that is over",
+    ),
+];
+
+const AGREEMENT: [FigureField; 8] = [
+    (
+        "commitment",
+        Figure::Agreement(AgreementFigure::Commitment),
+        Type::Money,
+        "revenue promised in the agreement that runs now; null without one, as all below",
+    ),
+    (
+        "bought",
+        Figure::Agreement(AgreementFigure::Bought),
+        Type::Money,
+        "bought in its term so far, returns taken off",
+    ),
+    (
+        "projected",
+        Figure::Agreement(AgreementFigure::Projected),
+        Type::Money,
+        "what will have been bought by its end",
+    ),
+    (
+        "gap",
+        Figure::Agreement(AgreementFigure::Gap),
+        Type::Double,
+        "share of the commitment that will be missing; null in the first quarter of the term",
+    ),
+    (
+        "leakage",
+        Figure::Agreement(AgreementFigure::Leakage),
+        Type::Money,
+        "given away beyond the agreed discount",
+    ),
+    (
+        "leakage_rate",
+        Figure::Agreement(AgreementFigure::LeakageRate),
+        Type::Double,
+        "that as a share of what was bought",
+    ),
+    (
+        "elapsed",
+        Figure::Agreement(AgreementFigure::Elapsed),
+        Type::Double,
+        "share of the term that is over",
+    ),
+    ("ends", Figure::Agreement(AgreementFigure::Ends), Type::Time, "first instant after the term"),
+];
+
+const RETURNS: [FigureField; 6] = [
+    (
+        "alarm",
+        Figure::Returns(ReturnsFigure::Alarm),
+        Type::Bool,
+        "whether more units come back than used to",
+    ),
+    ("since", Figure::Returns(ReturnsFigure::Since), Type::Time, "since when; null without alarm"),
+    (
+        "usual",
+        Figure::Returns(ReturnsFigure::Usual),
+        Type::Double,
+        "share that came back of the first 500 units; null before those are sold",
+    ),
+    ("rate", Figure::Returns(ReturnsFigure::Rate), Type::Double, "share that has come back since"),
+    ("sold", Figure::Returns(ReturnsFigure::Sold), Type::Double, "units sold since"),
+    (
+        "returned",
+        Figure::Returns(ReturnsFigure::Returned),
+        Type::Double,
+        "units that came back since",
+    ),
 ];
 
 const LOSS: [FigureField; 6] = [

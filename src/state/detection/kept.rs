@@ -74,6 +74,8 @@ struct Mark {
 struct Stamp {
     learned: u32,
     segment: Option<Symbol>,
+    /// A number for the customer's agreements.
+    contracts: u64,
 }
 
 type Lines = SmallVec<[Body; 4]>;
@@ -81,13 +83,15 @@ type Lines = SmallVec<[Body; 4]>;
 impl Stamp {
     fn of(entity: &Entity, catalog: &Catalog) -> Self {
         let segment = entity.profile.as_deref().and_then(|profile| profile.segment);
-        Self { learned: catalog.models().version, segment }
+        let customer = entity.history.customer();
+        let contracts = customer.map_or(0, |customer| catalog.agreements_stamp(customer));
+        Self { learned: catalog.models().version, segment, contracts }
     }
 }
 
 impl Followed {
     fn takes(&self, kind: Kind) -> bool {
-        self.list.holds(kind)
+        self.detector.takes(self.list, kind)
     }
 
     /// The lines of an event that pass the filter; none where the event does not.

@@ -35,7 +35,15 @@ pub(crate) fn figure(scope: &mut Scope<'_>, detection: &Detection) -> Result<Val
     };
     let entity = scope.entity.ok_or(Fault::Type)?;
     let basis = Basis::of(entity, scope.catalog);
-    let view = View { now: scope.now, basis, symbols: scope.symbols, argument };
+    let view = View {
+        now: scope.now,
+        basis,
+        team: &scope.catalog.models().team,
+        rep: scope.id.and_then(|id| scope.catalog.rep(id)),
+        home: entity.currency,
+        symbols: scope.symbols,
+        argument,
+    };
     match &detection.over {
         Over::Ever(place) => {
             let upkeep = Upkeep {
@@ -75,7 +83,7 @@ fn part(
     };
     let mut state = detector.start();
     for entry in entity.history.from(from).take_while(|entry| entry.offset < to) {
-        if !list.holds(entry.kind()) {
+        if !detector.takes(list, entry.kind()) {
             continue;
         }
         let head = entry.open().head;
