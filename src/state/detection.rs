@@ -210,10 +210,10 @@ impl<'a> Basis<'a> {
     /// How weekly spend is watched. The start's variance is that of one retailer's customers:
     /// before another is learned, each customer's own level tells what to expect.
     fn trend_rule(self) -> TrendRule {
-        if self.usual.customers == 0 {
+        let variance_prior = self.usual.spend_variance;
+        if variance_prior.total_cmp(&TrendRule::START.variance_prior).is_eq() {
             return TrendRule::UNLEARNED;
         }
-        let variance_prior = self.usual.spend_variance;
         TrendRule { variance_prior, deviation_of_mean: 0.0, ..TrendRule::UNLEARNED }
     }
 }

@@ -88,7 +88,7 @@ fn part(scope: &mut Scope<'_>, source: &Source, stages: &[Stage], text: String) 
             let lines = Some(lines);
             Some(Behind { text, events, lines, ever: false, newest: Vec::new() })
         }
-        Source::Values(_) | Source::Split(..) => None,
+        Source::Offers(_) | Source::Values(_) | Source::Split(..) => None,
     }
 }
 

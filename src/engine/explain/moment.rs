@@ -359,9 +359,11 @@ impl<'a> View<'a> {
             Node::Detect(detection) => {
                 parts.extend(detection.argument.map(|argument| self.term(argument, needed)));
             }
+            Node::Learned(question) => parts = self.operands(&question.operands(), needed),
             Node::Constant(_)
             | Node::Field(..)
             | Node::OfAlert(..)
+            | Node::OfOffer(..)
             | Node::Variable(_)
             | Node::Event(_)
             | Node::Profile(_)
