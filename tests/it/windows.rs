@@ -17,6 +17,7 @@ mod fate;
 mod fold;
 mod grammar;
 mod oracle;
+mod truth;
 mod worth;
 
 use std::fmt::Write;
