@@ -22,7 +22,6 @@ mod life_cycle;
 mod lsp;
 mod permutation;
 mod reload;
-mod reload_pause;
 mod replay;
 mod salert4;
 mod scene;
