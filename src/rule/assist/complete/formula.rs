@@ -24,6 +24,7 @@ use crate::rule::vocabulary::LIST_METHODS;
 use crate::rule::vocabulary::PRODUCT_FIELDS;
 use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::Type;
+use crate::rule::vocabulary::detectors::figures;
 use crate::rule::vocabulary::offers::OFFER_FIELDS;
 use crate::rule::vocabulary::value_methods;
 use crate::rule::words;
@@ -234,6 +235,9 @@ fn members(sort: Sort, of: &str, replace: &Range<usize>) -> Vec<Completion> {
         Sort::Record(Record::Consent, _) => {
             vec![field("marketing", "bool", "whether marketing may contact it", replace)]
         }
+        Sort::Finding(function) => figures(function)
+            .map(|(known, _, ty, what)| field(known, &ty.to_string(), what, replace))
+            .collect(),
         Sort::Record(Record::Attributes, _) | Sort::Table(_) => Vec::new(),
         Sort::List(item) => {
             let plain = matches!(item, ItemType::Value(_));
