@@ -4,7 +4,7 @@
 //! browser, CRM ─► guard ─┬─► ingest ──────► engine             POST /v1/events
 //!   (headers, origin,    ├─► alerts ──────► inbox, engine      GET  /v1/alerts, POST …/actions
 //!    host, time-out)     ├─► entities ────► engine             GET  /v1/customers/{id} …
-//!                        ├─► rules ───────► engine             GET  /v1/rules
+//!                        ├─► rules, models ► engine            GET  /v1/rules, /v1/models
 //!                        ├─► stream ◄───── feed, inbox         GET  /v1/stream (SSE)
 //!                        ├─► pages ───────► inbox, engine      GET  /, /customers/{id}
 //!                        └─► metrics, health                   GET  /metrics, /-/ready
@@ -21,6 +21,7 @@ mod health;
 mod ingest;
 mod pages;
 mod problem;
+mod models;
 mod rules;
 mod stream;
 #[cfg(test)]
@@ -178,6 +179,7 @@ pub fn router(services: Arc<Services>) -> Router {
         .route("/v1/customers/{id}", get(entities::customer))
         .route("/v1/reps/{id}", get(entities::rep))
         .route("/v1/products/{id}", get(entities::product))
+        .route("/v1/models", get(models::models))
         .route("/v1/rules", get(rules::rules))
         .route("/v1/stream", get(stream::stream))
         .route("/metrics", get(health::metrics))

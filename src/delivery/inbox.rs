@@ -33,6 +33,7 @@ use crate::alert::AlertId;
 use crate::alert::AlertState;
 use crate::alert::CloseReason;
 use crate::engine::Output;
+use crate::money::Decimal;
 use crate::time::Timestamp;
 
 /// Section `[inbox]`.
@@ -239,7 +240,7 @@ fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, Inb
         if alert.is_shadow { SHADOW } else { shelf(&alert.state) },
         change.state,
         serde_json::to_string(&alert.state)?,
-        alert.value.map_or(query::RANK_NONE, |value| value.amount.micros()),
+        alert.rank().map_or(query::RANK_NONE, Decimal::micros),
         alert.value.and_then(|value| value.currency).map(String::from),
         alert.opened_at.millis(),
         change.seq.cast_signed(),
