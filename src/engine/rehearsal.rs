@@ -176,6 +176,7 @@ fn play(
                     alert.state = state;
                 }
             }
+            Output::Acted { .. } => {}
         }
     }
     Ok(Played { alerts, evaluations, refused })

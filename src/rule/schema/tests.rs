@@ -151,6 +151,7 @@ tests:
     customers: [{customer_id: c, name: n, segment: s, tier: A, owner_rep_id: r}]
     products: [{product_id: p, category: c, brand: b}]
     reps: [{rep_id: r}]
+    peers: [{at: '2025-01-01', every: 1d, count: 2, type: order, lines: [{product_id: p, quantity: 1, net_amount: 4}]}]
     events:
       - {at: '2025-01-01', every: 1d, count: 2, type: order, customer_id: c, currency: USD}
       - {at: '2025-01-01', event_id: e, type: sale, topic: t, lines: [{product_id: p, quantity: '2', unit_price: 2, unit_cost: 1, net_amount: 4}]}
