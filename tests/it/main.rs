@@ -37,5 +37,6 @@ mod operations;
 mod operators;
 mod past_alerts;
 mod many_rules;
+mod models;
 mod starter_rules;
 mod tutorial;
