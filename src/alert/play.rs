@@ -37,7 +37,10 @@ const PLAYS: [(&str, &str); 14] = [
     ("stop_decline", "Find out together why they buy less, and agree on one step that turns it."),
     ("coach", "Sit down with the rep: go through the open chances, and choose the next three."),
     ("follow_up", "Get back to the customer today, and write down what was agreed."),
-    ("recover_service", "Apologise, say what will be done by when, and call again once it is done."),
+    (
+        "recover_service",
+        "Apologise, say what will be done by when, and call again once it is done.",
+    ),
     ("check_quality", "Ask the product's owner for the cause, and tell the customers who have it."),
 ];
 

@@ -31,6 +31,7 @@ use crate::event::Record;
 use crate::event::Spares;
 use crate::event::Symbols;
 use crate::rule::set::RuleSet;
+use crate::state::models::Models;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -161,6 +162,7 @@ impl Engine {
     /// Hands in what a sales person did.
     pub fn act(&mut self, action: ActionInput) -> Result<(), Stopped> {
         let shard = self.sequencer.shard_of(action.entity.id);
+        self.sequencer.act(&action.rule, action.alert, &action.action);
         self.workers.send(shard, Input::Action(action));
         self.flush()
     }
@@ -171,6 +173,18 @@ impl Engine {
         let Self { sequencer, workers, .. } = self;
         sequencer.adopt(rules, &mut |shard, input| workers.send(shard, input));
         self.flush()
+    }
+
+    /// Starts from what was learned elsewhere: it takes effect at this place of the one order.
+    pub fn learned(&mut self, models: &Arc<Models>) -> Result<(), Stopped> {
+        let Self { sequencer, workers, .. } = self;
+        sequencer.learned(models, &mut |shard, input| workers.send(shard, input));
+        self.flush()
+    }
+
+    /// What was learned, in the version that holds; none where no rule asks for any.
+    pub fn models(&self) -> Option<&Arc<Models>> {
+        self.sequencer.models()
     }
 
     /// Event time has come so far even if nothing happened.

@@ -3,6 +3,7 @@
 //! ```text
 //! event ─► deadlines that passed before it ─► history, windows ─► rules it sets off ─► life cycle
 //! watermark ─► deadlines of entities that nothing more happened to ─► the same
+//! models ─► deadlines that passed before it ─► what the next evaluation reads
 //! rules ─► every entity changes over ─► deadlines that the new rules find passed
 //! ```
 //!
@@ -31,6 +32,7 @@ use crate::engine::firing;
 use crate::engine::live::Live;
 use crate::engine::look::Look;
 use crate::engine::look::Observer;
+use crate::engine::past;
 use crate::engine::tally::Resting;
 use crate::engine::tally::RuleTally;
 use crate::engine::tally::Tally;
@@ -163,6 +165,10 @@ impl Shard {
             Input::Reference(reference) => self.reference(reference),
             Input::Action(action) => self.act(action, out),
             Input::Watermark(to) => self.pass(*to, out),
+            Input::Models { models, watermark } => {
+                self.pass(*watermark, out);
+                self.catalog.learn(Arc::clone(models));
+            }
             Input::Rules { rules, watermark } => self.adopt(rules, *watermark, out),
         }
     }
@@ -200,6 +206,7 @@ impl Shard {
             Applied::TooLate => entity.tally.too_late += 1,
         }
         entity.tally.applied += 1;
+        let first = out.len();
         entity.parts.walked.begin();
         for &rule in rules.triggered(id.kind, event.kind) {
             match rules.rules[usize::from(rule)].trigger {
@@ -209,6 +216,7 @@ impl Shard {
             }
         }
         entity.parts.walked.end();
+        entity.remember(&out[first..]);
         entity.arm_schedules();
         entity.set_timer(wheel);
     }
@@ -236,6 +244,7 @@ impl Shard {
         let state = life_cycle::act(&mut phase, id, &action.action, by);
         let done = if moves { state.is_some() } else { life_cycle::is_current(phase.as_ref(), id) };
         live.put(&self.rules, rule, phase);
+        let first = out.len();
         out.extend(state.map(|state| Output::Changed { id, state, at }));
         if done {
             let deed = Deed { action: action.action.clone(), by: action.by.clone(), at };
@@ -244,7 +253,9 @@ impl Shard {
         let Self { rules, symbols, catalog, wheel, parts, tally, observer, .. } = self;
         let observer = observer.as_deref();
         let context = Context { rules, symbols, catalog, observer };
-        Running { context, id: action.entity, live, parts, tally }.set_timer(wheel);
+        let mut entity = Running { context, id: action.entity, live, parts, tally };
+        entity.remember(&out[first..]);
+        entity.set_timer(wheel);
     }
 
     /// Event time has come so far: fires what is due, in the order of deadlines.
@@ -315,6 +326,7 @@ impl Running<'_> {
         let rules = self.context.rules;
         while let Some(at) = self.live.deadline(rules, self.id.kind).filter(|at| *at <= limit) {
             self.tally.timers += 1;
+            let first = out.len();
             self.live.entity.advance(self.context.upkeep(self.id), at);
             self.parts.walked.begin();
             for &rule in rules.timed(self.id.kind) {
@@ -340,7 +352,13 @@ impl Running<'_> {
                 self.wake(rule, at, cause, out);
             }
             self.parts.walked.end();
+            self.remember(&out[first..]);
         }
+    }
+
+    /// What was told in a moment that is over is seen from the next one on.
+    fn remember(&mut self, told: &[Output]) {
+        past::remember(&mut self.live.entity.past, told, self.context.symbols);
     }
 
     /// The passing of time matters to an open or pending alert.

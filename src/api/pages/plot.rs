@@ -56,11 +56,33 @@ pub(super) struct Key {
 /// A mark of a plot; places are written with one decimal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Shape {
-    Bar { class: &'static str, x: String, y: String, width: String, height: String, label: String },
-    Line { class: &'static str, x1: String, y1: String, x2: String, y2: String },
-    Dot { class: &'static str, x: String, y: String, label: String },
+    Bar {
+        class: &'static str,
+        x: String,
+        y: String,
+        width: String,
+        height: String,
+        label: String,
+    },
+    Line {
+        class: &'static str,
+        x1: String,
+        y1: String,
+        x2: String,
+        y2: String,
+    },
+    Dot {
+        class: &'static str,
+        x: String,
+        y: String,
+        label: String,
+    },
     /// A diamond, for an alert.
-    Mark { class: &'static str, points: String, label: String },
+    Mark {
+        class: &'static str,
+        points: String,
+        label: String,
+    },
 }
 
 /// The plots of an alert, the most telling first; none when its events show nothing.

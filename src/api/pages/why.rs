@@ -225,9 +225,13 @@ mod tests {
         ] {
             assert_eq!(length(text).map(Span::millis), want, "{text}");
         }
-        for (hours, want) in
-            [(0, "0 seconds"), (1, "1 hour"), (47, "47 hours"), (24 * 28, "28 days"), (24 * 800, "2 years")]
-        {
+        for (hours, want) in [
+            (0, "0 seconds"),
+            (1, "1 hour"),
+            (47, "47 hours"),
+            (24 * 28, "28 days"),
+            (24 * 800, "2 years"),
+        ] {
             assert_eq!(spoken(Span::from_millis(hours * 3_600_000)), want);
         }
     }

@@ -26,7 +26,11 @@ pub(super) fn short_time(at: Timestamp) -> String {
 pub(super) fn date(at: Timestamp) -> String {
     let text = at.to_string();
     let part = |from, to| text.get(from..to).and_then(|part| part.parse::<usize>().ok());
-    match (text.get(..4), part(5, 7).and_then(|month| MONTHS.get(month.checked_sub(1)?)), part(8, 10)) {
+    match (
+        text.get(..4),
+        part(5, 7).and_then(|month| MONTHS.get(month.checked_sub(1)?)),
+        part(8, 10),
+    ) {
         (Some(year), Some(month), Some(day)) => format!("{day} {month} {year}"),
         _ => text,
     }
@@ -48,7 +52,8 @@ pub(super) fn capital(text: &str) -> String {
 pub(super) fn message(summary: &str, who: &str) -> String {
     let rest = summary.strip_prefix(who).filter(|_| !who.is_empty());
     // "Bo" is no name in "Bora has gone quiet", and "Bo's margin" needs it.
-    let rest = rest.filter(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || "'’".contains(c)));
+    let rest =
+        rest.filter(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || "'’".contains(c)));
     let said = rest.map(|rest| rest.trim_start_matches([' ', ':', ',', '–', '-', '\'']));
     match said.filter(|said| !said.is_empty()) {
         Some(said) => capital(said),

@@ -35,9 +35,8 @@ pub(in crate::api::pages) fn amounts(events: &[Evidence], alerts: &[&Alert]) -> 
     let alerts: Vec<&&Alert> = alerts.iter().filter(|alert| alert.opened_at >= first).collect();
     let last = alerts.iter().map(|alert| alert.opened_at).fold(last, Ord::max);
     let amounts: Vec<Value> = events.iter().filter_map(|event| event.net).collect();
-    let bound = |of: fn(f64, f64) -> f64| {
-        amounts.iter().map(|value| value.amount.to_f64()).fold(0.0, of)
-    };
+    let bound =
+        |of: fn(f64, f64) -> f64| amounts.iter().map(|value| value.amount.to_f64()).fold(0.0, of);
     let (lowest, highest) = (bound(f64::min), bound(f64::max));
     let range = if highest > lowest { highest - lowest } else { 1.0 };
     let scale = (HEIGHT - TOP - EDGE) / range;
@@ -96,7 +95,11 @@ fn label(event: &Evidence) -> String {
     what.trim_end().to_owned()
 }
 
-fn describe(events: usize, (amounts, alerts): (&[Value], usize), (from, to): (&str, &str)) -> String {
+fn describe(
+    events: usize,
+    (amounts, alerts): (&[Value], usize),
+    (from, to): (&str, &str),
+) -> String {
     let alerts = match alerts {
         0 => String::new(),
         1 => " and 1 alert".to_owned(),
@@ -136,12 +139,18 @@ mod tests {
         let want = [
             Shape::line("zero", (0.0, 56.0), (600.0, 56.0)),
             Shape::bar("amount", (3.5, 5.0), (16.0, 40.0), "1 Jan 2025: Order $100.00".to_owned()),
-            Shape::bar("negative", (297.5, 5.0), (56.0, 22.0), "11 Jan 2025: Order -$55.00".to_owned()),
+            Shape::bar(
+                "negative",
+                (297.5, 5.0),
+                (56.0, 22.0),
+                "11 Jan 2025: Order -$55.00".to_owned(),
+            ),
             Shape::dot("event", (594.0, 56.0), "21 Jan 2025: Order".to_owned()),
             Shape::mark("alert", (300.0, 8.0), "11 Jan 2025: c1 has gone quiet".to_owned()),
         ];
         assert_eq!(plot.shapes, want);
-        let want = "3 events and 1 alert from 1 Jan 2025 to 21 Jan 2025, between -$55.00 and $100.00.";
+        let want =
+            "3 events and 1 alert from 1 Jan 2025 to 21 Jan 2025, between -$55.00 and $100.00.";
         assert_eq!(plot.description, want);
         assert_eq!(plot.legend.len(), 4);
     }

@@ -100,7 +100,8 @@ mod tests {
             value: text(value),
         };
         let reasons = [reason("recent", "0.25"), reason("usual", "0.5")];
-        let plot = margin(&[event("2025-01-01", 0.5), event("2025-01-03", 0.25)], &reasons).unwrap();
+        let plot =
+            margin(&[event("2025-01-01", 0.5), event("2025-01-03", 0.25)], &reasons).unwrap();
         let want = [
             Shape::line("usual", (0.0, 6.0), (600.0, 6.0)),
             Shape::line("recent", (0.0, 90.0), (600.0, 90.0)),

@@ -75,7 +75,10 @@ mod tests {
     fn a_pace_is_drawn_against_what_is_due() {
         let parts = [("quota", "$1,000.00"), ("sold", "$250.00"), ("expected", "$500.00")];
         let plot = pace(&reasons(&parts)).unwrap();
-        assert_eq!(plot.shapes[1], Shape::bar("amount", (6.0, 147.0), (12.0, 16.0), "Sold: $250.00".to_owned()));
+        assert_eq!(
+            plot.shapes[1],
+            Shape::bar("amount", (6.0, 147.0), (12.0, 16.0), "Sold: $250.00".to_owned())
+        );
         assert_eq!(plot.shapes[2], Shape::line("level", (300.0, 0.0), (300.0, 40.0)));
         let want = "$250.00 of a quota of $1,000.00 is sold; $500.00 would be due by now.";
         assert_eq!(plot.description, want);

@@ -24,7 +24,8 @@ pub(super) fn waterfall(reasons: &[Reason]) -> Option<Plot> {
     let steps: Vec<(&str, &str, f64)> = CAUSES
         .iter()
         .filter_map(|(cause, label)| {
-            let is_it = |r: &&Reason| r.name == *cause || r.expression.ends_with(&format!(".{cause}"));
+            let is_it =
+                |r: &&Reason| r.name == *cause || r.expression.ends_with(&format!(".{cause}"));
             let reason = reasons.iter().find(is_it)?;
             Some((*label, reason.value.as_str(), why::amount(&reason.value)?))
         })
@@ -86,7 +87,8 @@ mod tests {
             Shape::Bar { class, y, height, .. } => Some((*class, y.as_str(), height.as_str())),
             _ => None,
         });
-        let want = [("amount", "6.0", "1.6"), ("negative", "6.0", "82.4"), ("negative", "88.4", "1.6")];
+        let want =
+            [("amount", "6.0", "1.6"), ("negative", "6.0", "82.4"), ("negative", "88.4", "1.6")];
         assert_eq!(bars.collect::<Vec<_>>(), want);
         let want = "Against the customer's own normal. Price: $20.00; Discounts: -$1,050.00; Cost: \
                     -$20.00.";

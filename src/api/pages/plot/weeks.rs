@@ -70,11 +70,16 @@ pub(super) fn weeks(events: &[Evidence], end: Timestamp) -> Option<Plot> {
     let to = words::date(end);
     Some(Plot {
         title: "Spend by week",
-        description: format!("Spend in {count} weeks from {from} to {to}, {level} a week in the mean."),
+        description: format!(
+            "Spend in {count} weeks from {from} to {to}, {level} a week in the mean."
+        ),
         height: at(HEIGHT),
         shapes,
         axis: vec![from, to],
-        legend: vec![Key::new("amount", "A week"), Key::new("level", format!("Mean: {level} a week"))],
+        legend: vec![
+            Key::new("amount", "A week"),
+            Key::new("level", format!("Mean: {level} a week")),
+        ],
     })
 }
 
