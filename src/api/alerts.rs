@@ -222,6 +222,9 @@ pub(super) async fn act(
         let now = services.clock();
         let action = action(&body, now)?;
         allowed(&alert.state, &action)?;
+        // Event time may stand still while a rep does not: two deeds are never of one instant.
+        let before = services.inbox.acted_at(id)?;
+        let now = before.map_or(now, |before| now.max(before + Span::from_millis(1)));
         let by = body.by.filter(|by| !by.trim().is_empty()).unwrap_or_else(|| alert.owner.key());
         hand_over(services, &alert, action, (by.chars().take(100).collect(), now))
     })

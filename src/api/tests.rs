@@ -146,6 +146,7 @@ fn an_action_is_answered_with_its_effect() {
         (r#"{"action":"comment"}"#, 400, "`note`"),
         (r#"{"action":"comment","note":"calls back"}"#, 200, r#""note":"calls back"}]"#),
         (r#"{"action":"retract","note":"calls back"}"#, 200, r#"{"action":"reopen","by""#),
+        (r#"{"action":"comment","note":"calls back"}"#, 200, r#""note":"calls back"}]"#),
         (r#"{"action":"reassign"}"#, 400, "`owner`"),
         (r#"{"action":"reassign","owner":"Maya"}"#, 400, "`owner`"),
         (r#"{"action":"reassign","owner":"rep:r2"}"#, 200, r#""owner":"rep:r2""#),
