@@ -65,6 +65,9 @@ pub enum InboxError {
     /// An alert in the file is not one.
     #[error("an alert in the inbox cannot be read: {0}: restore the file from a backup")]
     Body(#[from] serde_json::Error),
+    /// The file is damaged.
+    #[error("the inbox is damaged: {0}")]
+    Corrupt(String),
     /// A later program wrote the file.
     #[error("the inbox has version {found}, this program knows {known}: run a newer siaga")]
     Newer {
@@ -183,6 +186,18 @@ fn prepared(mut connection: Connection) -> Result<Connection, InboxError> {
 
 /// Where alerts of rules in shadow mode lie, whatever their state.
 const SHADOW: i64 = 3;
+
+/// Reads an inbox through, without changing it, and counts its alerts. A server may have it open.
+pub fn verify(path: &Path) -> Result<u64, InboxError> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    let told: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if told != "ok" {
+        return Err(InboxError::Corrupt(told));
+    }
+    let count = "SELECT count(*) FROM alerts";
+    Ok(connection.query_row(count, [], |row| row.get::<_, i64>(0))?.cast_unsigned())
+}
 
 /// Where an alert in this state lies: 0 open, 1 snoozed, 2 closed.
 fn shelf(state: &AlertState) -> i64 {
