@@ -401,9 +401,9 @@ fn schemas() -> Value {
                 "at": time, "successful": {"type": "boolean"}, "problem": text,
             })),
         })),
-        "Models": object(&["versions", "models"], &json!({
+        "Models": object(&["versions"], &json!({
             "versions": {"type": "array", "items": {"type": "object"}},
-            "models": {"type": "object"},
+            "current": {"type": "object"},
         })),
         "Deed": object(&["action", "by", "at"], &json!({
             "action": {"enum": ACTIONS}, "by": text, "at": time, "until": time, "reason": text,

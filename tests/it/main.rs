@@ -30,6 +30,7 @@ mod shapes;
 mod silence;
 mod watching;
 mod windows;
+mod reps_day;
 mod rule_reference;
 mod rule_tools;
 mod typos;
