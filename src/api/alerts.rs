@@ -361,9 +361,7 @@ fn allowed(state: &AlertState, action: &Action) -> Result<(), Problem> {
         (
             AlertState::Closed { .. },
             Action::Acknowledge | Action::Snooze { .. } | Action::Wait | Action::Reassign { .. },
-        ) => {
-            conflict("The alert is closed: reopen it first.")
-        }
+        ) => conflict("The alert is closed: reopen it first."),
         _ => Ok(()),
     }
 }

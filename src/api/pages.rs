@@ -35,11 +35,11 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 
 pub(super) use self::customer::customer;
+use self::link::Link;
+use self::plot::Shape;
 pub(super) use self::rules::rule;
 pub(super) use self::rules::rules as rule_list;
 pub(super) use self::team::team;
-use self::link::Link;
-use self::plot::Shape;
 use self::view::Choice;
 use self::view::Detail;
 use self::view::List;
@@ -183,8 +183,7 @@ fn list(services: &Services, parameters: &Parameters) -> Result<(List, query::Co
 fn detail(services: &Services, id: AlertId) -> Result<Detail, Problem> {
     let kept = alerts::find(services, id)?;
     let deeds = services.inbox.deeds(id)?;
-    let mut detail =
-        Detail::new(&kept, &deeds, services.clock(), |key| owner_name(services, key));
+    let mut detail = Detail::new(&kept, &deeds, services.clock(), |key| owner_name(services, key));
     let counts = services.inbox.counts(&query::Query::default())?;
     let others = owners(services, &counts, None).into_iter();
     detail.others = others.filter(|choice| choice.key != detail.owner_key).collect();

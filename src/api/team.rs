@@ -83,10 +83,9 @@ struct WireMember<'a> {
 impl<'a> From<&'a Member> for WireMember<'a> {
     fn from(member: &'a Member) -> Self {
         let sums = |sums: &Sums| {
-            let values = sums.iter().map(|(currency, amount)| Value {
-                amount: *amount,
-                currency: *currency,
-            });
+            let values = sums
+                .iter()
+                .map(|(currency, amount)| Value { amount: *amount, currency: *currency });
             values.map(WireValue::from).collect()
         };
         let seconds = |share| member.response(share).map(|span| span.millis() / 1_000);

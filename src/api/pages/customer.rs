@@ -106,7 +106,8 @@ fn timeline(events: &[Evidence], alerts: &[&Alert], clock: Timestamp) -> Vec<Hap
     let oldest = events.iter().map(|event| event.time).min();
     let events = events.iter().map(|event| (event.time, Happened::Event(event.into())));
     // Older alerts than the oldest event shown would stand there without what led to them.
-    let alerts = alerts.iter().filter(|alert| oldest.is_none_or(|oldest| alert.opened_at >= oldest));
+    let alerts =
+        alerts.iter().filter(|alert| oldest.is_none_or(|oldest| alert.opened_at >= oldest));
     let alerts = alerts.map(|alert| {
         let row = RowView::new(alert, clock);
         let outcome = match alert.state {

@@ -90,9 +90,10 @@ pub(in crate::api) async fn rules(State(services): State<Arc<Services>>) -> Resp
         let records = services.inbox.records(None, since(frame.clock))?;
         let view = services.engine.rules();
         let none = RuleRecord::default();
-        let rows = view.rules.iter().map(|rule| {
-            RuleRow::new(rule, records.get(&rule.name).unwrap_or(&none))
-        });
+        let rows = view
+            .rules
+            .iter()
+            .map(|rule| RuleRow::new(rule, records.get(&rule.name).unwrap_or(&none)));
         html(&RulesPage {
             frame,
             days: DAYS,

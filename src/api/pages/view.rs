@@ -227,9 +227,9 @@ impl List {
 fn filters(link: &Link, query: &Query) -> Vec<(String, String)> {
     let rule = query.rule.as_ref().map(|rule| ("rule", format!("Rule {rule}")));
     let severity = query.severity.map(|severity| ("severity", words::kind(severity.name())));
-    let least = query.value_min.map(|amount| {
-        ("min", format!("From {}", words::value(Value { amount, currency: None })))
-    });
+    let least = query
+        .value_min
+        .map(|amount| ("min", format!("From {}", words::value(Value { amount, currency: None }))));
     let entity = query.entity.as_ref().map(|(_, id)| ("entity", id.clone()));
     let all = [rule, severity, least, entity].into_iter().flatten();
     all.map(|(name, text)| (text, link.without(name))).collect()

@@ -42,7 +42,9 @@ pub(super) fn keep(
         .optional()?;
     let Some((owner, family, state, false)) = found else { return Ok(()) };
     let kept = to
-        .prepare_cached("INSERT OR IGNORE INTO deeds (alert, at, by, action) VALUES (?1, ?2, ?3, ?4)")?
+        .prepare_cached(
+            "INSERT OR IGNORE INTO deeds (alert, at, by, action) VALUES (?1, ?2, ?3, ?4)",
+        )?
         .execute(rusqlite::params![
             text,
             deed.at.millis(),
@@ -100,7 +102,8 @@ fn amount(to: &Transaction<'_>, id: &str, micros: Option<i64>) -> Result<(), Inb
 
 /// Forgets what was done with alerts that are forgotten.
 pub(super) fn prune(to: &Transaction<'_>) -> Result<(), InboxError> {
-    to.prepare_cached("DELETE FROM deeds WHERE alert NOT IN (SELECT id FROM alerts)")?.execute([])?;
+    to.prepare_cached("DELETE FROM deeds WHERE alert NOT IN (SELECT id FROM alerts)")?
+        .execute([])?;
     Ok(())
 }
 

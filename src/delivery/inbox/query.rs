@@ -279,10 +279,8 @@ impl Inbox {
     /// One alert.
     pub fn get(&self, id: AlertId) -> Result<Option<Kept>, InboxError> {
         let reader = self.reader();
-        let mut statement =
-            reader.prepare_cached(
-                "SELECT body, state, seq, owner, amount FROM alerts WHERE id = ?1",
-            )?;
+        let mut statement = reader
+            .prepare_cached("SELECT body, state, seq, owner, amount FROM alerts WHERE id = ?1")?;
         let mut rows = statement.query([id.to_string()])?;
         rows.next()?.map(kept).transpose()
     }

@@ -14,7 +14,8 @@ use rusqlite::TransactionBehavior;
 
 use crate::delivery::inbox::InboxError;
 
-const MIGRATIONS: [&str; 2] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE alerts (
         row         INTEGER PRIMARY KEY,
         id          TEXT    NOT NULL UNIQUE,
@@ -47,7 +48,8 @@ const MIGRATIONS: [&str; 2] = ["
         state  TEXT    NOT NULL,
         at     INTEGER NOT NULL
     ) STRICT;
-", "
+",
+    "
     ALTER TABLE alerts ADD COLUMN rule TEXT NOT NULL DEFAULT '';
     ALTER TABLE alerts ADD COLUMN amount INTEGER;
     ALTER TABLE alerts ADD COLUMN answered_at INTEGER;
@@ -65,7 +67,8 @@ const MIGRATIONS: [&str; 2] = ["
         is_taken_back INTEGER NOT NULL DEFAULT 0,
         UNIQUE (alert, at, by, action)
     ) STRICT;
-"];
+",
+];
 
 /// Brings the tables of an open file up to date; a file of a newer program is refused.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), InboxError> {
