@@ -84,8 +84,7 @@ pub fn run(args: &Models) -> anyhow::Result<ExitCode> {
     let reorder = Span::from_millis(2 * Span::DAY.millis());
     let mut merge = Merge::new(files.collect::<Result<Vec<_>, _>>()?, reorder);
     let settings = Settings { shards: threads(0), lateness: Span::ZERO };
-    let mut engine =
-        Engine::start(&rules, &symbols, settings, Arc::new(|outputs| outputs.clear()))?;
+    let mut engine = Engine::start(&rules, &symbols, settings, Arc::new(Vec::clear))?;
     let (mut batch, mut more) = (Batch::default(), true);
     while more {
         more = merge.next_batch(&symbols, &mut batch)?;

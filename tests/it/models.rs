@@ -147,7 +147,7 @@ fn what_is_learned_holds_a_day_after_its_counts_were_taken_and_not_before() {
 fn alerts(play: &Play, rule: &str, who: &str) -> Vec<Box<Alert>> {
     let opened = play.outputs().into_iter().filter_map(|output| match output {
         Output::Opened { alert, .. } => Some(alert),
-        Output::Changed { .. } => None,
+        Output::Changed { .. } | Output::Acted { .. } | Output::Duty(_) => None,
     });
     opened.filter(|alert| alert.rule == rule && alert.entity_id == who).collect()
 }
@@ -175,7 +175,7 @@ fn an_offer_that_was_declined_is_not_made_again_and_the_rule_is_believed_less() 
         entity: EntityId { kind: EntityKind::Customer, id: symbols.intern("c999") },
         rule: "Basket".to_owned(),
         alert: alert.id,
-        action: Action::Close { reason: CloseReason::Lost },
+        action: Action::Close { reason: CloseReason::Lost, amount: None },
         by: "r1".to_owned(),
         at: at(31 * DAY + HOUR),
     };
