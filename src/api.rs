@@ -4,7 +4,7 @@
 //! browser, CRM ─► guard ─► gate ─┬─► ingest ──────► engine        POST /v1/events
 //!   (headers, origin,  (who,     ├─► alerts ──────► inbox, engine GET  /v1/alerts, POST …/actions
 //!    host, time-out)    right)   ├─► entities ────► engine        GET  /v1/customers/{id} …
-//!                                ├─► rules, team ─► engine, inbox GET  /v1/rules, /v1/team
+//!                                ├─► rules, team ─► engine, inbox GET  /v1/rules, /v1/models, /v1/team
 //!                                ├─► stream ◄───── feed, inbox    GET  /v1/stream (SSE)
 //!                                ├─► audit ───────► access        GET  /v1/audit
 //!                                ├─► pages ───────► inbox, engine GET  /, /customers/{id}, /team …
@@ -25,6 +25,7 @@ mod ingest;
 mod openapi;
 mod pages;
 mod problem;
+mod models;
 mod routes;
 mod rules;
 mod sign_in;

@@ -3,6 +3,7 @@
 pub mod demo;
 pub mod doctor;
 pub mod journal;
+pub mod models;
 pub mod replay;
 pub mod rules;
 pub mod serve;
@@ -58,6 +59,7 @@ enum Verb {
     Demo(demo::Demo),
     Doctor(doctor::Doctor),
     Replay(replay::Replay),
+    Models(models::Models),
     /// Look into a journal, without changing it
     #[command(subcommand)]
     Journal(journal::JournalCommand),
@@ -92,6 +94,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Demo(args) => demo::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Replay(args) => replay::run(&args),
+        Verb::Models(args) => models::run(&args),
         Verb::Journal(command) => journal::run(&command),
         Verb::Rules(command) => rules::run(command),
         Verb::Completions { shell } => {

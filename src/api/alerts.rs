@@ -240,6 +240,9 @@ pub(super) async fn act(
         let alert = found(services, &caller, id, &body)?.alert;
         let action = action(&body, now)?;
         allowed(&alert.state, &action)?;
+        // Event time may stand still while a rep does not: two deeds are never of one instant.
+        let before = services.inbox.acted_at(id)?;
+        let now = before.map_or(now, |before| now.max(before + Span::from_millis(1)));
         let given = body.by.filter(|by| !by.trim().is_empty());
         // A person acts in his or her own name; a program says in whose.
         let by = caller.viewer.acts_as().or(given).unwrap_or_else(|| alert.owner.key());

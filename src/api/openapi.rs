@@ -82,6 +82,7 @@ const fn gives(id: &'static str, schema: &'static str, summary: &'static str) ->
     let answers: &[_] = match schema.as_bytes() {
         b"Entity" => &[(200, JSON, "Entity", "What is known at this moment.")],
         b"Rules" => &[(200, JSON, "Rules", "The rules that run.")],
+        b"Models" => &[(200, JSON, "Models", "What was learned.")],
         _ => &[(200, JSON, "Alert", "The alert.")],
     };
     Operation { id, summary, query: &[], headers: &[], body: &[], answers, problems: &[404] }
@@ -146,6 +147,11 @@ pub(super) static CUSTOMER: Operation =
 pub(super) static REP: Operation = gives("getRep", "Entity", "What is known of a rep.");
 pub(super) static PRODUCT: Operation = gives("getProduct", "Entity", "What is known of a product.");
 pub(super) static RULES: Operation = gives("listRules", "Rules", "The rules, and how they do.");
+pub(super) static MODELS: Operation = gives(
+    "getModels",
+    "Models",
+    "What was learned across customers: the versions, and the current one in full.",
+);
 pub(super) static TEAM: Operation = Operation {
     id: "getTeam",
     summary: "How each owner does whom one may see: what lies open, how soon it is answered.",
@@ -394,6 +400,10 @@ fn schemas() -> Value {
             "last_reload": object(&["at", "successful"], &json!({
                 "at": time, "successful": {"type": "boolean"}, "problem": text,
             })),
+        })),
+        "Models": object(&["versions"], &json!({
+            "versions": {"type": "array", "items": {"type": "object"}},
+            "current": {"type": "object"},
         })),
         "Deed": object(&["action", "by", "at"], &json!({
             "action": {"enum": ACTIONS}, "by": text, "at": time, "until": time, "reason": text,

@@ -29,6 +29,7 @@ use crate::api::gate;
 use crate::api::gate::Gate;
 use crate::api::health;
 use crate::api::ingest;
+use crate::api::models;
 use crate::api::openapi;
 use crate::api::openapi::Operation;
 use crate::api::pages;
@@ -125,7 +126,7 @@ const fn api(
 }
 
 /// Everything that is served.
-pub(super) static ROUTES: [Route; 30] = [
+pub(super) static ROUTES: [Route; 31] = [
     page("/", READ, || get(pages::inbox)),
     page("/alerts/{id}", READ, || get(pages::alert)),
     page("/customers/{id}", READ, || get(pages::customer)),
@@ -153,6 +154,7 @@ pub(super) static ROUTES: [Route; 30] = [
     api(("GET", "/v1/reps/{id}"), READ, &openapi::REP, || get(entities::rep)),
     api(("GET", "/v1/products/{id}"), READ, &openapi::PRODUCT, || get(entities::product)),
     api(("GET", "/v1/rules"), Need::Right(Right::Rules), &openapi::RULES, || get(rules::rules)),
+    api(("GET", "/v1/models"), Need::Right(Right::Rules), &openapi::MODELS, || get(models::models)),
     api(("GET", "/v1/team"), READ, &openapi::TEAM, || get(team::team)),
     api(("GET", "/v1/stream"), READ, &openapi::STREAM, || get(stream::stream)),
     api(("GET", "/v1/audit"), Need::Right(Right::Audit), &openapi::AUDIT, || get(audit::audit)),

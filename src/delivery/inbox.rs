@@ -45,6 +45,7 @@ use crate::delivery::inbox::people::Person;
 use crate::engine::Duty;
 use crate::engine::Output;
 use crate::event::EntityKind;
+use crate::money::Decimal;
 use crate::time::Timestamp;
 
 /// Section `[inbox]`.
@@ -292,7 +293,7 @@ fn open_alert(
         if alert.is_shadow { SHADOW } else { shelf(&alert.state) },
         change.state,
         serde_json::to_string(&alert.state)?,
-        alert.value.map_or(query::RANK_NONE, |value| value.amount.micros()),
+        alert.rank().map_or(query::RANK_NONE, Decimal::micros),
         alert.value.and_then(|value| value.currency).map(String::from),
         alert.opened_at.millis(),
         change.seq.cast_signed(),

@@ -1,5 +1,6 @@
 //! An alert as it fires: who, what, why, how much, and the very events.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use rapidhash::v3::rapidhash_v3;
@@ -26,6 +27,8 @@ use crate::state::evaluate::evaluate;
 use crate::state::history::Entry;
 use crate::state::item::Body;
 use crate::state::item::Item;
+use crate::state::learned;
+use crate::state::learned::VALUE_REACH;
 use crate::state::program::Items;
 use crate::state::program::Scope;
 use crate::state::program::Stage;
@@ -34,6 +37,9 @@ use crate::state::texts;
 use crate::state::value::Value;
 use crate::state::window::List;
 use crate::time::Timestamp;
+
+/// The label that says how much a customer is worth.
+const VALUE_TIER: &str = "value_tier";
 
 /// The alert of `rule` as the scope stands.
 pub(crate) fn alert(
@@ -78,12 +84,31 @@ pub(crate) fn alert(
         value,
         summary,
         description,
-        labels: rule.labels.clone(),
+        labels: labels(context, rule, entity, scope.now),
         reasons,
         evidence,
         evidence_total,
         is_shadow: rule.mode == Mode::Shadow,
+        trust: context.catalog.models().trust(&rule.name),
     }
+}
+
+/// The rule's labels, and the tier that the customer's value puts it in: what routes go by.
+fn labels(
+    context: Context<'_>,
+    rule: &Rule,
+    entity: Option<&Entity>,
+    now: Timestamp,
+) -> BTreeMap<String, String> {
+    let mut labels = rule.labels.clone();
+    let plan = context.rules.plan(rule.entity);
+    let known = rule.entity == EntityKind::Customer && plan.horizon >= VALUE_REACH;
+    if let Some(entity) = entity.filter(|_| known)
+        && let Some(tier) = learned::value_tier(entity, context.catalog.models(), now)
+    {
+        labels.insert(VALUE_TIER.to_owned(), tier.to_owned());
+    }
+    labels
 }
 
 /// A number for an episode, equal for equal episodes of one run.

@@ -29,6 +29,7 @@ use crate::engine::port::EngineStatus;
 use crate::engine::port::EntityView;
 use crate::engine::port::IngestError;
 use crate::engine::port::IngestReport;
+use crate::engine::port::LearnedView;
 use crate::engine::port::Port;
 use crate::engine::port::RefusedRecord;
 use crate::engine::port::Reload;
@@ -114,6 +115,10 @@ impl Port for Double {
             (EntityKind::Customer, "c1") => Some(named("Customer c1")),
             _ => None,
         }
+    }
+
+    fn models(&self) -> LearnedView {
+        LearnedView::default()
     }
 
     fn rules(&self) -> RulesView {
