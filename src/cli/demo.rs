@@ -98,7 +98,7 @@ pub fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     let source = symbols.intern("demo");
     let decoder = Decoder::new(mapping, source);
     let pace = demo::Pace { speed: args.speed.max(1.0), ..demo::Pace::default() };
-    house.run(&http, None, move || play(&service, &symbols, decoder, &settings, pace))
+    house.run(&http, None, move |_| play(&service, &symbols, decoder, &settings, pace))
 }
 
 /// The history as two files that every other command reads. Files that are there stay as they are.

@@ -1,5 +1,6 @@
-//! `siaga serve`: takes events over HTTP, shows alerts as they fire.
+//! `siaga serve`: takes events over HTTP, shows alerts as they fire, and outlives its process.
 
+mod durable;
 mod reload;
 
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ use crate::api::Services;
 use crate::cli::mapping;
 use crate::cli::replay::threads;
 use crate::cli::rule_set;
+use crate::cli::serve::durable::Kept;
+use crate::cli::serve::durable::Wanted;
 use crate::cli::serve::reload::Folder;
 use crate::cli::serve::reload::Reloader;
 use crate::config::Config;
@@ -33,6 +36,7 @@ use crate::engine::service::Parts;
 use crate::engine::service::Service;
 use crate::event::Symbols;
 use crate::event::mapping::Mapping;
+use crate::journal::entry::SetupEntry;
 use crate::metrics::Metrics;
 use crate::rule::set::RuleSet;
 use crate::source::Batch;
@@ -57,6 +61,7 @@ const TICK: Duration = Duration::from_millis(100);
 #[command(after_help = "\
 Examples:
   siaga serve
+  siaga serve --data /var/lib/siaga
   siaga serve --config siaga.toml --history transactions.ndjson.zst --history customers.ndjson
   curl -H 'content-type: application/x-ndjson' --data-binary @today.ndjson localhost:8080/v1/events
 
@@ -65,7 +70,11 @@ pub struct Serve {
     /// Configuration file (TOML); built-in values when left out
     #[arg(long, env = "SIAGA_CONFIG")]
     config: Option<PathBuf>,
-    /// Recorded events and reference data to take in before the server is ready
+    /// Folder of everything that is kept: journal, inbox, dead letters
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Recorded events and reference data to begin with, taken in before the server is ready; the
+    /// journal keeps them, so that later starts need them no more
     #[arg(long)]
     history: Vec<PathBuf>,
     /// How your fields map to ours (TOML), in files and in bodies
@@ -75,7 +84,10 @@ pub struct Serve {
 
 /// Runs it until it is told to stop.
 pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
-    let config = Config::load(args.config.as_deref(), std::env::vars())?;
+    let mut config = Config::load(args.config.as_deref(), std::env::vars())?;
+    if let Some(data) = &args.data {
+        config.storage.data_dir.clone_from(data);
+    }
     let symbols = Symbols::default();
     // The folder of the configuration is asked for in so many words, or is there by convention.
     let named = config.rules.path.exists() || args.config.is_some();
@@ -88,14 +100,20 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let folder = &config.storage.data_dir;
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let kept = Kept::open(folder)?;
     let inbox = Inbox::open(&folder.join("inbox.sqlite"), config.inbox.clone())?;
     let dead = DeadLetters::create(&folder.join("dead-letters.ndjson"), dead_letter::BYTES_MAX)?;
     let settings =
         Settings { shards: threads(config.engine.shards), lateness: config.engine.lateness };
     let limits =
         Limits { waiting_max: config.engine.queue_records_max as u64, ahead_max: Some(Span::DAY) };
-    let house = House::open(inbox, rules, symbols, settings, (Arc::clone(&mapping), dead, limits))?;
+    let wanted = Wanted { rules, lateness: config.engine.lateness, history: config.engine.history };
+    // What runs is what the journal says; the configuration's rules come behind it.
+    let before = Arc::new(RuleSet::default());
+    let parts = (Arc::clone(&mapping), dead, limits);
+    let house = House::open(inbox, before, symbols, settings, parts)?;
     let service = Arc::clone(&house.service);
+    service.recover_first();
     let history = args.history.clone();
     let (ask, asked) = std::sync::mpsc::sync_channel(1);
     let reloader = Reloader {
@@ -104,9 +122,11 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         symbols: service.symbols().clone(),
         service: Arc::clone(&service),
     };
-    house.run(&config.http, Some(ask), move || {
+    house.run(&config.http, Some(ask), move |alarm| {
+        kept.take_up(&service, &wanted)?;
         take_history(&service, &history, &mapping)?;
         service.set_ready();
+        let alarm = alarm.clone();
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
         let ticking = Arc::clone(&service);
@@ -115,18 +135,31 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
             while ticking.tick(time::now()).is_ok() {
                 std::thread::sleep(TICK);
             }
+            if let Some(failure) = ticking.failure() {
+                alarm.raise(failure.into());
+            }
         })?;
         Ok(())
     })
 }
 
+/// Takes recorded events in, once in the life of a journal.
 fn take_history(
     service: &Service,
     files: &[PathBuf],
     mapping: &Arc<Mapping>,
 ) -> anyhow::Result<()> {
-    if files.is_empty() {
+    let Some(setup) = service.setup() else { return Ok(()) };
+    if setup.begun {
+        if !files.is_empty() {
+            tracing::info!("the journal has begun already: the recorded history is left out");
+        }
         return Ok(());
+    }
+    // A start that broke off took in the first of them, in the same order.
+    let mut known = service.taken();
+    if known > 0 && !files.is_empty() {
+        tracing::info!(known, "the recorded history goes on where it broke off");
     }
     let symbols = service.symbols();
     let files = files.iter().map(|path| file::open(path, mapping, None, symbols));
@@ -137,11 +170,30 @@ fn take_history(
         more = merge.next_batch(symbols, &mut batch)?;
         read += batch.records.len();
         refused += batch.refused.len();
-        service.take(batch.records.drain(..), None)?;
+        let again = usize::try_from(known).unwrap_or(usize::MAX).min(batch.records.len());
+        known -= again as u64;
+        batch.records.drain(..again);
+        if !batch.records.is_empty() {
+            service.take(batch.records.drain(..), None)?;
+        }
         batch.clear();
     }
-    tracing::info!(records = read, refused, "the history is in");
+    if read + refused > 0 {
+        tracing::info!(records = read, refused, "the history is in");
+    }
+    service.set_up(SetupEntry { begun: true, ..setup })?;
     Ok(())
+}
+
+/// Stops the server, because something has failed that it cannot do without.
+#[derive(Clone)]
+pub(super) struct Alarm(tokio::sync::mpsc::Sender<anyhow::Error>);
+
+impl Alarm {
+    /// Says why; the first reason counts.
+    pub(super) fn raise(&self, reason: anyhow::Error) {
+        let _ = self.0.try_send(reason);
+    }
 }
 
 /// The running parts of a server, wired together.
@@ -200,7 +252,7 @@ impl House {
         self,
         http: &HttpConfig,
         reload: Option<SyncSender<()>>,
-        begin: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+        begin: impl FnOnce(&Alarm) -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
         let Self { service, symbols, inbox, feed, metrics, deliverer } = self;
         let services = Arc::new(Services::new(
@@ -223,17 +275,21 @@ impl House {
                 }
             });
             let hanging_up = reload.map(|reload| tokio::spawn(on_hangup(reload)));
-            let (failed, broken) = tokio::sync::oneshot::channel();
+            let (failed, mut broken) = tokio::sync::mpsc::channel(1);
+            let alarm = Alarm(failed);
+            let beginning = alarm.clone();
             std::thread::Builder::new().name("begin".to_owned()).spawn(move || {
-                if let Err(error) = begin() {
-                    let _ = failed.send(error);
+                if let Err(error) = begin(&beginning) {
+                    beginning.raise(error);
                 }
             })?;
             let (tell, told) = tokio::sync::oneshot::channel();
             let stop = async move {
+                let _alarm = alarm;
                 let failure = tokio::select! {
                     () = told_to_stop() => None,
-                    Ok(error) = broken => Some(error),
+                    // The alarm that stays here keeps the channel open.
+                    error = broken.recv() => error,
                 };
                 let _ = tell.send(failure);
             };
@@ -244,16 +300,17 @@ impl House {
             }
             anyhow::Ok(told.await.ok().flatten())
         })?;
-        service.stop();
+        let stopped = service.stop();
         // The engine held the other end: the delivery ends once everything is in the inbox.
         drop(service);
         if deliverer.join().is_err() {
             tracing::error!("the delivery broke off");
         }
-        match failure {
-            Some(error) => Err(error),
-            None => Ok(ExitCode::SUCCESS),
+        if let Some(error) = failure {
+            return Err(error);
         }
+        stopped?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -9,6 +9,7 @@
 //! With one shard there is no thread and no queue: the caller's thread steps the shard itself.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
@@ -70,6 +71,8 @@ pub struct Gauge {
     pub waiting: AtomicU64,
     /// Timers that are set.
     pub timers: AtomicU64,
+    /// Milliseconds before which no timer is due.
+    pub due: AtomicI64,
     tally: Mutex<Tally>,
 }
 
@@ -109,7 +112,7 @@ impl Engine {
         sink: Sink,
     ) -> std::io::Result<Self> {
         let shards = settings.shards.max(1);
-        let sequencer = Sequencer::new(rules, shards, settings.lateness);
+        let sequencer = Sequencer::new(rules, symbols, shards, settings.lateness);
         let (mut entities, mut gauges, mut threads) = (Vec::new(), Vec::new(), Vec::new());
         let mut inline = None;
         for number in 0..shards {
@@ -171,6 +174,12 @@ impl Engine {
         let Self { sequencer, workers, spares, .. } = self;
         sequencer.adopt(rules, &mut |shard, input| workers.send(shard, input, spares));
         self.flush()
+    }
+
+    /// Sets the one order up as its journal says: before the first event, or where only the
+    /// lateness changes.
+    pub fn set_up(&mut self, secret: u64, lateness: Span) {
+        self.sequencer.set_up(secret, lateness);
     }
 
     /// Event time has come so far even if nothing happened.
@@ -290,6 +299,8 @@ impl Gauge {
     fn note(&self, shard: &Shard) {
         self.tally.lock().clone_from(&shard.tally);
         self.timers.store(shard.timers() as u64, Ordering::Relaxed);
+        let due = shard.due().map_or(i64::MAX, Timestamp::millis);
+        self.due.store(due, Ordering::Relaxed);
     }
 }
 

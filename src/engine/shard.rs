@@ -260,6 +260,11 @@ impl Shard {
         &self.catalog
     }
 
+    /// An instant before which no timer is due; none when none is set.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.wheel.earliest()
+    }
+
     /// Timers that are set.
     pub fn timers(&self) -> usize {
         self.wheel.len()

@@ -65,6 +65,11 @@ impl Catalog {
         self.reps.get(&id)
     }
 
+    /// An agreement.
+    pub(crate) fn agreement(&self, id: Symbol) -> Option<&Agreement> {
+        self.agreements.get(&id)
+    }
+
     /// How products and categories belong together.
     pub fn relations(&self) -> &[Relation] {
         &self.relations
