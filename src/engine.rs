@@ -14,8 +14,9 @@ pub mod firing;
 pub mod look;
 pub mod entities;
 pub mod tally;
-pub mod shard;
 pub mod sequence;
+pub mod snapshot;
+pub mod shard;
 pub mod runtime;
 pub mod config;
 pub mod port;
@@ -32,10 +33,16 @@ use crate::alert::Action;
 use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
+use crate::alert::life_cycle::Phase;
+use crate::engine::snapshot::Cut;
+use crate::engine::snapshot::Head;
+use crate::engine::snapshot::RuleState;
 use crate::event::EntityId;
 use crate::event::Event;
+use crate::event::Record;
 use crate::event::Reference;
 use crate::rule::set::RuleSet;
+use crate::state::saved::Saved;
 use crate::time::Timestamp;
 
 /// What goes in. Everything that a shard cannot compute for itself is an input.
@@ -65,6 +72,21 @@ pub enum Input {
         /// How far event time had come before it.
         watermark: Timestamp,
     },
+    /// Save what you hold as of here, while you go on.
+    Save(Option<Cut>),
+    /// What was saved once.
+    Restore(Box<Restored>),
+}
+
+/// What a snapshot gives back to a shard.
+#[derive(Debug, Clone)]
+pub enum Restored {
+    /// Reference data that all shards have in common.
+    Catalog(Arc<Vec<Record>>),
+    /// Entities of this shard, and how they were laid out.
+    Entities(Vec<(EntityId, Saved, Vec<(u16, Phase)>)>, Arc<Head>),
+    /// Rules that rest, or are about to.
+    Rules(Arc<Vec<RuleState>>, Arc<Head>),
 }
 
 /// What comes out.

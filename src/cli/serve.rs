@@ -2,6 +2,7 @@
 
 mod durable;
 mod reload;
+mod settled;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use parking_lot::Mutex;
 
 use crate::api;
 use crate::api::HttpConfig;
@@ -22,6 +24,7 @@ use crate::cli::serve::durable::Kept;
 use crate::cli::serve::durable::Wanted;
 use crate::cli::serve::reload::Folder;
 use crate::cli::serve::reload::Reloader;
+use crate::cli::serve::settled::Settled;
 use crate::config::Config;
 use crate::delivery;
 use crate::delivery::Delivery;
@@ -34,6 +37,8 @@ use crate::engine::runtime::Sink;
 use crate::engine::service::Limits;
 use crate::engine::service::Parts;
 use crate::engine::service::Service;
+use crate::engine::service::clock::Clock;
+use crate::engine::service::clock::Look;
 use crate::event::Symbols;
 use crate::event::mapping::Mapping;
 use crate::journal::entry::SetupEntry;
@@ -88,7 +93,13 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     if let Some(data) = &args.data {
         config.storage.data_dir.clone_from(data);
     }
+    let folder = config.storage.data_dir.clone();
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let symbols = Symbols::default();
+    let kept = Kept::open(&folder, &symbols)?;
+    // What runs first is what was running last; the configuration's rules come behind it.
+    let before = kept.rules(&symbols)?;
     // The folder of the configuration is asked for in so many words, or is there by convention.
     let named = config.rules.path.exists() || args.config.is_some();
     let paths = if named { vec![config.rules.path.clone()] } else { Vec::new() };
@@ -97,21 +108,16 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     rules.keep(config.engine.history);
     let rules = Arc::new(rules);
     let mapping = mapping(args.mapping.as_deref())?;
-    let folder = &config.storage.data_dir;
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let kept = Kept::open(folder)?;
-    let inbox = Inbox::open(&folder.join("inbox.sqlite"), config.inbox.clone())?;
+    let stored = folder.join("inbox.sqlite");
+    let inbox = Inbox::open(&stored, config.inbox.clone())?;
     let dead = DeadLetters::create(&folder.join("dead-letters.ndjson"), dead_letter::BYTES_MAX)?;
     let settings =
         Settings { shards: threads(config.engine.shards), lateness: config.engine.lateness };
     let limits =
         Limits { waiting_max: config.engine.queue_records_max as u64, ahead_max: Some(Span::DAY) };
     let wanted = Wanted { rules, lateness: config.engine.lateness, history: config.engine.history };
-    // What runs is what the journal says; the configuration's rules come behind it.
-    let before = Arc::new(RuleSet::default());
     let parts = (Arc::clone(&mapping), dead, limits);
-    let house = House::open(inbox, before, symbols, settings, parts)?;
+    let house = House::open_on(Some(stored), inbox, before, symbols, settings, parts)?;
     let service = Arc::clone(&house.service);
     service.recover_first();
     let history = args.history.clone();
@@ -122,17 +128,46 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         symbols: service.symbols().clone(),
         service: Arc::clone(&service),
     };
-    house.run(&config.http, Some(ask), move |alarm| {
-        kept.take_up(&service, &wanted)?;
+    let (snapshots, settled) = (config.storage.snapshot_every, Arc::clone(&house.settled));
+    let metrics = Arc::clone(&house.metrics);
+    house.run(&config.http, Some(ask), move |running| {
+        let keeping = kept.take_up(&service, &wanted)?;
         take_history(&service, &history, &mapping)?;
         service.set_ready();
-        let alarm = alarm.clone();
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
+        let saved = Arc::clone(&service);
+        let (stop, stopped) = std::sync::mpsc::sync_channel(1);
+        let saving = std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || {
+            keeping.run(&saved, snapshots, &|| settled.wait(), &stopped);
+        })?;
+        running.at_the_end(move || {
+            let _ = stop.send(());
+            if saving.join().is_err() {
+                tracing::error!("the snapshots broke off");
+            }
+        });
+        let alarm = running.clone();
         let ticking = Arc::clone(&service);
         // Ends with the service, which refuses the tick once it has stopped.
         std::thread::Builder::new().name("clock".to_owned()).spawn(move || {
-            while ticking.tick(time::now()).is_ok() {
+            let mut clock = Clock::new();
+            loop {
+                let (now, look) = clock.look(time::now(), time::steady());
+                match look {
+                    Look::Jumped(off) => tracing::error!(
+                        %off,
+                        "the wall clock has jumped: deadlines wait for the time that really \
+                         passes; set the clock right, or start again if it is"
+                    ),
+                    Look::Back => tracing::info!("the wall clock is right again"),
+                    Look::Right | Look::Wrong => {}
+                }
+                let suspect = matches!(look, Look::Jumped(_) | Look::Wrong);
+                metrics.clock_suspect.set(i64::from(suspect));
+                if ticking.tick(now).is_err() {
+                    break;
+                }
                 std::thread::sleep(TICK);
             }
             if let Some(failure) = ticking.failure() {
@@ -185,14 +220,23 @@ fn take_history(
     Ok(())
 }
 
-/// Stops the server, because something has failed that it cannot do without.
+/// A server that runs, as its own threads see it.
 #[derive(Clone)]
-pub(super) struct Alarm(tokio::sync::mpsc::Sender<anyhow::Error>);
+pub(super) struct Running {
+    failed: tokio::sync::mpsc::Sender<anyhow::Error>,
+    end: Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>,
+}
 
-impl Alarm {
-    /// Says why; the first reason counts.
+impl Running {
+    /// Stops the server, because something has failed that it cannot do without; the first reason
+    /// counts.
     pub(super) fn raise(&self, reason: anyhow::Error) {
-        let _ = self.0.try_send(reason);
+        let _ = self.failed.try_send(reason);
+    }
+
+    /// What has to be done when nobody is served any more, before the engine stops.
+    fn at_the_end(&self, act: impl FnOnce() + Send + 'static) {
+        *self.end.lock() = Some(Box::new(act));
     }
 }
 
@@ -204,12 +248,25 @@ pub(super) struct House {
     inbox: Arc<Inbox>,
     feed: Feed,
     metrics: Arc<Metrics>,
+    settled: Arc<Settled>,
     deliverer: std::thread::JoinHandle<()>,
 }
 
 impl House {
-    /// Starts the engine and the delivery behind it.
+    /// Starts the engine and the delivery behind it, with an inbox in memory.
     pub(super) fn open(
+        inbox: Inbox,
+        rules: Arc<RuleSet>,
+        symbols: Symbols,
+        settings: Settings,
+        parts: (Arc<Mapping>, DeadLetters, Limits),
+    ) -> anyhow::Result<Self> {
+        Self::open_on(None, inbox, rules, symbols, settings, parts)
+    }
+
+    /// As [`House::open`]; the inbox is in this file.
+    fn open_on(
+        stored: Option<PathBuf>,
         inbox: Inbox,
         rules: Arc<RuleSet>,
         symbols: Symbols,
@@ -217,23 +274,31 @@ impl House {
         (mapping, dead, limits): (Arc<Mapping>, DeadLetters, Limits),
     ) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new()?);
+        let settled = Arc::new(Settled::new(stored, Arc::clone(&metrics)));
+        let sending = Arc::clone(&settled);
         let inbox = Arc::new(inbox);
         let feed = Feed::new(FEED_CHANGES);
         let (outputs, waiting) = std::sync::mpsc::sync_channel::<Vec<Output>>(OUTPUT_BATCHES);
         let sink: Sink = Arc::new(move |found: &mut Vec<Output>| {
+            sending.sends();
             // The receiver only goes when the program ends.
             let _ = outputs.send(std::mem::take(found));
         });
         let engine = Engine::start(&rules, &symbols, settings, sink)?;
-        let delivery = Delivery {
+        let mut delivery = Delivery {
             inbox: Arc::clone(&inbox),
             feed: feed.clone(),
             metrics: Arc::clone(&metrics),
             lines: None,
         };
-        let deliverer = std::thread::Builder::new()
-            .name("delivery".to_owned())
-            .spawn(move || delivery::deliver(&waiting, delivery))?;
+        let delivering = Arc::clone(&settled);
+        let deliverer =
+            std::thread::Builder::new().name("delivery".to_owned()).spawn(move || {
+                while let Ok(batch) = waiting.recv() {
+                    delivery::deliver_batch(&batch, &mut delivery);
+                    delivering.delivered();
+                }
+            })?;
         let service = Arc::new(Service::new(Parts {
             engine,
             rules,
@@ -243,7 +308,7 @@ impl House {
             metrics: Arc::clone(&metrics),
             limits,
         }));
-        Ok(Self { service, symbols, inbox, feed, metrics, deliverer })
+        Ok(Self { service, symbols, inbox, feed, metrics, settled, deliverer })
     }
 
     /// Serves pages and API until the program is told to stop. `begin` runs beside the server;
@@ -252,9 +317,11 @@ impl House {
         self,
         http: &HttpConfig,
         reload: Option<SyncSender<()>>,
-        begin: impl FnOnce(&Alarm) -> anyhow::Result<()> + Send + 'static,
+        begin: impl FnOnce(&Running) -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
-        let Self { service, symbols, inbox, feed, metrics, deliverer } = self;
+        let Self { service, symbols, inbox, feed, metrics, deliverer, .. } = self;
+        let end = Arc::default();
+        let ending = Arc::clone(&end);
         let services = Arc::new(Services::new(
             Arc::clone(&service) as Arc<dyn crate::engine::port::Port>,
             symbols,
@@ -276,7 +343,7 @@ impl House {
             });
             let hanging_up = reload.map(|reload| tokio::spawn(on_hangup(reload)));
             let (failed, mut broken) = tokio::sync::mpsc::channel(1);
-            let alarm = Alarm(failed);
+            let alarm = Running { failed, end };
             let beginning = alarm.clone();
             std::thread::Builder::new().name("begin".to_owned()).spawn(move || {
                 if let Err(error) = begin(&beginning) {
@@ -300,6 +367,9 @@ impl House {
             }
             anyhow::Ok(told.await.ok().flatten())
         })?;
+        if let Some(end) = ending.lock().take() {
+            end();
+        }
         let stopped = service.stop();
         // The engine held the other end: the delivery ends once everything is in the inbox.
         drop(service);

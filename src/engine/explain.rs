@@ -294,7 +294,7 @@ impl Explainer {
                 }
                 shard.step(&mut input, outputs);
             }
-            Input::Action(_) | Input::Watermark(_) | Input::Rules { .. } => {
+            _ => {
                 shard.step(&mut input, outputs);
             }
         };

@@ -13,9 +13,12 @@ use std::sync::atomic::AtomicI64;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::TryRecvError;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -23,10 +26,14 @@ use parking_lot::Mutex;
 use crate::engine::ActionInput;
 use crate::engine::Input;
 use crate::engine::Output;
+use crate::engine::Restored;
 use crate::engine::entities::Entities;
 use crate::engine::sequence;
 use crate::engine::sequence::Sequencer;
+use crate::engine::sequence::Standing;
 use crate::engine::shard::Shard;
+use crate::engine::snapshot::Cut;
+use crate::engine::snapshot::Piece;
 use crate::engine::tally::Tally;
 use crate::event::Record;
 use crate::event::Spares;
@@ -34,6 +41,9 @@ use crate::event::Symbols;
 use crate::rule::set::RuleSet;
 use crate::time::Span;
 use crate::time::Timestamp;
+
+/// How long a snapshot waits for the disk before it looks again.
+const DISK_PAUSE: Duration = Duration::from_millis(1);
 
 /// Batches that wait for a shard, at most.
 const QUEUE_BATCHES: usize = 16;
@@ -188,6 +198,57 @@ impl Engine {
         self.flush()
     }
 
+    /// Where the one order stands.
+    pub fn standing(&self) -> Standing {
+        self.sequencer.standing()
+    }
+
+    /// Goes on where another engine stood, whose entities follow by [`Engine::restore`].
+    pub fn resume(&mut self, standing: &Standing) {
+        self.sequencer.resume(standing);
+    }
+
+    /// Has every shard save what it holds as of here; the pieces come while it goes on.
+    pub fn save(&mut self, pieces: &SyncSender<Piece>) -> Result<(), Stopped> {
+        let shards = u32::try_from(self.entities.len()).unwrap_or(u32::MAX);
+        for (shard, number) in (0..self.entities.len()).zip(0..) {
+            let cut = Cut { pieces: pieces.clone(), share: (number, shards) };
+            self.workers.send(shard, Input::Save(Some(cut)), &mut self.spares);
+        }
+        self.flush()
+    }
+
+    /// Writes a little of the snapshot under way, where shards have no threads to do so.
+    pub fn save_some(&mut self) {
+        if let Workers::Inline(shard, _) = &mut self.workers {
+            shard.save_some();
+        }
+    }
+
+    /// Takes back what was saved.
+    pub fn restore(&mut self, restored: Restored) -> Result<(), Stopped> {
+        match restored {
+            Restored::Entities(entities, head) => {
+                let mut shares: Vec<Vec<_>> = self.entities.iter().map(|_| Vec::new()).collect();
+                for entity in entities {
+                    shares[self.sequencer.shard_of(entity.0.id)].push(entity);
+                }
+                for (shard, share) in shares.into_iter().enumerate() {
+                    let restored = Restored::Entities(share, Arc::clone(&head));
+                    let input = Input::Restore(Box::new(restored));
+                    self.workers.send(shard, input, &mut self.spares);
+                }
+            }
+            common => {
+                for shard in 0..self.entities.len() {
+                    let input = Input::Restore(Box::new(common.clone()));
+                    self.workers.send(shard, input, &mut self.spares);
+                }
+            }
+        }
+        self.send_off()
+    }
+
     /// How far event time has come.
     pub fn watermark(&self) -> Timestamp {
         self.sequencer.watermark()
@@ -213,11 +274,18 @@ impl Engine {
         self.sequencer.tally
     }
 
+    /// Lets event time pass to the watermark behind what was sent, and hands it over.
     fn flush(&mut self) -> Result<(), Stopped> {
         let watermark = self.sequencer.watermark();
+        for shard in 0..self.entities.len() {
+            self.workers.send(shard, Input::Watermark(watermark), &mut self.spares);
+        }
+        self.send_off()
+    }
+
+    fn send_off(&mut self) -> Result<(), Stopped> {
         match &mut self.workers {
             Workers::Inline(shard, outputs) => {
-                shard.step(&mut Input::Watermark(watermark), outputs);
                 if !outputs.is_empty() {
                     (self.sink)(outputs);
                     outputs.clear();
@@ -227,7 +295,6 @@ impl Engine {
             }
             Workers::Threads(workers) => {
                 for (worker, gauge) in workers.iter_mut().zip(&self.gauges) {
-                    worker.batch.push(Input::Watermark(watermark));
                     let empty = worker.emptied(&mut self.spares);
                     let batch = std::mem::replace(&mut worker.batch, empty);
                     gauge.waiting.fetch_add(batch.len() as u64, Ordering::Relaxed);
@@ -279,7 +346,7 @@ fn work(
     sink: &Sink,
 ) {
     let mut outputs = Vec::new();
-    while let Ok(mut batch) = queue.recv() {
+    while let Some(mut batch) = next_batch(&mut shard, queue) {
         let taken = batch.len() as u64;
         for input in &mut batch {
             shard.step(input, &mut outputs);
@@ -292,7 +359,28 @@ fn work(
         gauge.waiting.fetch_sub(taken, Ordering::Relaxed);
         // Where too many lie about already, the memory of this one is given up.
         let _ = done.try_send(batch);
+        shard.save_some();
     }
+}
+
+/// The next batch; a snapshot under way goes on while there is none.
+fn next_batch(shard: &mut Shard, queue: &Receiver<Vec<Input>>) -> Option<Vec<Input>> {
+    while shard.is_saving() {
+        match queue.try_recv() {
+            Ok(batch) => return Some(batch),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => {}
+        }
+        if !shard.save_some() && shard.is_saving() {
+            // The disk is behind.
+            match queue.recv_timeout(DISK_PAUSE) {
+                Ok(batch) => return Some(batch),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+    queue.recv().ok()
 }
 
 impl Gauge {

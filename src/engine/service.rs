@@ -5,7 +5,9 @@
 //!                 └─► refused ─► dead letters, and an answer that says why
 //! ```
 
+pub mod clock;
 mod keeping;
+pub mod snapshots;
 pub mod replay;
 
 use std::collections::HashMap;

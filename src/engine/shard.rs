@@ -9,6 +9,7 @@
 //! One thread writes a shard; the API reads its [`Entities`] beside it.
 
 mod changeover;
+mod restore;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -29,6 +30,7 @@ use crate::engine::firing;
 use crate::engine::live::Live;
 use crate::engine::look::Look;
 use crate::engine::look::Observer;
+use crate::engine::snapshot::saving::Saving;
 use crate::engine::tally::Resting;
 use crate::engine::tally::RuleTally;
 use crate::engine::tally::Tally;
@@ -67,6 +69,7 @@ pub struct Shard {
     wheel: Wheel,
     due: Vec<Due>,
     observer: Option<Arc<Observer>>,
+    saving: Option<Saving>,
     parts: Parts,
     /// What was done so far.
     pub tally: Tally,
@@ -121,6 +124,7 @@ impl Shard {
             wheel: Wheel::default(),
             due: Vec::new(),
             observer: None,
+            saving: None,
             parts: Parts::default(),
             tally,
         }
@@ -147,7 +151,13 @@ impl Shard {
             Input::Reference(reference) => self.reference(reference),
             Input::Action(action) => self.act(action, out),
             Input::Watermark(to) => self.pass(*to, out),
-            Input::Rules { rules, watermark } => self.adopt(rules, *watermark, out),
+            Input::Rules { rules, watermark } => {
+                // Every entity changes at once: the snapshot under way is given up.
+                self.saving = None;
+                self.adopt(rules, *watermark, out);
+            }
+            Input::Save(cut) => self.save(cut.take()),
+            Input::Restore(restored) => self.restore(restored),
         }
     }
 
@@ -158,6 +168,7 @@ impl Shard {
         (watermark, arrived): (Timestamp, Option<Instant>),
         out: &mut Vec<Output>,
     ) {
+        self.save_before(id);
         self.catalog.complete(event);
         let event = &*event;
         let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } = self;
@@ -198,10 +209,14 @@ impl Shard {
     }
 
     fn reference(&mut self, reference: &Reference) {
+        if let Some(saving) = &mut self.saving {
+            saving.before_reference(reference, &self.catalog, &self.symbols);
+        }
         self.catalog.apply(reference);
         if let Reference::Customer(customer) = reference {
             let kind = crate::event::EntityKind::Customer;
             let id = EntityId { kind, id: customer.id };
+            self.save_before(id);
             let rules = &self.rules;
             let entry = self.entities.map.entry(id);
             let mut live = entry.or_insert_with(|| Box::new(Live::new(rules, kind)));
@@ -211,6 +226,7 @@ impl Shard {
 
     fn act(&mut self, action: &ActionInput, out: &mut Vec<Output>) {
         let Some(rule) = self.rules.place(&action.rule) else { return };
+        self.save_before(action.entity);
         let Some(mut guard) = self.entities.map.get_mut(&action.entity) else { return };
         let live = &mut **guard;
         let mut phase = live.take(rule);
@@ -233,6 +249,7 @@ impl Shard {
         // What is set anew meanwhile takes its place among the rest.
         let mut due: BinaryHeap<Reverse<Due>> = due.into_iter().map(Reverse).collect();
         while let Some(Reverse(Due { at, entity: id })) = due.pop() {
+            self.save_before(id);
             let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } =
                 self;
             let Some(mut guard) = entities.map.get_mut(&id) else { continue };

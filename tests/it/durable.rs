@@ -7,8 +7,10 @@
 //! ```
 
 mod crash;
+mod fault;
 mod kill;
 mod ledger;
 mod replay;
 mod script;
+mod snapshot;
 mod stage;

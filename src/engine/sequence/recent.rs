@@ -23,7 +23,7 @@ use crate::event::Symbols;
 
 /// So many of the latest events are remembered, whatever they carry; an unchanged repeat of an
 /// older one is recognised by the history of its entity, as far as that reaches.
-pub const RECENT_EVENTS: usize = 1 << 15;
+pub(super) const RECENT_EVENTS: usize = 1 << 15;
 
 /// Places of the table: half of them are free.
 const PLACES: usize = RECENT_EVENTS * 2;

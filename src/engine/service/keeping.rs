@@ -132,6 +132,11 @@ impl Service {
         Ok(())
     }
 
+    /// The position of the journal that comes next; 0 without one.
+    pub fn position(&self) -> u64 {
+        self.keeper.journal().map_or(0, |journal| journal.next().number())
+    }
+
     /// Returns once everything that was taken is durable.
     pub fn commit(&self) -> Result<(), IngestError> {
         let last = self.keeper.journal().and_then(|journal| journal.next().before());

@@ -7,6 +7,7 @@ use siaga::disk::simulated::SimulatedDisk;
 
 use crate::durable::ledger::Ledger;
 use crate::durable::ledger::difference;
+use crate::durable::script::Step;
 use crate::durable::script::script;
 use crate::durable::stage::Stage;
 use crate::durable::stage::undisturbed;
@@ -25,7 +26,9 @@ fn a_script_makes_alerts_of_every_rule() {
 #[test]
 fn a_replay_tells_the_same_alerts_for_any_number_of_shards() {
     for seed in 1..6 {
-        let script = script(seed, 120);
+        // Behind a snapshot a replay tells what came after it.
+        let mut script = script(seed, 120);
+        script.retain(|step| !matches!(step, Step::Snapshot));
         let disk = SimulatedDisk::new(seed);
         let told: Arc<Mutex<Ledger>> = Arc::default();
         let stage = Stage::start(&disk, &told, 1).unwrap();

@@ -83,9 +83,21 @@ groups:
 
 /// So many steps.
 pub(crate) fn script(seed: u64, steps: usize) -> Vec<Step> {
+    let script = vec![Step::Rules(0), Step::Body(reference())];
+    steps_from(script, (seed, 0, 0), steps)
+}
+
+/// Steps of days that lie behind those of every script.
+pub(crate) fn behind(seed: u64, steps: usize) -> Vec<Step> {
+    steps_from(Vec::new(), (seed ^ 0xff, 1_000 * DAY, 1_000_000), steps)
+}
+
+fn steps_from(
+    mut script: Vec<Step>,
+    (seed, mut now, mut id): (u64, i64, u64),
+    steps: usize,
+) -> Vec<Step> {
     let mut numbers = Numbers(seed);
-    let mut script = vec![Step::Rules(0), Step::Body(reference())];
-    let (mut now, mut id) = (0, 0);
     let mut sent: Vec<String> = Vec::new();
     while script.len() < steps {
         match numbers.below(20) {

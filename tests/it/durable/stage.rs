@@ -17,6 +17,8 @@ use siaga::engine::service::Limits;
 use siaga::engine::service::Parts;
 use siaga::engine::service::Service;
 use siaga::engine::service::replay::compiled;
+use siaga::engine::snapshot::SnapshotError;
+use siaga::engine::snapshot::file::Store;
 use siaga::event::EntityId;
 use siaga::event::EntityKind;
 use siaga::event::Symbols;
@@ -25,9 +27,9 @@ use siaga::journal;
 use siaga::journal::Journal;
 use siaga::journal::JournalId;
 use siaga::journal::Log;
+use siaga::journal::Position;
 use siaga::journal::entry::SetupEntry;
 use siaga::metrics::Metrics;
-use siaga::rule::set::RuleSet;
 use siaga::source::dead_letter::DeadLetters;
 use siaga::time::Span;
 
@@ -36,13 +38,19 @@ use crate::durable::script::RULES;
 use crate::durable::script::Step;
 use crate::scene::DAY;
 use crate::scene::HOUR;
+use crate::scene::MINUTE;
 use crate::scene::at;
 
 pub(crate) const JOURNAL: &str = "/data/journal";
+pub(crate) const SNAPSHOTS: &str = "/data/snapshots";
 
 /// A service, and what it told.
 pub(crate) struct Stage {
     pub(crate) service: Service,
+    pub(crate) store: Store,
+    pub(crate) id: JournalId,
+    /// What was wrong with newer snapshots than the one that was loaded.
+    pub(crate) rejected: Vec<String>,
     symbols: Symbols,
     told: Arc<Mutex<Ledger>>,
 }
@@ -74,7 +82,25 @@ impl Stage {
             kept.lock().unwrap().note(&std::mem::take(some))
         });
         let settings_of_engine = Settings { shards, lateness: Span::ZERO };
-        let rules = Arc::new(RuleSet::default());
+        let told_error = |error: &dyn std::fmt::Display| error.to_string();
+        let (log, _) = Log::open(Arc::new(disk.clone()), Path::new(JOURNAL), settings())
+            .map_err(|error| told_error(&error))?;
+        let store = Store::open(Arc::new(disk.clone()), Path::new(SNAPSHOTS))
+            .map_err(|error| told_error(&error))?;
+        let found = store.newest().map_err(|error| told_error(&error))?;
+        let rejected = found.rejected.iter().map(ToString::to_string).collect();
+        let (mut rules, mut from, mut snapshot) = (Arc::default(), log.first(), None);
+        if let Some(sound) = found.sound {
+            let head = sound.head().map_err(|error| told_error(&error))?;
+            assert_eq!(head.place.journal, log.id());
+            sound.names(&symbols).map_err(|error| told_error(&error))?;
+            from = head.place.position;
+            rules = Arc::new(compiled(&head.files, head.history, &symbols)?);
+            assert!(head.is_alike(&rules), "a compilation lays out otherwise than the one before");
+            snapshot = Some((sound, head));
+        } else if log.first() != Position::FIRST {
+            return Err("there is no snapshot before the journal".to_owned());
+        }
         let engine = Engine::start(&rules, &symbols, settings_of_engine, sink).unwrap();
         let service = Service::new(Parts {
             engine,
@@ -86,15 +112,16 @@ impl Stage {
             limits: Limits { waiting_max: 100_000, ahead_max: None },
         });
         service.recover_first();
-        let (log, _) = Log::open(Arc::new(disk.clone()), Path::new(JOURNAL), settings())
-            .map_err(|error| error.to_string())?;
-        if log.next() > log.first() {
-            service
-                .replay(disk, Path::new(JOURNAL), log.first(), &mut |_| {})
-                .map_err(|error| error.to_string())?;
+        if let Some((sound, head)) = snapshot {
+            service.load(&sound, head, &mut |_| {}).map_err(|error| told_error(&error))?;
         }
+        service
+            .replay(disk, Path::new(JOURNAL), from, &mut |_| {})
+            .map_err(|error| told_error(&error))?;
+        let id = log.id();
         service.keep_in(Journal::start(log).unwrap());
-        let stage = Self { service, symbols, told: Arc::clone(told) };
+        let told = Arc::clone(told);
+        let stage = Self { service, store, id, rejected, symbols, told };
         if stage.service.setup() != Some(setup()) {
             stage.service.set_up(setup()).map_err(|error| error.to_string())?;
         }
@@ -113,11 +140,22 @@ impl Stage {
             }
             Step::Tick(millis) => {
                 self.service.tick(at(*millis))?;
+                // Timers wait while the disk is full; here nothing comes that would tick again.
+                let passed = at(*millis) - setup().lateness - Span::from_millis(MINUTE);
+                if self.service.status().watermark.is_none_or(|watermark| watermark < passed) {
+                    return Err(IngestError::Full { retry_after_s: 1 });
+                }
                 self.service.commit()
             }
             Step::Rules(number) => self.adopt(RULES[*number]),
             Step::Act(number, action) => self.act(*number, *action),
-            Step::Snapshot => Ok(()),
+            Step::Snapshot => match self.service.snapshot(&self.store, self.id, &|| true) {
+                Ok(_) => Ok(()),
+                Err(SnapshotError::Stopped) => Err(IngestError::Stopped),
+                // A disk that is full or fails leaves the service as it is.
+                Err(SnapshotError::Disk { .. }) => Ok(()),
+                Err(error) => panic!("{error}"),
+            },
         }
     }
 
