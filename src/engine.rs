@@ -10,10 +10,12 @@
 //! same outputs. [`runtime`] owns the threads, [`port`] is what the edge sees of it.
 
 pub mod live;
+mod past;
 pub mod firing;
 pub mod look;
 pub mod entities;
 pub mod tally;
+pub mod learning;
 pub mod sequence;
 pub mod snapshot;
 pub mod shard;
@@ -42,6 +44,7 @@ use crate::event::Event;
 use crate::event::Record;
 use crate::event::Reference;
 use crate::rule::set::RuleSet;
+use crate::state::models::Models;
 use crate::state::saved::Saved;
 use crate::time::Timestamp;
 
@@ -65,6 +68,13 @@ pub enum Input {
     Action(ActionInput),
     /// Event time has come so far: no older event is waited for.
     Watermark(Timestamp),
+    /// What was learned across customers holds in this version from here on.
+    Models {
+        /// The version.
+        models: Arc<Models>,
+        /// How far event time had come before it: what was due by then sees the version before.
+        watermark: Timestamp,
+    },
     /// Other rules from here on.
     Rules {
         /// The whole new set.

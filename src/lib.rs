@@ -2,17 +2,18 @@
 //! act on go out, within milliseconds.
 //!
 //! ```text
-//!  sources                the one order       the pure core, a thread a shard             the edge
-//!  ───────                ─────────────       ───────────────────────────────             ────────
-//!  HTTP ingest ─┐                            ┌► history ► windows ► rules ► alert ─┐
-//!               ├► decode ──► sequence ──────┼►    …       life cycle: pending,    ├► inbox (SQLite)
-//!  files ───────┘     │      (duplicates,    └►    …       firing, acknowledged,   │   ► page, SSE, API
-//!                     ▼       watermark,                   snoozed, closed         └► NDJSON
-//!               dead letters  reps' actions)
+//!  sources            the one order                the pure core, a thread a shard         the edge
+//!  ───────            ─────────────                ───────────────────────────────         ────────
+//!  HTTP ingest ─┐                                 ┌► history ► windows ► rules ► alert ─┐
+//!               ├► decode ─► journal ─► sequence ─┼►    …       life cycle: pending,    ├► inbox (SQLite)
+//!  files ───────┘     │      (fsync)  (duplicates,└►    …       firing, acknowledged,   │   ► page, SSE, API
+//!                     ▼                watermark)               snoozed, closed         └► NDJSON
+//!               dead letters   snapshots now and then: what a start loads before the journal's rest
 //! ```
 //!
-//! Beside the flow stand rooms that it does not pass through yet: `journal` over `disk`, which is to
-//! keep the one order, and `model` with `state::detector`, the mathematics of the families.
+//! Everything on the way to the journal and the snapshots goes through `disk`, which tests replace by
+//! one that forgets what was not synced. Beside the flow stands `model` with `state::detector`, the
+//! mathematics of the families.
 //!
 //! The modules stand in the order in which an event meets them; each imports only from those
 //! above it, and a test holds that.
@@ -24,8 +25,8 @@ pub mod disk;
 pub mod event;
 pub mod source;
 pub mod state;
-pub mod model;
 pub mod alert;
+pub mod model;
 pub mod journal;
 pub mod rule;
 pub mod engine;

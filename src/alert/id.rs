@@ -32,14 +32,14 @@ impl AlertId {
         }
         Self(hash)
     }
+
+    /// As a number.
+    pub fn bits(self) -> u128 {
+        self.0
+    }
 }
 
 impl AlertId {
-    /// Its bits.
-    pub(crate) fn bits(self) -> u128 {
-        self.0
-    }
-
     /// The id of these bits; they must have come from [`AlertId::bits`].
     pub(crate) fn from_bits(bits: u128) -> Self {
         Self(bits)

@@ -11,10 +11,11 @@
 //! without a script, which only keeps it fresh and saves reloads. Templates escape all that they
 //! are given.
 
-mod chart;
 mod customer;
 mod link;
+mod plot;
 mod view;
+mod why;
 mod words;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use axum::response::Response;
 
 pub(super) use self::customer::customer;
 use self::link::Link;
+use self::plot::Shape;
 use self::view::Choice;
 use self::view::Detail;
 use self::view::List;

@@ -1,7 +1,7 @@
 //! `siaga serve`: takes events over HTTP, shows alerts as they fire, and outlives its process.
 
 mod durable;
-mod reload;
+pub(in crate::cli) mod reload;
 mod settled;
 
 use std::path::PathBuf;

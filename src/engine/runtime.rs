@@ -39,6 +39,7 @@ use crate::event::Record;
 use crate::event::Spares;
 use crate::event::Symbols;
 use crate::rule::set::RuleSet;
+use crate::state::models::Models;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -62,7 +63,7 @@ pub struct Engine {
 }
 
 enum Workers {
-    Inline(Box<Shard>, Vec<Output>),
+    Inline(Box<Shard>, Vec<Input>, Vec<Output>),
     Threads(Vec<Worker>),
 }
 
@@ -131,7 +132,7 @@ impl Engine {
             entities.push(shard.entities());
             gauges.push(Arc::clone(&gauge));
             if shards == 1 {
-                inline = Some(Workers::Inline(Box::new(shard), Vec::new()));
+                inline = Some(Workers::Inline(Box::new(shard), Vec::new(), Vec::new()));
                 break;
             }
             let (queue, waiting) = sync_channel(QUEUE_BATCHES);
@@ -153,9 +154,9 @@ impl Engine {
         arrived: Option<Instant>,
     ) -> Result<(u64, u64), Stopped> {
         let (mut new, mut repeats) = (0, 0);
-        let Self { sequencer, workers, spares, .. } = self;
+        let Self { sequencer, workers, .. } = self;
         for record in records {
-            let mut send = |shard: usize, input: Input| workers.send(shard, input, spares);
+            let mut send = |shard: usize, input: Input| workers.send(shard, input);
             if sequencer.take(record, arrived, &mut send) {
                 new += 1;
             } else {
@@ -174,15 +175,16 @@ impl Engine {
     /// Hands in what a sales person did.
     pub fn act(&mut self, action: ActionInput) -> Result<(), Stopped> {
         let shard = self.sequencer.shard_of(action.entity.id);
-        self.workers.send(shard, Input::Action(action), &mut self.spares);
+        self.sequencer.act(&action.rule, action.alert, &action.action);
+        self.workers.send(shard, Input::Action(action));
         self.flush()
     }
 
     /// Runs other rules from here on: every shard changes over at this place of the one order.
     /// Returns once they are on their way; what is taken meanwhile waits behind them.
     pub fn adopt(&mut self, rules: &Arc<RuleSet>) -> Result<(), Stopped> {
-        let Self { sequencer, workers, spares, .. } = self;
-        sequencer.adopt(rules, &mut |shard, input| workers.send(shard, input, spares));
+        let Self { sequencer, workers, .. } = self;
+        sequencer.adopt(rules, &mut |shard, input| workers.send(shard, input));
         self.flush()
     }
 
@@ -192,10 +194,34 @@ impl Engine {
         self.sequencer.set_up(secret, lateness);
     }
 
+    /// Starts from what was learned elsewhere: it takes effect at this place of the one order.
+    pub fn learned(&mut self, models: &Arc<Models>) -> Result<(), Stopped> {
+        let Self { sequencer, workers, .. } = self;
+        sequencer.learned(models, &mut |shard, input| workers.send(shard, input));
+        self.flush()
+    }
+
+    /// What was learned, in the version that holds; none where no rule asks for any.
+    pub fn models(&self) -> Option<&Arc<Models>> {
+        self.sequencer.models()
+    }
+
     /// Event time has come so far even if nothing happened.
     pub fn tick(&mut self, now: Timestamp) -> Result<(), Stopped> {
         self.sequencer.tick(now);
         self.flush()
+    }
+
+    /// The one order alone: what it takes here, no shard hears of.
+    pub(crate) fn one_order(&mut self) -> &mut Sequencer {
+        &mut self.sequencer
+    }
+
+    /// Tells every shard what was learned, in the version that holds.
+    pub fn tell_models(&mut self) -> Result<(), Stopped> {
+        let Self { sequencer, workers, .. } = self;
+        sequencer.tell_again(&mut |shard, input| workers.send(shard, input));
+        self.send_off()
     }
 
     /// Where the one order stands.
@@ -213,14 +239,14 @@ impl Engine {
         let shards = u32::try_from(self.entities.len()).unwrap_or(u32::MAX);
         for (shard, number) in (0..self.entities.len()).zip(0..) {
             let cut = Cut { pieces: pieces.clone(), share: (number, shards) };
-            self.workers.send(shard, Input::Save(Some(cut)), &mut self.spares);
+            self.workers.send(shard, Input::Save(Some(cut)));
         }
         self.flush()
     }
 
     /// Writes a little of the snapshot under way, where shards have no threads to do so.
     pub fn save_some(&mut self) {
-        if let Workers::Inline(shard, _) = &mut self.workers {
+        if let Workers::Inline(shard, ..) = &mut self.workers {
             shard.save_some();
         }
     }
@@ -236,13 +262,13 @@ impl Engine {
                 for (shard, share) in shares.into_iter().enumerate() {
                     let restored = Restored::Entities(share, Arc::clone(&head));
                     let input = Input::Restore(Box::new(restored));
-                    self.workers.send(shard, input, &mut self.spares);
+                    self.workers.send(shard, input);
                 }
             }
             common => {
                 for shard in 0..self.entities.len() {
                     let input = Input::Restore(Box::new(common.clone()));
-                    self.workers.send(shard, input, &mut self.spares);
+                    self.workers.send(shard, input);
                 }
             }
         }
@@ -278,14 +304,16 @@ impl Engine {
     fn flush(&mut self) -> Result<(), Stopped> {
         let watermark = self.sequencer.watermark();
         for shard in 0..self.entities.len() {
-            self.workers.send(shard, Input::Watermark(watermark), &mut self.spares);
+            self.workers.send(shard, Input::Watermark(watermark));
         }
         self.send_off()
     }
 
     fn send_off(&mut self) -> Result<(), Stopped> {
         match &mut self.workers {
-            Workers::Inline(shard, outputs) => {
+            Workers::Inline(shard, batch, outputs) => {
+                shard.steps(batch, outputs);
+                batch.drain(..).for_each(|input| keep(input, &mut self.spares));
                 if !outputs.is_empty() {
                     (self.sink)(outputs);
                     outputs.clear();
@@ -308,7 +336,8 @@ impl Engine {
     /// Waits until everything that was taken is done, and tells what was done in all.
     pub fn finish(self) -> Result<Totals, Stopped> {
         match self.workers {
-            Workers::Inline(shard, mut outputs) => {
+            Workers::Inline(mut shard, mut batch, mut outputs) => {
+                shard.steps(&mut batch, &mut outputs);
                 (self.sink)(&mut outputs);
                 self.gauges[0].note(&shard);
             }
@@ -348,9 +377,7 @@ fn work(
     let mut outputs = Vec::new();
     while let Some(mut batch) = next_batch(&mut shard, queue) {
         let taken = batch.len() as u64;
-        for input in &mut batch {
-            shard.step(input, &mut outputs);
-        }
+        shard.steps(&mut batch, &mut outputs);
         if !outputs.is_empty() {
             sink(&mut outputs);
             outputs.clear();
@@ -413,12 +440,9 @@ fn keep(input: Input, spares: &mut Spares) {
 }
 
 impl Workers {
-    fn send(&mut self, shard: usize, mut input: Input, spares: &mut Spares) {
+    fn send(&mut self, shard: usize, input: Input) {
         match self {
-            Self::Inline(shard, outputs) => {
-                shard.step(&mut input, outputs);
-                keep(input, spares);
-            }
+            Self::Inline(_, batch, _) => batch.push(input),
             Self::Threads(workers) => workers[shard].batch.push(input),
         }
     }

@@ -135,6 +135,11 @@ impl Log {
         self.active.header.id
     }
 
+    /// The first position that can be replayed from the journal in a folder.
+    pub fn first_in(disk: &dyn Disk, folder: &Path) -> Result<Position, JournalError> {
+        Ok(segment::list(disk, folder)?.first().copied().unwrap_or(Position::FIRST))
+    }
+
     /// How it is kept.
     pub fn settings(&self) -> &Settings {
         &self.settings

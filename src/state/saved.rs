@@ -22,6 +22,8 @@ use crate::state::OwnedSets;
 use crate::state::Slots;
 use crate::state::history::History;
 use crate::state::history::SavedHistory;
+use crate::state::past::PastAlert;
+use crate::state::past::PastAlerts;
 use crate::state::program::Program;
 use crate::state::program::Running;
 use crate::state::refill::Carried;
@@ -43,6 +45,8 @@ pub struct Saved {
     pub slots: Vec<i64>,
     /// Sets of names ever seen.
     pub owned: Vec<(u16, Option<Symbol>)>,
+    /// The alerts that it has had.
+    pub past: Vec<PastAlert>,
     /// Reference data of a customer.
     pub profile: Option<Box<Customer>>,
     /// Currency of the first amount seen.
@@ -104,13 +108,14 @@ impl Entity {
 
     /// An entity that was saved; its numbers are those of its layout then.
     pub fn restored(saved: Saved) -> Self {
-        let Saved { clock, history, slots, owned, profile, currency, served } = saved;
+        let Saved { clock, history, slots, owned, past, profile, currency, served } = saved;
         let (rep, territory, served_at) = served;
         Self {
             clock,
             history: History::restored(history),
             slots: Slots::from_vec(slots),
             owned: OwnedSets((!owned.is_empty()).then(|| Box::new(owned))),
+            past: PastAlerts::restored(past),
             profile,
             currency,
             rep,

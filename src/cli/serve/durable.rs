@@ -131,6 +131,15 @@ impl Kept {
                      that this version reads otherwise, is counted as far as they reach"
                 );
             }
+            if head.learns {
+                cli::say(&format!("siaga: learning from {} again", folder.display()));
+                let bar = bar();
+                service.relearn(&SystemDisk, &folder, from, &mut |progress| {
+                    bar.set_length(progress.bytes_total);
+                    bar.set_position(progress.bytes_done);
+                })?;
+                bar.finish_and_clear();
+            }
             cli::say(&format!("siaga: loading {}, {} bytes", sound.name(), sound.bytes));
             let bar = bar();
             bar.set_length(sound.bytes);

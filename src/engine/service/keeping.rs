@@ -18,6 +18,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::Mutex;
 
 use crate::engine::port::IngestError;
+use crate::engine::runtime;
 use crate::engine::runtime::Engine;
 use crate::engine::runtime::Stopped;
 use crate::engine::service::Service;
@@ -110,6 +111,9 @@ impl Service {
         if self.keeper.journal.set(Arc::new(journal)).is_err() {
             tracing::error!("the service has a journal already");
         }
+        // What is counted is counted from here on: an earlier process has counted the rest.
+        let sequence = self.engine.lock().as_ref().map(Engine::sequence).unwrap_or_default();
+        *self.counted.lock() = runtime::totals(sequence, &self.gauges, &self.entities);
     }
 
     /// Why the journal cannot be written any more, once it cannot.

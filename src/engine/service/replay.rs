@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use crate::disk::Disk;
 use crate::engine::ActionInput;
+use crate::engine::Input;
 use crate::engine::runtime::Stopped;
 use crate::engine::service::Service;
 use crate::event::Symbols;
 use crate::journal::JournalError;
+use crate::journal::Log;
 use crate::journal::Position;
 use crate::journal::Replay;
 use crate::journal::entry;
@@ -129,6 +131,56 @@ impl Service {
         }
         progress(replay.progress());
         Ok(replayed)
+    }
+
+    /// Learns from the journal before a position what was learned from it once: only the one order
+    /// takes it in, no entity hears of it.
+    ///
+    /// The counts behind the models are a function of all that ever came, and too large to be
+    /// copied at a cut without a pause; so the journal is kept as long as anything is learned.
+    pub fn relearn(
+        &self,
+        disk: &dyn Disk,
+        folder: &Path,
+        to: Position,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), ReplayError> {
+        let first = Log::first_in(disk, folder)?;
+        let mut replay = Replay::open(disk, folder, first)?;
+        let mut read = 0_u64;
+        while let Some(record) = replay.next_record()? {
+            let position = record.position;
+            if position >= to {
+                break;
+            }
+            let entry = entry::decode(record.kind, record.payload, &self.symbols)
+                .map_err(|error| ReplayError::Entry { position, error })?;
+            let mut guard = self.engine.lock();
+            let order = guard.as_mut().ok_or(Stopped)?.one_order();
+            let nobody = &mut |_: usize, _: Input| {};
+            match entry {
+                Entry::Records(records) => {
+                    for record in records {
+                        order.take(record, None, nobody);
+                    }
+                }
+                Entry::Tick(at) => order.tick(at),
+                Entry::Action(action) => order.act(&action.rule, action.alert, &action.action),
+                Entry::Rules(RulesEntry { files, .. }) => {
+                    let rules = compiled(&files, Span::ZERO, &self.symbols)
+                        .map_err(|problems| ReplayError::Rules { position, problems })?;
+                    order.adopt(&Arc::new(rules), nobody);
+                }
+                Entry::Setup(setup) => order.set_up(setup.secret, setup.lateness),
+                Entry::Model(_) | Entry::Receipt(_) | Entry::Closed => {}
+            }
+            drop(guard);
+            read += 1;
+            if read.is_multiple_of(STEP) {
+                progress(replay.progress());
+            }
+        }
+        Ok(())
     }
 
     /// Takes one entry in; how many events and reference data it held.

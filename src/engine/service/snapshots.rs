@@ -46,8 +46,6 @@ pub struct Taken {
     pub position: Position,
     /// Its size.
     pub bytes: u64,
-    /// Entities in it, about: blocks, for now.
-    pub blocks: u64,
 }
 
 impl From<Stopped> for SnapshotError {
@@ -75,7 +73,7 @@ impl Service {
             let engine = guard.as_mut().ok_or(SnapshotError::Stopped)?;
             let position = journal.next();
             let rules = self.rule_set();
-            let standing = engine.standing();
+            let standing = (engine.standing(), engine.models().is_some());
             let shards = engine.entities().len();
             engine.save(&pieces)?;
             drop(guard);
@@ -86,7 +84,7 @@ impl Service {
         let position = head.place.position;
         let mut writer = store.begin(position)?;
         writer.write(BlockKind::Head, &head.encode())?;
-        let (mut blocks, mut done) = (0, 0);
+        let mut done = 0;
         while done < shards {
             let piece = match from_shards.try_recv() {
                 Err(TryRecvError::Empty) => {
@@ -99,10 +97,7 @@ impl Service {
                 Ok(piece) => Ok(piece),
             };
             match piece {
-                Ok(Piece::Block(kind, payload)) => {
-                    writer.write(kind, &payload)?;
-                    blocks += 1;
-                }
+                Ok(Piece::Block(kind, payload)) => writer.write(kind, &payload)?,
                 Ok(Piece::Done) => done += 1,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
@@ -126,14 +121,18 @@ impl Service {
             self.wait(Some(last)).map_err(|_| SnapshotError::Stopped)?;
         }
         let bytes = writer.finish()?;
-        if let Some(oldest) = store.prune()? {
+        let oldest = store.prune()?;
+        // What is learned is learned again from the beginning.
+        if let Some(oldest) = oldest.filter(|_| !head.learns) {
             journal.retain(oldest);
         }
-        Ok(Taken { position, bytes, blocks })
+        Ok(Taken { position, bytes })
     }
 
     /// Brings the engine, which runs the rules of the snapshot and has taken nothing yet, to where
     /// it was cut. `progress` is told of the bytes that were loaded.
+    ///
+    /// Where models are learned, [`Service::relearn`] comes first.
     pub fn load(
         &self,
         sound: &Sound,
@@ -147,7 +146,7 @@ impl Service {
         self.with_engine(|engine| {
             engine.set_up(setup.secret, setup.lateness);
             engine.resume(&standing);
-            Ok(())
+            engine.tell_models()
         })?;
         let mut failure = None;
         let mut loaded = 0;

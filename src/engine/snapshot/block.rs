@@ -21,7 +21,7 @@ pub const HEADER_BYTES: u64 = 12;
 pub const FRAME_BYTES: usize = 9;
 
 /// A shard seals a block that has so many bytes.
-pub const BLOCK_BYTES: usize = 64 << 10;
+pub const BLOCK_BYTES: usize = 32 << 10;
 
 /// Bytes of the largest payload: an entity's history has at most 4 GB, and few have a thousandth.
 pub const PAYLOAD_BYTES_MAX: u32 = u32::MAX;

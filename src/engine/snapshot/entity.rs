@@ -26,6 +26,8 @@ use crate::journal::entry::wire::In;
 use crate::journal::entry::wire::Out;
 use crate::money::Currency;
 use crate::state::history::SavedHistory;
+use crate::state::past::PastAlert;
+use crate::state::past::Standing;
 use crate::state::saved::Saved;
 use crate::time::Timestamp;
 
@@ -144,6 +146,10 @@ fn put_entity(out: &mut Out, id: EntityId, live: &Live) {
             out.number(u64::from(*set));
             out.number(name.map_or(0, |name| u64::from(name.number())));
         }
+        out.length(entity.past.all().len());
+        for alert in entity.past.all() {
+            put_past(out, alert);
+        }
     });
     out.length(live.phases().count());
     for (rule, phase) in live.phases() {
@@ -179,10 +185,11 @@ fn get_entity(body: &mut In<'_>) -> Result<Read, EntryError> {
     let slots = (0..body.length()?).map(|_| body.signed()).collect::<Result<_, _>>()?;
     let owned = (0..body.length()?).map(|_| Ok((body.short()?, get_name_or_none(body)?)));
     let owned = owned.collect::<Result<_, EntryError>>()?;
+    let past = (0..body.length()?).map(|_| get_past(body)).collect::<Result<_, _>>()?;
     let phases = (0..body.length()?).map(|_| Ok((body.short()?, get_phase(body)?)));
     let phases = phases.collect::<Result<_, EntryError>>()?;
     let served = (rep, territory, served_at);
-    let saved = Saved { clock, history, slots, owned, profile: None, currency, served };
+    let saved = Saved { clock, history, slots, owned, past, profile: None, currency, served };
     Ok((EntityId { kind, id }, saved, phases, profile))
 }
 
@@ -200,6 +207,36 @@ fn get_currency(body: &mut In<'_>) -> Result<Currency, EntryError> {
     Currency::parse(text).map_err(|_| EntryError::Value("currency"))
 }
 
+fn put_past(out: &mut Out, alert: &PastAlert) {
+    put_id(out, alert.id);
+    out.number(u64::from(alert.rule.number()));
+    out.number(u64::from(alert.family.number()));
+    out.time(alert.opened);
+    put_time(out, alert.closed);
+    out.byte(alert.state as u8);
+    out.byte(u8::from(alert.value.is_some()));
+    if let Some(value) = alert.value {
+        out.decimal(value);
+    }
+    out.number(alert.offer.map_or(0, |offer| u64::from(offer.number())));
+}
+
+fn get_past(body: &mut In<'_>) -> Result<PastAlert, EntryError> {
+    Ok(PastAlert {
+        id: get_id(body)?,
+        rule: get_name(body)?,
+        family: get_name(body)?,
+        opened: body.time()?,
+        closed: get_time(body)?,
+        state: Standing::ALL
+            .get(usize::from(body.byte()?))
+            .map(|(state, _)| *state)
+            .ok_or(EntryError::Value("standing"))?,
+        value: if body.byte()? == 0 { None } else { Some(body.decimal()?) },
+        offer: get_name_or_none(body)?,
+    })
+}
+
 fn put_phase(out: &mut Out, phase: &Phase) {
     match phase {
         Phase::Pending { since } => {
@@ -208,7 +245,7 @@ fn put_phase(out: &mut Out, phase: &Phase) {
         }
         Phase::Open(open) => {
             out.byte(1);
-            put_id(out, open.id);
+            put_id(out, open.id.bits());
             out.time(open.opened_at);
             put_time(out, open.expires_at);
             put_time(out, open.false_since);
@@ -217,7 +254,7 @@ fn put_phase(out: &mut Out, phase: &Phase) {
         }
         Phase::Closed { id, opened_at, at, episode, before } => {
             out.byte(2);
-            put_id(out, *id);
+            put_id(out, id.bits());
             out.time(*opened_at);
             out.time(*at);
             put_episodes(out, *episode, *before);
@@ -229,7 +266,7 @@ fn get_phase(body: &mut In<'_>) -> Result<Phase, EntryError> {
     Ok(match body.byte()? {
         0 => Phase::Pending { since: body.time()? },
         1 => {
-            let (id, opened_at) = (get_id(body)?, body.time()?);
+            let (id, opened_at) = (AlertId::from_bits(get_id(body)?), body.time()?);
             let (expires_at, false_since) = (get_time(body)?, get_time(body)?);
             let (episode, before) = get_episodes(body)?;
             let state = get_state(body)?;
@@ -244,7 +281,8 @@ fn get_phase(body: &mut In<'_>) -> Result<Phase, EntryError> {
             }))
         }
         2 => {
-            let (id, opened_at, at) = (get_id(body)?, body.time()?, body.time()?);
+            let id = AlertId::from_bits(get_id(body)?);
+            let (opened_at, at) = (body.time()?, body.time()?);
             let (episode, before) = get_episodes(body)?;
             Phase::Closed { id, opened_at, at, episode, before }
         }
@@ -252,14 +290,14 @@ fn get_phase(body: &mut In<'_>) -> Result<Phase, EntryError> {
     })
 }
 
-fn put_id(out: &mut Out, id: AlertId) {
-    out.number(low_half(id.bits()));
-    out.number(low_half(id.bits() >> 64));
+fn put_id(out: &mut Out, id: u128) {
+    out.number(low_half(id));
+    out.number(low_half(id >> 64));
 }
 
-fn get_id(body: &mut In<'_>) -> Result<AlertId, EntryError> {
+fn get_id(body: &mut In<'_>) -> Result<u128, EntryError> {
     let (low, high) = (body.number()?, body.number()?);
-    Ok(AlertId::from_bits(u128::from(low) | u128::from(high) << 64))
+    Ok(u128::from(low) | u128::from(high) << 64)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]

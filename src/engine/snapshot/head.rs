@@ -32,6 +32,8 @@ pub struct Head {
     pub place: Place,
     /// Where the one order stood.
     pub standing: Standing,
+    /// Whether models are learned: then they are learned again from the journal, which is kept.
+    pub learns: bool,
     /// The files of the rules.
     pub files: Vec<(String, String)>,
     /// How far back histories were kept.
@@ -57,7 +59,7 @@ pub struct RuleState {
 
 impl Head {
     /// Of a cut.
-    pub fn new(place: Place, standing: Standing, set: &RuleSet) -> Self {
+    pub fn new(place: Place, (standing, learns): (Standing, bool), set: &RuleSet) -> Self {
         let slot = |trigger: &Trigger| match trigger {
             Trigger::Silence { slot, .. } | Trigger::Every { slot, .. } => Some(*slot),
             Trigger::Events(_) => None,
@@ -66,6 +68,7 @@ impl Head {
         Self {
             place,
             standing,
+            learns,
             files: set.files.to_vec(),
             history: set.history,
             rules: rules.collect(),
@@ -110,6 +113,7 @@ impl Head {
         }
         let recent: Vec<u8> = recent.iter().flat_map(|known| known.to_le_bytes()).collect();
         out.blob(&recent);
+        out.byte(u8::from(self.learns));
         out.length(self.files.len());
         for (name, text) in &self.files {
             out.text(name);
@@ -149,12 +153,14 @@ impl Head {
             references: body.number()?,
             duplicates: body.number()?,
             unowned: body.number()?,
+            ..Tally::default()
         };
         let (recent, rest) = body.bytes()?.as_chunks::<8>();
         if !rest.is_empty() {
             return Err(EntryError::Value("list of the latest events"));
         }
         let recent = recent.iter().map(|known| u64::from_le_bytes(*known)).collect();
+        let learns = body.byte()? != 0;
         let files = (0..body.length()?)
             .map(|_| Ok((body.text()?.to_owned(), body.text()?.to_owned())))
             .collect::<Result<_, EntryError>>()?;
@@ -171,7 +177,7 @@ impl Head {
         body.finish()?;
         let standing = Standing { newest, watermark, tally, recent };
         let carried = OnceLock::new();
-        Ok(Self { place, standing, files, history, rules, layouts, carried })
+        Ok(Self { place, standing, learns, files, history, rules, layouts, carried })
     }
 }
 

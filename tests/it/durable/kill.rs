@@ -69,7 +69,12 @@ impl Drop for Server {
 
 impl Server {
     fn start(folder: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_siaga"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_siaga"));
+        // What is said to the tests is not said to the program.
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIAGA_")) {
+            command.env_remove(name);
+        }
+        let mut child = command
             .args(["serve", "--data"])
             .arg(folder.join("data"))
             .env("SIAGA_HTTP_LISTEN", "127.0.0.1:0")

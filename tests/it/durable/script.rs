@@ -24,8 +24,8 @@ pub(crate) enum Step {
     Snapshot,
 }
 
-/// Two sets of rules that have some in common.
-pub(crate) const RULES: [&str; 2] = [
+/// Two sets of rules that have some in common, and one that reads what is learned.
+pub(crate) const RULES: [&str; 3] = [
     r#"
 groups:
   - name: g
@@ -78,6 +78,20 @@ groups:
         on: [order]
         when: size(orders.last('10d')) >= 6
         annotations: {summary: "busy"}
+"#,
+    r#"
+groups:
+  - name: g
+    rules:
+      - alert: Likely
+        family: cross_sell
+        on: [order]
+        let:
+          lift: affinity(event.lines, 'gloves')
+        when: lift > 0.0
+        expires_after: 0s
+        cooldown: 1d
+        annotations: {summary: "{{ lift }}"}
 "#,
 ];
 
