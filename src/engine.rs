@@ -35,9 +35,9 @@ use crate::alert::Action;
 use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
-use crate::alert::life_cycle::Phase;
 use crate::engine::snapshot::Cut;
 use crate::engine::snapshot::Head;
+use crate::engine::snapshot::Kept;
 use crate::engine::snapshot::RuleState;
 use crate::event::EntityId;
 use crate::event::Event;
@@ -45,7 +45,6 @@ use crate::event::Record;
 use crate::event::Reference;
 use crate::rule::set::RuleSet;
 use crate::state::models::Models;
-use crate::state::saved::Saved;
 use crate::time::Timestamp;
 
 /// What goes in. Everything that a shard cannot compute for itself is an input.
@@ -94,7 +93,7 @@ pub enum Restored {
     /// Reference data that all shards have in common.
     Catalog(Arc<Vec<Record>>),
     /// Entities of this shard, and how they were laid out.
-    Entities(Vec<(EntityId, Saved, Vec<(u16, Phase)>)>, Arc<Head>),
+    Entities(Vec<Kept>, Arc<Head>),
     /// Rules that rest, or are about to.
     Rules(Arc<Vec<RuleState>>, Arc<Head>),
 }

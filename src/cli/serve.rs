@@ -4,6 +4,7 @@ mod durable;
 pub(in crate::cli) mod reload;
 mod settled;
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -117,7 +118,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         Limits { waiting_max: config.engine.queue_records_max as u64, ahead_max: Some(Span::DAY) };
     let wanted = Wanted { rules, lateness: config.engine.lateness, history: config.engine.history };
     let parts = (Arc::clone(&mapping), dead, limits);
-    let house = House::open_on(Some(stored), inbox, before, symbols, settings, parts)?;
+    let house = House::open_on((inbox, Some(&stored)), before, symbols, settings, parts)?;
     let service = Arc::clone(&house.service);
     service.recover_first();
     let history = args.history.clone();
@@ -149,33 +150,36 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         });
         let alarm = running.clone();
         let ticking = Arc::clone(&service);
-        // Ends with the service, which refuses the tick once it has stopped.
-        std::thread::Builder::new().name("clock".to_owned()).spawn(move || {
-            let mut clock = Clock::new();
-            loop {
-                let (now, look) = clock.look(time::now(), time::steady());
-                match look {
-                    Look::Jumped(off) => tracing::error!(
-                        %off,
-                        "the wall clock has jumped: deadlines wait for the time that really \
-                         passes; set the clock right, or start again if it is"
-                    ),
-                    Look::Back => tracing::info!("the wall clock is right again"),
-                    Look::Right | Look::Wrong => {}
-                }
-                let suspect = matches!(look, Look::Jumped(_) | Look::Wrong);
-                metrics.clock_suspect.set(i64::from(suspect));
-                if ticking.tick(now).is_err() {
-                    break;
-                }
-                std::thread::sleep(TICK);
-            }
-            if let Some(failure) = ticking.failure() {
-                alarm.raise(failure.into());
-            }
-        })?;
+        std::thread::Builder::new()
+            .name("clock".to_owned())
+            .spawn(move || keep_time(&ticking, &metrics, &alarm))?;
         Ok(())
     })
+}
+
+/// Lets event time follow the clock until the service has stopped, and refuses the tick.
+fn keep_time(service: &Service, metrics: &Metrics, alarm: &Running) {
+    let mut clock = Clock::new();
+    loop {
+        let (now, look) = clock.look(time::now(), time::steady());
+        match look {
+            Look::Jumped(off) => tracing::error!(
+                %off,
+                "the wall clock has jumped: deadlines wait for the time that really passes; set \
+                 the clock right, or start again if it is"
+            ),
+            Look::Back => tracing::info!("the wall clock is right again"),
+            Look::Right | Look::Wrong => {}
+        }
+        metrics.clock_suspect.set(i64::from(matches!(look, Look::Jumped(_) | Look::Wrong)));
+        if service.tick(now).is_err() {
+            break;
+        }
+        std::thread::sleep(TICK);
+    }
+    if let Some(failure) = service.failure() {
+        alarm.raise(failure.into());
+    }
 }
 
 /// Takes recorded events in, once in the life of a journal.
@@ -220,11 +224,14 @@ fn take_history(
     Ok(())
 }
 
+/// What is done at the end.
+type End = Box<dyn FnOnce() + Send>;
+
 /// A server that runs, as its own threads see it.
 #[derive(Clone)]
 pub(super) struct Running {
     failed: tokio::sync::mpsc::Sender<anyhow::Error>,
-    end: Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>,
+    end: Arc<Mutex<Option<End>>>,
 }
 
 impl Running {
@@ -261,13 +268,12 @@ impl House {
         settings: Settings,
         parts: (Arc<Mapping>, DeadLetters, Limits),
     ) -> anyhow::Result<Self> {
-        Self::open_on(None, inbox, rules, symbols, settings, parts)
+        Self::open_on((inbox, None), rules, symbols, settings, parts)
     }
 
     /// As [`House::open`]; the inbox is in this file.
     fn open_on(
-        stored: Option<PathBuf>,
-        inbox: Inbox,
+        (inbox, stored): (Inbox, Option<&Path>),
         rules: Arc<RuleSet>,
         symbols: Symbols,
         settings: Settings,

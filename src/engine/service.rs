@@ -227,7 +227,7 @@ impl Service {
         let kept = Kept::Entry(Entry::Rules(RulesEntry { hash: hash(&files), files }));
         self.submit(&kept, |engine| {
             engine.adopt(&rules)?;
-            *self.rules.write() = Arc::clone(&rules);
+            *self.rules.write() = rules;
             Ok(())
         })?;
         *self.reload.lock() = Reload { at: time::now(), problem: None };

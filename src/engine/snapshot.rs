@@ -31,6 +31,7 @@ use crate::journal::entry::EntryError;
 use crate::journal::entry::SetupEntry;
 
 pub use self::block::BlockKind;
+pub use self::entity::Kept;
 pub(crate) use self::entity::get_block;
 pub use self::head::Head;
 pub use self::head::RuleState;

@@ -7,6 +7,7 @@
 //! A snapshot asks: a start from it does not tell again what was told before its cut.
 
 use std::fs::File;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use parking_lot::Mutex;
 use crate::metrics::Metrics;
 
 /// How long a delivery may take before a snapshot is given up for it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Counts batches on their way to the inbox.
 pub(super) struct Settled {
@@ -35,13 +36,13 @@ struct Counts {
 
 impl Settled {
     /// Nothing was sent yet; `inbox` is the inbox's file, none for one in memory.
-    pub(super) fn new(inbox: Option<PathBuf>, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(inbox: Option<&Path>, metrics: Arc<Metrics>) -> Self {
         let log = inbox.iter().map(|path| {
-            let mut name = path.clone().into_os_string();
+            let mut name = path.as_os_str().to_owned();
             name.push("-wal");
             PathBuf::from(name)
         });
-        let files = log.chain(inbox.iter().cloned()).collect();
+        let files = log.chain(inbox.map(Path::to_owned)).collect();
         Self { counts: Mutex::default(), done: Condvar::new(), files, metrics }
     }
 

@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_jump_is_told_once_and_believed_when_it_is_over() {
-        let (mut clock, start) = (Clock::new(), Instant::now());
+        let (mut clock, start) = (Clock::new(), crate::time::steady());
         let mut look = |second: u64, wall: i64| {
             let steady = start + Duration::from_secs(second);
             let (now, look) = clock.look(Timestamp::saturating(START + wall * 1_000), steady);
@@ -118,7 +118,7 @@ mod tests {
         ) {
             // The true time, by which the steady clock goes, and the wall clock that is off by so
             // much at each look.
-            let (mut clock, start) = (Clock::new(), Instant::now());
+            let (mut clock, start) = (Clock::new(), crate::time::steady());
             let (first, _) = clock.look(Timestamp::saturating(START), start);
             let (mut before, mut truth) = (first, 0);
             for (passed, off) in looks {

@@ -15,7 +15,7 @@ pub const FORMAT: u32 = 1;
 pub const MAGIC: &[u8; 8] = b"SIAGASNP";
 
 /// Bytes before the first block.
-pub const HEADER_BYTES: u64 = 12;
+pub const HEADER_BYTES: usize = 12;
 
 /// Bytes in front of a payload.
 pub const FRAME_BYTES: usize = 9;

@@ -32,7 +32,7 @@ use crate::state::saved::Saved;
 use crate::time::Timestamp;
 
 /// An entity that was saved, and where its rules stood, by their places in the set of then.
-pub(crate) type Kept = (EntityId, Saved, Vec<(u16, Phase)>);
+pub type Kept = (EntityId, Saved, Vec<(u16, Phase)>);
 
 /// Entities on their way into a block.
 #[derive(Default)]

@@ -142,7 +142,15 @@ impl Store {
         let mut header = block::MAGIC.to_vec();
         header.extend_from_slice(&block::FORMAT.to_le_bytes());
         disk::write_all_at(&*file, &header, 0).map_err(failed("write", &path))?;
-        Ok(Writer { store: self, file, path, whole, end: HEADER_BYTES, synced: 0, number: 0 })
+        Ok(Writer {
+            store: self,
+            file,
+            path,
+            whole,
+            end: HEADER_BYTES as u64,
+            synced: 0,
+            number: 0,
+        })
     }
 
     /// Removes all but the newest; the position of the oldest that is left.
@@ -193,7 +201,7 @@ impl Sound {
         let file = disk.open(path, Access::Read).map_err(failed("open", path))?;
         let bytes = file.size().map_err(failed("read", path))?;
         let mut sound = Self { file, path: path.to_owned(), blocks: Vec::new(), bytes };
-        let mut header = [0; HEADER_BYTES as usize];
+        let mut header = [0; HEADER_BYTES];
         if sound.read(&mut header, 0)? < header.len() || !header.starts_with(block::MAGIC) {
             return Err(sound.corrupt(0, "it is no snapshot"));
         }
@@ -206,7 +214,7 @@ impl Sound {
             let (file, known) = (shown(path), block::FORMAT);
             return Err(SnapshotError::Newer { file, version, known });
         }
-        let (mut at, mut payload, mut ended) = (HEADER_BYTES, Vec::new(), false);
+        let (mut at, mut payload, mut ended) = (HEADER_BYTES as u64, Vec::new(), false);
         while at < bytes {
             let number = u32::try_from(sound.blocks.len()).unwrap_or(u32::MAX);
             let kind = sound.block(number, at, &mut payload)?;
@@ -275,7 +283,7 @@ impl Sound {
             head = Some(Head::decode(payload)?);
             Ok(())
         })?;
-        head.ok_or_else(|| self.corrupt(HEADER_BYTES, "it has no head"))
+        head.ok_or_else(|| self.corrupt(HEADER_BYTES as u64, "it has no head"))
     }
 
     /// Gives every name the number that it had. Nobody may have named anything before.
