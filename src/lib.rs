@@ -12,8 +12,8 @@
 //! ```
 //!
 //! Everything on the way to the journal and the snapshots goes through `disk`, which tests replace by
-//! one that forgets what was not synced. Beside the flow stands `model` with `state::detector`, the
-//! mathematics of the families.
+//! one that forgets what was not synced. At the one order `model` learns across customers; what it
+//! learned comes down the flow as an input like any other, and every shard reads it.
 //!
 //! The modules stand in the order in which an event meets them; each imports only from those
 //! above it, and a test holds that.
@@ -31,6 +31,7 @@ pub mod journal;
 pub mod rule;
 pub mod engine;
 pub mod delivery;
+pub mod access;
 pub mod api;
 pub mod config;
 pub mod demo;

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::Path;
 use axum::extract::Query;
@@ -28,26 +29,35 @@ use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
 use crate::alert::CloseReason;
+use crate::alert::Deed;
 use crate::alert::Family;
+use crate::alert::Owner;
+use crate::alert::Severity;
 use crate::api::Services;
 use crate::api::blocking;
+use crate::api::gate;
+use crate::api::gate::Caller;
 use crate::api::problem::Problem;
 use crate::delivery::inbox::query;
 use crate::delivery::inbox::query::Cursor;
 use crate::delivery::inbox::query::Kept;
 use crate::delivery::inbox::query::Standing;
 use crate::delivery::wire::WireAlert;
+use crate::delivery::wire::WireDeed;
+use crate::delivery::wire::WireValue;
+use crate::delivery::wire::reason_name;
 use crate::engine::ActionInput;
 use crate::engine::Output;
 use crate::engine::port::IngestError;
 use crate::event::EntityId;
 use crate::event::EntityKind;
+use crate::money::Decimal;
 use crate::time::Span;
 use crate::time::Timestamp;
 
 /// How long an action waits for its own effect.
 const EFFECT_WAIT: Duration = Duration::from_secs(1);
-const NOTE_CHARS_MAX: usize = 200;
+const NOTE_CHARS_MAX: usize = 500;
 const SNOOZE_MAX: Span = Span::from_millis(366 * 86_400_000);
 
 /// What a list may be asked for; the pages take the same words.
@@ -60,6 +70,10 @@ pub(super) struct Parameters {
     /// `customer:c1`, `rep:r1`, `product:p1`.
     pub(super) entity: Option<String>,
     pub(super) q: Option<String>,
+    pub(super) rule: Option<String>,
+    pub(super) severity: Option<String>,
+    /// Worth at least this much.
+    pub(super) min: Option<String>,
     pub(super) cursor: Option<String>,
     pub(super) limit: Option<u32>,
     /// The alert that lies open beside the list; only pages use it.
@@ -68,7 +82,11 @@ pub(super) struct Parameters {
 
 impl Parameters {
     /// The question to the inbox; an empty word is one that was not given.
-    pub(super) fn query(&self) -> Result<query::Query, Problem> {
+    pub(super) fn query(
+        &self,
+        services: &Services,
+        caller: &Caller,
+    ) -> Result<query::Query, Problem> {
         let given = |word: &Option<String>| word.clone().filter(|word| !word.is_empty());
         let standing = given(&self.state).map_or(Ok(Standing::Open), |word| {
             Standing::from_name(&word).ok_or_else(|| {
@@ -76,6 +94,11 @@ impl Parameters {
                 Problem::bad_request(format!("`state` is none of {known}."))
             })
         })?;
+        if standing == Standing::Shadow && !caller.sees_shadow() {
+            gate::denied(&caller.viewer, "alerts in the shadow");
+            let detail = "What fires in the shadow is for those who write rules.";
+            return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+        }
         let family = given(&self.family).map(|word| {
             Family::from_name(&word).ok_or_else(|| {
                 let known = Family::ALL.map(|(_, name)| name).join(", ");
@@ -89,8 +112,21 @@ impl Parameters {
             });
             parts.ok_or_else(|| Problem::bad_request("`entity` is not like `customer:c1`."))
         });
+        let severity = given(&self.severity).map(|word| {
+            Severity::from_name(&word).ok_or_else(|| {
+                Problem::bad_request("`severity` is none of info, warning, critical.")
+            })
+        });
+        let value_min = given(&self.min).map(|word| {
+            Decimal::parse(word.trim())
+                .map_err(|_| Problem::bad_request("`min` is not a number: write e.g. `500`."))
+        });
         Ok(query::Query {
+            rule: given(&self.rule),
+            severity: severity.transpose()?,
+            value_min: value_min.transpose()?,
             standing,
+            sight: caller.sight(services),
             owner: given(&self.owner),
             family: family.transpose()?,
             entity: entity.transpose()?,
@@ -113,11 +149,23 @@ struct Numbered<'a> {
     seq: u64,
     #[serde(flatten)]
     alert: WireAlert<'a>,
+    /// What it brought in or cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<WireValue>,
+}
+
+/// One alert with what was done about it.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    alert: Numbered<'a>,
+    history: Vec<WireDeed<'a>>,
 }
 
 impl<'a> From<&'a Kept> for Numbered<'a> {
     fn from(kept: &'a Kept) -> Self {
-        Self { seq: kept.seq, alert: WireAlert::from(&kept.alert) }
+        let amount = kept.amount.map(WireValue::from);
+        Self { seq: kept.seq, alert: WireAlert::from(&kept.alert), amount }
     }
 }
 
@@ -131,15 +179,18 @@ struct ActionBody {
     span: Option<String>,
     reason: Option<String>,
     note: Option<String>,
+    amount: Option<serde_json::Number>,
+    owner: Option<String>,
 }
 
 /// `GET /v1/alerts`
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
     parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(parameters) = parameters.map_err(|e| Problem::bad_request(e.body_text()))?;
-    let query = parameters.query()?;
+    let query = parameters.query(&services, &caller)?;
     let text = blocking(&services, move |services| {
         let page = services.inbox.list(&query)?;
         let next = page.next.as_ref().map(Cursor::encode);
@@ -151,16 +202,24 @@ pub(super) async fn list(
 /// `GET /v1/alerts/{id}`
 pub(super) async fn one(
     State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = alert_id(&id)?;
-    let text = blocking(&services, move |services| json(&Numbered::from(&find(services, id)?)));
+    let text = blocking(&services, move |services| told(services, &caller, id));
     Ok(answer(StatusCode::OK, text.await?))
+}
+
+fn told(services: &Services, caller: &Caller, id: AlertId) -> Result<String, Problem> {
+    let (kept, deeds) = (find(services, caller, id)?, services.inbox.deeds(id)?);
+    let history = deeds.iter().map(WireDeed::from).collect();
+    json(&Told { alert: Numbered::from(&kept), history })
 }
 
 /// `POST /v1/alerts/{id}/actions`
 pub(super) async fn act(
     State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
@@ -175,12 +234,20 @@ pub(super) async fn act(
     let body = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("The body is not an action: {error}.")))?;
     let mut feed = services.feed.listen();
+    let shown_to = Arc::clone(&caller);
     blocking(&services, move |services| {
-        let alert = find(services, id)?.alert;
         let now = services.clock();
+        let alert = found(services, &caller, id, &body)?.alert;
         let action = action(&body, now)?;
         allowed(&alert.state, &action)?;
-        let by = body.by.filter(|by| !by.trim().is_empty()).unwrap_or_else(|| alert.owner.key());
+        // Event time may stand still while a rep does not: two deeds are never of one instant.
+        let before = services.inbox.acted_at(id)?;
+        let now = before.map_or(now, |before| now.max(before + Span::from_millis(1)));
+        let given = body.by.filter(|by| !by.trim().is_empty());
+        // A person acts in his or her own name; a program says in whose.
+        let by = caller.viewer.acts_as().or(given).unwrap_or_else(|| alert.owner.key());
+        let (did, detail) = noted(&action);
+        services.access.note(&caller.viewer.key(), did, &format!("alert:{id}"), &detail)?;
         hand_over(services, &alert, action, (by.chars().take(100).collect(), now))
     })
     .await?;
@@ -190,8 +257,35 @@ pub(super) async fn act(
     };
     let done = tokio::time::timeout(EFFECT_WAIT, effect).await.is_ok();
     let status = if done { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let text = blocking(&services, move |services| json(&Numbered::from(&find(services, id)?)));
-    Ok(answer(status, text.await?))
+    let text = blocking(&services, move |services| told(services, &shown_to, id));
+    match text.await {
+        Ok(text) => Ok(answer(status, text)),
+        // Who gives an alert away may see it no longer.
+        Err(problem) if problem.status == StatusCode::NOT_FOUND => {
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// The alert that is acted on: one that the caller may see, or one that he or she was the last to
+/// give away, to take it back.
+fn found(
+    services: &Services,
+    caller: &Caller,
+    id: AlertId,
+    body: &ActionBody,
+) -> Result<Kept, Problem> {
+    let seen = find(services, caller, id);
+    if seen.is_ok() || body.action != "reassign" {
+        return seen;
+    }
+    let last = services.inbox.deeds(id)?.pop();
+    let is_own = last.is_some_and(|deed| {
+        matches!(deed.action, Action::Reassign { .. }) && Some(deed.by) == caller.viewer.acts_as()
+    });
+    let given_away = services.inbox.get(id)?.filter(|kept| is_own && !kept.alert.is_shadow);
+    given_away.map_or(seen, Ok)
 }
 
 /// Gives an action to the engine, or, for an alert that the engine has forgotten, to the inbox.
@@ -203,26 +297,41 @@ fn hand_over(
 ) -> Result<(), Problem> {
     let entity =
         EntityId { kind: alert.entity_kind, id: services.symbols.intern(&alert.entity_id) };
-    let state = after(&action, &by, at);
-    let rule = alert.rule.clone();
-    let input = ActionInput { entity, rule, alert: alert.id, action, by, at };
+    let (id, rule) = (alert.id, alert.rule.clone());
+    let deed = Deed { action, by, at };
+    let input = ActionInput {
+        entity,
+        rule,
+        alert: id,
+        action: deed.action.clone(),
+        by: deed.by.clone(),
+        at,
+    };
     match services.engine.act(input) {
         Ok(()) => Ok(()),
         Err(IngestError::Unknown(_)) => {
-            let changed = Output::Changed { id: alert.id, state, at };
-            services.feed.tell(services.inbox.apply(&[changed])?);
+            let state = deed.action.leads_to(&deed.by, at);
+            let changed = state.map(|state| Output::Changed { id, state, at });
+            let outputs: Vec<Output> =
+                changed.into_iter().chain([Output::Acted { id, deed }]).collect();
+            services.feed.tell(services.inbox.apply(&outputs)?);
             Ok(())
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn after(action: &Action, by: &str, at: Timestamp) -> AlertState {
+/// An action as the audit log has it: without what a rep wrote.
+fn noted(action: &Action) -> (&'static str, String) {
     match action {
-        Action::Acknowledge => AlertState::Acknowledged { by: by.to_owned(), at },
-        Action::Snooze { until } => AlertState::Snoozed { by: by.to_owned(), until: *until },
-        Action::Reopen => AlertState::Firing,
-        Action::Close { reason } => AlertState::Closed { at, reason: reason.clone() },
+        Action::Acknowledge => ("alert.acknowledge", String::new()),
+        Action::Snooze { until } => ("alert.snooze", format!("until {until}")),
+        Action::Wait => ("alert.wait", String::new()),
+        Action::Reopen => ("alert.reopen", String::new()),
+        Action::Close { reason, .. } => ("alert.close", reason_name(reason).to_owned()),
+        Action::Comment { .. } => ("alert.comment", String::new()),
+        Action::Retract { .. } => ("alert.retract", String::new()),
+        Action::Reassign { owner } => ("alert.reassign", format!("to {}", owner.key())),
     }
 }
 
@@ -231,46 +340,78 @@ fn action(body: &ActionBody, now: Timestamp) -> Result<Action, Problem> {
     match body.action.as_str() {
         "acknowledge" => Ok(Action::Acknowledge),
         "reopen" => Ok(Action::Reopen),
-        "snooze" => {
-            let until = match (&body.until, &body.span) {
-                (Some(until), None) => Timestamp::parse(until),
-                (None, Some(span)) => Span::parse(span).map(|span| now + span),
-                _ => {
-                    let detail = "A snooze has `until`, a time, or `for`, e.g. `1h`, `1d`.";
-                    return Err(Problem::bad_request(detail));
-                }
-            };
-            let until = until.map_err(|error| Problem::bad_request(error.to_string()))?;
-            if until <= now || until > now + SNOOZE_MAX {
-                let detail = format!("A snooze ends within a year after {now}, not at {until}.");
-                return Err(Problem::bad_request(detail));
+        "wait" => Ok(Action::Wait),
+        "snooze" => Ok(Action::Snooze { until: until(body, now)? }),
+        "close" => Ok(Action::Close { reason: reason(body)?, amount: amount(body)? }),
+        "comment" => Ok(Action::Comment { text: text(body, "A comment has a `note`.")? }),
+        "retract" => {
+            let detail = "A retraction has the `note` that the comment had.";
+            Ok(Action::Retract { text: text(body, detail)? })
+        }
+        "reassign" => match body.owner.as_deref().map(Owner::from_key) {
+            Some(owner) if Some(owner.key()) == body.owner => Ok(Action::Reassign { owner }),
+            _ => {
+                let detail = "A reassignment has an `owner`: `rep:r1`, `territory:North`, `queue`.";
+                Err(Problem::bad_request(detail))
             }
-            Ok(Action::Snooze { until })
-        }
-        "close" => {
-            let note = body.note.as_deref().unwrap_or_default().trim();
-            let reason = match body.reason.as_deref() {
-                Some("won") => CloseReason::Won,
-                Some("lost") => CloseReason::Lost,
-                Some("dismissed") if note.is_empty() => {
-                    let detail = "A dismissed alert has a `note` that says why.";
-                    return Err(Problem::bad_request(detail));
-                }
-                Some("dismissed") => {
-                    CloseReason::Dismissed(note.chars().take(NOTE_CHARS_MAX).collect())
-                }
-                _ => {
-                    let detail = "A close has a `reason`: `won`, `lost` or `dismissed`.";
-                    return Err(Problem::bad_request(detail));
-                }
-            };
-            Ok(Action::Close { reason })
-        }
+        },
         _ => {
-            let detail = "`action` is none of `acknowledge`, `snooze`, `close`, `reopen`.";
+            let detail = "`action` is none of `acknowledge`, `snooze`, `wait`, `close`, `reopen`, \
+                          `reassign`, `comment`, `retract`.";
             Err(Problem::bad_request(detail))
         }
     }
+}
+
+fn until(body: &ActionBody, now: Timestamp) -> Result<Timestamp, Problem> {
+    let until = match (&body.until, &body.span) {
+        (Some(until), None) => Timestamp::parse(until),
+        (None, Some(span)) => Span::parse(span).map(|span| now + span),
+        _ => {
+            let detail = "A snooze has `until`, a time, or `for`, e.g. `1h`, `1d`.";
+            return Err(Problem::bad_request(detail));
+        }
+    };
+    let until = until.map_err(|error| Problem::bad_request(error.to_string()))?;
+    if until <= now || until > now + SNOOZE_MAX {
+        let detail = format!("A snooze ends within a year after {now}, not at {until}.");
+        return Err(Problem::bad_request(detail));
+    }
+    Ok(until)
+}
+
+fn reason(body: &ActionBody) -> Result<CloseReason, Problem> {
+    match body.reason.as_deref() {
+        Some("won") => Ok(CloseReason::Won),
+        Some("lost") => Ok(CloseReason::Lost),
+        Some("dismissed") => {
+            let detail = "A dismissed alert has a `note` that says why.";
+            Ok(CloseReason::Dismissed(text(body, detail)?))
+        }
+        _ => {
+            let detail = "A close has a `reason`: `won`, `lost` or `dismissed`.";
+            Err(Problem::bad_request(detail))
+        }
+    }
+}
+
+/// The amount as it was written: a number of JSON keeps its digits.
+fn amount(body: &ActionBody) -> Result<Option<Decimal>, Problem> {
+    let Some(number) = &body.amount else { return Ok(None) };
+    let amount = Decimal::parse(&number.to_string());
+    let amount = amount.ok().filter(|amount| *amount >= Decimal::ZERO).ok_or_else(|| {
+        Problem::bad_request(format!("`amount` is {number}: write a positive number."))
+    })?;
+    Ok(Some(amount))
+}
+
+/// The note, which has to say something.
+fn text(body: &ActionBody, missing: &str) -> Result<String, Problem> {
+    let note = body.note.as_deref().unwrap_or_default().trim();
+    if note.is_empty() {
+        return Err(Problem::bad_request(missing));
+    }
+    Ok(note.chars().take(NOTE_CHARS_MAX).collect())
 }
 
 /// Refuses what the state does not allow.
@@ -283,9 +424,10 @@ fn allowed(state: &AlertState, action: &Action) -> Result<(), Problem> {
         (AlertState::Closed { reason, .. }, Action::Reopen) if reason.is_by_engine() => {
             conflict("The moment of this alert has passed; it cannot be reopened.")
         }
-        (AlertState::Closed { .. }, Action::Acknowledge | Action::Snooze { .. }) => {
-            conflict("The alert is closed: reopen it first.")
-        }
+        (
+            AlertState::Closed { .. },
+            Action::Acknowledge | Action::Snooze { .. } | Action::Wait | Action::Reassign { .. },
+        ) => conflict("The alert is closed: reopen it first."),
         _ => Ok(()),
     }
 }
@@ -295,8 +437,12 @@ pub(super) fn alert_id(text: &str) -> Result<AlertId, Problem> {
         .map_err(|error: crate::alert::id::AlertIdError| Problem::missing(error.to_string()))
 }
 
-pub(super) fn find(services: &Services, id: AlertId) -> Result<Kept, Problem> {
-    let kept = services.inbox.get(id)?;
+/// The alert of this id; one that may not be seen is as missing as one that is not there.
+pub(super) fn find(services: &Services, caller: &Caller, id: AlertId) -> Result<Kept, Problem> {
+    let kept = services.inbox.get(id)?.filter(|kept| {
+        (!kept.alert.is_shadow || caller.sees_shadow())
+            && caller.sees(services, &kept.alert.owner.key(), "an alert")
+    });
     kept.ok_or_else(|| Problem::missing(format!("No alert has the id {id}.")))
 }
 

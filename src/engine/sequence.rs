@@ -29,6 +29,7 @@ use crate::event::Record;
 use crate::event::Reference;
 use crate::event::Symbol;
 use crate::event::Symbols;
+use crate::model::report::Version;
 use crate::rule::set::RuleSet;
 use crate::state::models::Models;
 use crate::time::Span;
@@ -145,6 +146,19 @@ impl Sequencer {
         self.tell(models, send);
     }
 
+    /// Learns from records that no rule gets to see; what was learned by them takes effect at once.
+    pub fn teach(&mut self, records: &[Record], send: &mut impl FnMut(usize, Input)) {
+        let Some(learning) = self.learning.as_mut().filter(|_| !records.is_empty()) else { return };
+        for record in records {
+            match record {
+                Record::Event(event) => learning.learner.event(event),
+                Record::Reference(reference) => learning.learner.reference(reference),
+            }
+        }
+        let models = learning.conclude();
+        self.tell(&models, send);
+    }
+
     fn tell(&self, models: &Arc<Models>, send: &mut impl FnMut(usize, Input)) {
         let watermark = self.watermark;
         for shard in 0..self.shards {
@@ -162,6 +176,11 @@ impl Sequencer {
     /// What was learned, in the version that holds; none where no rule asks for any.
     pub fn models(&self) -> Option<&Arc<Models>> {
         self.learning.as_ref().map(Learning::models)
+    }
+
+    /// The versions of it so far, the newest last.
+    pub fn versions(&self) -> &[Version] {
+        self.learning.as_ref().map_or(&[], Learning::versions)
     }
 
     /// Takes in what a sales person did with an alert of a rule.

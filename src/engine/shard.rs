@@ -10,6 +10,7 @@
 //! One thread writes a shard; the API reads its [`Entities`] beside it.
 
 mod changeover;
+mod duty;
 mod restore;
 
 use std::cmp::Reverse;
@@ -19,6 +20,7 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use crate::alert::Deed;
 use crate::alert::life_cycle;
 use crate::alert::life_cycle::Observation;
 use crate::alert::life_cycle::Phase;
@@ -38,6 +40,7 @@ use crate::engine::tally::Resting;
 use crate::engine::tally::RuleTally;
 use crate::engine::tally::Tally;
 use crate::event::EntityId;
+use crate::event::EntityKind;
 use crate::event::Event;
 use crate::event::Reference;
 use crate::event::Symbols;
@@ -165,7 +168,7 @@ impl Shard {
             Input::Event { entity, event, watermark, arrived } => {
                 self.event(*entity, event, (*watermark, *arrived), out);
             }
-            Input::Reference(reference) => self.reference(reference),
+            Input::Reference(reference) => self.reference(reference, out),
             Input::Action(action) => self.act(action, out),
             Input::Watermark(to) => self.pass(*to, out),
             Input::Models { models, watermark } => {
@@ -206,6 +209,7 @@ impl Shard {
             let late_proof = Cause { event: None, arrived };
             entity.pass(before, late_proof, out);
         }
+        let before = (duty::served(&entity.live.entity), entity.live.entity.clock);
         match entity.live.entity.apply(context.upkeep(id), event) {
             Applied::Duplicate => {
                 tally.duplicates += 1;
@@ -216,6 +220,9 @@ impl Shard {
             Applied::TooLate => entity.tally.too_late += 1,
         }
         entity.tally.applied += 1;
+        if before.0 != duty::served(&entity.live.entity) {
+            out.extend(duty::after_event((id, &entity.live.entity), before, symbols));
+        }
         let first = out.len();
         entity.parts.walked.begin();
         for &rule in rules.triggered(id.kind, event.kind) {
@@ -231,19 +238,26 @@ impl Shard {
         entity.set_timer(wheel);
     }
 
-    fn reference(&mut self, reference: &Reference) {
+    fn reference(&mut self, reference: &Reference, out: &mut Vec<Output>) {
         if let Some(saving) = &mut self.saving {
             saving.before_reference(reference, &self.catalog, &self.symbols);
         }
         self.catalog.apply(reference);
-        if let Reference::Customer(customer) = reference {
-            let kind = crate::event::EntityKind::Customer;
-            let id = EntityId { kind, id: customer.id };
-            self.save_before(id);
-            let rules = &self.rules;
-            let entry = self.entities.map.entry(id);
-            let mut live = entry.or_insert_with(|| Box::new(Live::new(rules, kind)));
-            live.entity.profile = Some(Box::new(customer.clone()));
+        match reference {
+            Reference::Customer(customer) => {
+                let kind = EntityKind::Customer;
+                let id = EntityId { kind, id: customer.id };
+                self.save_before(id);
+                let rules = &self.rules;
+                let entry = self.entities.map.entry(id);
+                let mut live = entry.or_insert_with(|| Box::new(Live::new(rules, kind)));
+                let entity = &mut live.entity;
+                let before = firing::keeper(entity.profile.as_deref(), duty::served(entity));
+                entity.profile = Some(Box::new(customer.clone()));
+                out.extend(duty::after_reference((id, entity), before, &self.symbols));
+            }
+            Reference::Rep(rep) => out.push(duty::of_rep(rep, &self.symbols)),
+            Reference::Product(_) | Reference::Relation(_) | Reference::Agreement(_) => {}
         }
     }
 
@@ -254,11 +268,16 @@ impl Shard {
         let live = &mut **guard;
         let mut phase = live.take(rule);
         let by = (action.by.as_str(), action.at);
-        let state = life_cycle::act(&mut phase, action.alert, &action.action, by);
+        let (id, at) = (action.alert, action.at);
+        let moves = action.action.leads_to(by.0, at).is_some();
+        let state = life_cycle::act(&mut phase, id, &action.action, by);
+        let done = if moves { state.is_some() } else { life_cycle::is_current(phase.as_ref(), id) };
         live.put(&self.rules, rule, phase);
         let first = out.len();
-        if let Some(state) = state {
-            out.push(Output::Changed { id: action.alert, state, at: action.at });
+        out.extend(state.map(|state| Output::Changed { id, state, at }));
+        if done {
+            let deed = Deed { action: action.action.clone(), by: action.by.clone(), at };
+            out.push(Output::Acted { id, deed });
         }
         let Self { rules, symbols, catalog, wheel, parts, tally, observer, .. } = self;
         let observer = observer.as_deref();
@@ -443,7 +462,15 @@ impl Running<'_> {
         let before = life_cycle::episode(phase.as_ref());
         let step = life_cycle::observe(&mut phase, rule.timing, seen);
         let opens = match step {
-            Step::Nothing => false,
+            Step::Nothing => {
+                if holds && matches!(&phase, Some(Phase::Open(open)) if open.waits()) {
+                    let history = &self.live.entity.history;
+                    let newest = history.before(history.end()).map(|entry| entry.time());
+                    let back = life_cycle::stir(&mut phase, newest);
+                    out.extend(back.map(|(id, state)| Output::Changed { id, state, at: now }));
+                }
+                false
+            }
             Step::Open => true,
             Step::Close(id, state) => {
                 out.push(Output::Changed { id, state, at: now });

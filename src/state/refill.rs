@@ -34,6 +34,8 @@ pub struct Carried {
     fresh: Members,
     /// The old place of each set of the new plan.
     sets: Vec<Option<u16>>,
+    /// The old place of each detector of the new plan.
+    followed: Vec<Option<u16>>,
 }
 
 /// A window while it is filled.
@@ -54,7 +56,8 @@ impl Carried {
         values: impl Iterator<Item = (Option<Running>, Running)>,
         sets: impl Iterator<Item = Option<u16>>,
     ) -> Self {
-        let mut carried = Self { sets: sets.collect(), ..Self::default() };
+        let followed = vec![None; plan.followed.len()];
+        let mut carried = Self { sets: sets.collect(), followed, ..Self::default() };
         for (from, to) in values {
             match from {
                 Some(from) => carried.values.push((from, to)),
@@ -80,6 +83,10 @@ impl Carried {
         for set in &new.owned {
             let known = old.owned.iter().position(|known| comparison.sets(known, set));
             carried.sets.push(known.and_then(|known| u16::try_from(known).ok()));
+        }
+        for followed in &new.followed {
+            let known = old.followed.iter().position(|known| comparison.followed(known, followed));
+            carried.followed.push(known.and_then(|known| u16::try_from(known).ok()));
         }
         carried
     }
@@ -121,6 +128,7 @@ impl Entity {
         }
         self.stirs_at = Timestamp::MIN;
         self.refill_sets(carried, upkeep);
+        self.follow_by(&carried.followed, upkeep);
     }
 
     fn refill_sets(&mut self, carried: &Carried, upkeep: Upkeep<'_>) {

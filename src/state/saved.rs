@@ -29,6 +29,7 @@ use crate::state::program::Running;
 use crate::state::refill::Carried;
 use crate::state::window::Aggregate;
 use crate::state::window::Plan;
+use crate::state::window::Upkeep;
 use crate::time::Timestamp;
 
 /// The form of the records of a history: another number after each change of their bytes.
@@ -106,6 +107,12 @@ impl Entity {
         })
     }
 
+    /// Feeds the detectors with the history, which is all that they have ever seen unless some of it
+    /// was forgotten: then they know what is left.
+    pub fn follow_again(&mut self, upkeep: Upkeep<'_>) {
+        self.follow_by(&vec![None; upkeep.plan.followed.len()], upkeep);
+    }
+
     /// An entity that was saved; its numbers are those of its layout then.
     pub fn restored(saved: Saved) -> Self {
         let Saved { clock, history, slots, owned, past, profile, currency, served } = saved;
@@ -115,6 +122,8 @@ impl Entity {
             history: History::restored(history),
             slots: Slots::from_vec(slots),
             owned: OwnedSets((!owned.is_empty()).then(|| Box::new(owned))),
+            // They follow from the history: see `Entity::follow_again`.
+            kept: None,
             past: PastAlerts::restored(past),
             profile,
             currency,

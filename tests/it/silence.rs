@@ -48,6 +48,8 @@ fn diary(outputs: &[Output]) -> Vec<String> {
             format!("-{}", at.millis() - BEGIN)
         }
         Output::Changed { state, .. } => unreachable!("{state:?}"),
+        Output::Acted { deed, .. } => unreachable!("{deed:?}"),
+        Output::Duty(duty) => unreachable!("{duty:?}"),
     });
     told.collect()
 }

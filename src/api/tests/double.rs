@@ -1,5 +1,7 @@
 //! A stand-in for the engine, and a server round it on a real socket.
 
+use std::io::BufRead;
+use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
@@ -10,8 +12,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::alert::Action;
-use crate::alert::AlertState;
+use crate::access::Access;
+use crate::access::AccessConfig;
+use crate::alert::Deed;
 use crate::alert::Family;
 use crate::api::HttpConfig;
 use crate::api::Services;
@@ -26,6 +29,7 @@ use crate::engine::port::EngineStatus;
 use crate::engine::port::EntityView;
 use crate::engine::port::IngestError;
 use crate::engine::port::IngestReport;
+use crate::engine::port::LearnedView;
 use crate::engine::port::Port;
 use crate::engine::port::RefusedRecord;
 use crate::engine::port::Reload;
@@ -78,15 +82,13 @@ impl Port for Double {
         if self.symbols.text(input.entity.id) == "forgotten" {
             return Err(IngestError::Unknown("this alert".to_owned()));
         }
-        let (by, at) = (input.by, input.at);
-        let state = match input.action {
-            Action::Acknowledge => AlertState::Acknowledged { by, at },
-            Action::Snooze { until } => AlertState::Snoozed { by, until },
-            Action::Reopen => AlertState::Firing,
-            Action::Close { reason } => AlertState::Closed { at, reason },
-        };
-        let output = Output::Changed { id: input.alert, state, at };
-        self.feed.tell(self.inbox.apply(&[output]).unwrap());
+        let (id, at) = (input.alert, input.at);
+        let deed = Deed { action: input.action, by: input.by, at };
+        let state = deed.action.leads_to(&deed.by, at);
+        let changed = state.map(|state| Output::Changed { id, state, at });
+        let outputs: Vec<Output> =
+            changed.into_iter().chain([Output::Acted { id, deed }]).collect();
+        self.feed.tell(self.inbox.apply(&outputs).unwrap());
         Ok(())
     }
 
@@ -100,9 +102,23 @@ impl Port for Double {
         };
         match (kind, id) {
             (EntityKind::Rep, "r1") => Some(named("Maya")),
+            (EntityKind::Rep, "r2" | "r9") => Some(named("Colleague")),
+            (EntityKind::Product, "p1") => Some(named("Drill")),
+            (EntityKind::Customer, "of-r1" | "of-r2" | "of-r9") => {
+                let owner = id.strip_prefix("of-").map(str::to_owned);
+                Some(EntityView { owner, ..named("Secret") })
+            }
+            (EntityKind::Customer, "of-North") => {
+                Some(EntityView { territory: Some("North".to_owned()), ..named("Secret") })
+            }
+            (EntityKind::Customer, "of-nobody") => Some(named("Secret")),
             (EntityKind::Customer, "c1") => Some(named("Customer c1")),
             _ => None,
         }
+    }
+
+    fn models(&self) -> LearnedView {
+        LearnedView::default()
     }
 
     fn rules(&self) -> RulesView {
@@ -169,7 +185,9 @@ impl Server {
         });
         let metrics = Arc::new(Metrics::new().unwrap());
         let engine: Arc<dyn Port> = double.clone();
-        let services = Arc::new(Services::new(engine, symbols, (inbox, feed), metrics, http));
+        let access = Arc::new(Access::in_memory(AccessConfig::default()).unwrap());
+        let services =
+            Arc::new(Services::new(engine, symbols, (inbox, feed), access, metrics, http));
         let (stop, stopped) = oneshot::channel::<()>();
         let (address, bound) = std::sync::mpsc::sync_channel(1);
         let served = Arc::clone(&services);
@@ -197,6 +215,23 @@ impl Server {
 
     pub(super) fn stop(&self) {
         self.stop.lock().take();
+    }
+
+    /// Sends a request and reads the status and the head; the body may never end.
+    pub(super) fn head(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> (Answer, BufReader<TcpStream>) {
+        let mut socket = BufReader::new(self.send(method, path, headers, body));
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(socket.read_line(&mut head).unwrap() > 0, "{head}");
+        }
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (Answer { status, head, body: String::new() }, socket)
     }
 
     /// Sends a request; what comes back is to be read from the socket.

@@ -109,6 +109,8 @@ impl Shard {
                     live.arm(rules, rule, Some(Timestamp::saturating(millis)));
                 }
             }
+        } else {
+            live.entity.follow_again(context.upkeep(id));
         }
         for (place, phase) in phases {
             let rule = head.rules.get(usize::from(place)).and_then(|(name, _)| rules.place(name));

@@ -343,6 +343,11 @@ fn put_state(out: &mut Out, state: &AlertState) {
             out.text(by);
             out.time(*until);
         }
+        AlertState::Waiting { by, since } => {
+            out.byte(3);
+            out.text(by);
+            out.time(*since);
+        }
     }
 }
 
@@ -351,6 +356,7 @@ fn get_state(body: &mut In<'_>) -> Result<AlertState, EntryError> {
         0 => AlertState::Firing,
         1 => AlertState::Acknowledged { by: body.text()?.to_owned(), at: body.time()? },
         2 => AlertState::Snoozed { by: body.text()?.to_owned(), until: body.time()? },
+        3 => AlertState::Waiting { by: body.text()?.to_owned(), since: body.time()? },
         _ => return Err(EntryError::Value("state")),
     })
 }

@@ -131,7 +131,7 @@ impl Saving {
         let (table, id) = match reference {
             Reference::Product(product) => (Table::Products, product.id),
             Reference::Rep(rep) => (Table::Reps, rep.id),
-            Reference::Agreement(agreement) => (Table::Agreements, agreement.id),
+            Reference::Agreement(agreement) => (Table::Agreements, agreement.customer),
             // Relations are only added; a customer's data are its entity's.
             Reference::Relation(_) | Reference::Customer(_) => return,
         };
@@ -231,15 +231,22 @@ impl Saving {
     }
 
     fn reference(&mut self, table: Table, id: Symbol, catalog: &Catalog, symbols: &Symbols) {
-        let found = match table {
-            Table::Products => catalog.product(id).cloned().map(Reference::Product),
-            Table::Reps => catalog.rep(id).cloned().map(Reference::Rep),
-            Table::Agreements => catalog.agreement(id).cloned().map(Reference::Agreement),
-        };
-        if let Some(found) = found {
-            self.references.push(Record::Reference(Box::new(found)));
-            self.seal_if_full(symbols);
+        let Self { references, .. } = self;
+        let mut found = |found: Reference| references.push(Record::Reference(Box::new(found)));
+        match table {
+            Table::Products => {
+                catalog.product(id).cloned().map(Reference::Product).into_iter().for_each(found);
+            }
+            Table::Reps => {
+                catalog.rep(id).cloned().map(Reference::Rep).into_iter().for_each(found);
+            }
+            // By customer.
+            Table::Agreements => {
+                let theirs = catalog.agreements(id).iter().cloned();
+                theirs.map(Reference::Agreement).for_each(&mut found);
+            }
         }
+        self.seal_if_full(symbols);
     }
 
     fn seal_if_full(&mut self, symbols: &Symbols) {

@@ -27,6 +27,7 @@ impl Ledger {
                     entry.0.insert(text);
                     entry.1 = "opened".to_owned();
                 }
+                Output::Acted { .. } | Output::Duty(_) => {}
                 Output::Changed { id, state, .. } => {
                     self.alerts.entry(*id).or_default().1 = serde_json::to_string(state).unwrap();
                 }

@@ -211,7 +211,7 @@ impl Stage {
             0 => Action::Acknowledge,
             1 => Action::Snooze { until: now + Span::from_millis(DAY) },
             2 => Action::Reopen,
-            _ => Action::Close { reason: CloseReason::Won },
+            _ => Action::Close { reason: CloseReason::Won, amount: None },
         };
         let kind = if rule == "OfRep" { EntityKind::Rep } else { EntityKind::Customer };
         let entity = EntityId { kind, id: self.symbols.intern(&entity) };
