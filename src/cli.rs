@@ -154,7 +154,8 @@ fn compiled(paths: &[PathBuf], symbols: &Symbols) -> Compiled {
     } else {
         file::load(paths)
     };
-    let (rules, more) = compile::compile(&sources, symbols);
+    let (mut rules, more) = compile::compile(&sources, symbols);
+    rules.files = files.all().into();
     problems.extend(more);
     diagnostic::sort(&mut problems);
     Compiled { files, rules, problems }

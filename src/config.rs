@@ -17,6 +17,9 @@ use crate::access::AccessConfig;
 use crate::api::HttpConfig;
 use crate::delivery::inbox::InboxConfig;
 use crate::engine::config::EngineConfig;
+use crate::engine::config::read_span;
+use crate::engine::config::write_span;
+use crate::time::Span;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -42,6 +45,9 @@ pub struct Config {
 pub struct StorageConfig {
     /// Folder of everything that is kept.
     pub data_dir: PathBuf,
+    /// How often a snapshot is taken; the journal is kept from the oldest of three on.
+    #[serde(serialize_with = "write_span", deserialize_with = "read_span")]
+    pub snapshot_every: Span,
 }
 
 /// Section `[rules]`.
@@ -96,7 +102,8 @@ pub enum ConfigError {
 
 impl Default for StorageConfig {
     fn default() -> Self {
-        Self { data_dir: PathBuf::from("siaga-data") }
+        let snapshot_every = Span::from_millis(15 * 60 * 1_000);
+        Self { data_dir: PathBuf::from("siaga-data"), snapshot_every }
     }
 }
 

@@ -76,6 +76,8 @@ pub struct Metrics {
     pub sse_clients: IntGauge,
     /// When the engine last went round, by the wall clock.
     pub heartbeat_timestamp_seconds: Gauge,
+    /// Whether the wall clock has jumped, and is not believed.
+    pub clock_suspect: IntGauge,
     /// Whether the last reload of the rules worked.
     pub rules_last_reload_successful: IntGauge,
     /// When it last worked.
@@ -187,6 +189,11 @@ impl Metrics {
                 r,
                 "heartbeat_timestamp_seconds",
                 "When the engine last went round.",
+            )?,
+            clock_suspect: gauge(
+                r,
+                "clock_suspect",
+                "1 while the wall clock has jumped and is not believed, else 0.",
             )?,
             rules_last_reload_successful: gauge(
                 r,

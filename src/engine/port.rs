@@ -92,6 +92,18 @@ pub enum IngestError {
         /// When there should be room again.
         retry_after_s: u32,
     },
+    /// The journal has no room.
+    #[error("the disk is full, nothing was taken: send again in {retry_after_s} s")]
+    Full {
+        /// When there may be room again.
+        retry_after_s: u32,
+    },
+    /// What the journal holds comes first.
+    #[error("the engine is catching up: send again in {retry_after_s} s")]
+    CatchingUp {
+        /// When to ask again.
+        retry_after_s: u32,
+    },
     /// No decoder for this content type.
     #[error(
         "`{0}` cannot be read: send `application/json`, `application/x-ndjson`, \

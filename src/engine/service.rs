@@ -1,9 +1,14 @@
 //! The running engine behind HTTP and the demo: bodies in, live entities and figures out.
 //!
 //! ```text
-//! body ─► decode ─┬─► too far in the future? ─► engine (one lock: the one order)
+//! body ─► decode ─┬─► too far in the future? ─► journal, engine (one lock: the one order)
 //!                 └─► refused ─► dead letters, and an answer that says why
 //! ```
+
+pub mod clock;
+mod keeping;
+pub mod snapshots;
+pub mod replay;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +19,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use parking_lot::RwLock;
+use rapidhash::v3::rapidhash_v3;
 
 use crate::alert::life_cycle::Phase;
 use crate::engine::ActionInput;
@@ -34,6 +40,8 @@ use crate::engine::runtime::Engine;
 use crate::engine::runtime::Gauge;
 use crate::engine::runtime::Totals;
 use crate::engine::sequence;
+use crate::engine::service::keeping::Keeper;
+use crate::engine::service::keeping::Kept;
 use crate::engine::tally::Resting;
 use crate::engine::tally::RuleTally;
 use crate::engine::view;
@@ -45,6 +53,9 @@ use crate::event::Symbol;
 use crate::event::Symbols;
 use crate::event::decode::Decoder;
 use crate::event::mapping::Mapping;
+use crate::journal::JournalError;
+use crate::journal::entry::Entry;
+use crate::journal::entry::RulesEntry;
 use crate::metrics::Metrics;
 use crate::model::report;
 use crate::rule::file::Mode;
@@ -58,12 +69,17 @@ use crate::time;
 use crate::time::Span;
 use crate::time::Timestamp;
 
+/// So long after the last tick another one is worth its place in the journal, even if no timer is
+/// due.
+const TICK_AT_LEAST: Span = Span::from_millis(60_000);
+
 /// Decoders that are kept for the next body of their source.
 const DECODERS_KEPT: usize = 64;
 
 /// The running engine.
 pub struct Service {
     engine: Mutex<Option<Engine>>,
+    keeper: Keeper,
     rules: RwLock<Arc<RuleSet>>,
     symbols: Symbols,
     mapping: Arc<Mapping>,
@@ -75,6 +91,8 @@ pub struct Service {
     limits: Limits,
     newest: AtomicI64,
     watermark: AtomicI64,
+    /// The wall clock as it was last told, in the journal or not.
+    told: AtomicI64,
     events: AtomicU64,
     duplicates: AtomicU64,
     refused: AtomicU64,
@@ -118,6 +136,7 @@ impl Service {
         let start = Timestamp::MIN.millis();
         let service = Self {
             engine: Mutex::new(Some(engine)),
+            keeper: Keeper::default(),
             rules: RwLock::new(rules),
             symbols,
             mapping,
@@ -129,6 +148,7 @@ impl Service {
             limits,
             newest: AtomicI64::new(start),
             watermark: AtomicI64::new(start),
+            told: AtomicI64::new(start),
             events: AtomicU64::new(0),
             duplicates: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -150,42 +170,83 @@ impl Service {
         &self.symbols
     }
 
-    /// Takes records that were decoded elsewhere; how many were new, and how many repeats.
+    /// Takes records that were decoded elsewhere; how many were new, and how many repeats. They are
+    /// durable when this returns, if the service keeps a journal.
     pub fn take(
         &self,
         records: impl IntoIterator<Item = Record>,
         arrived: Option<Instant>,
     ) -> Result<(u64, u64), IngestError> {
-        let mut guard = self.engine.lock();
-        let engine = guard.as_mut().ok_or(IngestError::Stopped)?;
-        let (new, repeats) = engine.take(records, arrived).map_err(|_| IngestError::Stopped)?;
-        self.follow(engine);
-        drop(guard);
+        let records: Vec<Record> = records.into_iter().collect();
+        let sealed = self.keeper.seal(&Kept::Records(&records), &self.symbols);
+        let ((new, repeats), position) =
+            self.append(sealed, |engine| engine.take(records, arrived))?;
+        self.wait(position)?;
         self.events.fetch_add(new, Ordering::Relaxed);
         self.duplicates.fetch_add(repeats, Ordering::Relaxed);
         Ok((new, repeats))
     }
 
     /// Event time has come so far even if nothing happened.
+    ///
+    /// With a journal, a tick that nothing waits for is left out: the next one says the same.
     pub fn tick(&self, now: Timestamp) -> Result<(), IngestError> {
-        let mut guard = self.engine.lock();
-        let engine = guard.as_mut().ok_or(IngestError::Stopped)?;
-        engine.tick(now).map_err(|_| IngestError::Stopped)?;
-        self.follow(engine);
-        Ok(())
+        let before = self.told.fetch_max(now.millis(), Ordering::Relaxed);
+        if self.keeper.journal().is_some() && !self.matters(now) {
+            // A journal that has failed has to be heard of, however quiet it is.
+            let stopped = before < now.millis() && self.engine.lock().is_none();
+            return if stopped { Err(IngestError::Stopped) } else { Ok(()) };
+        }
+        match self.pass(now) {
+            // Timers wait until there is room.
+            Err(IngestError::Full { .. }) => Ok(()),
+            passed => passed,
+        }
+    }
+
+    fn pass(&self, now: Timestamp) -> Result<(), IngestError> {
+        let sealed = self.keeper.seal(&Kept::Entry(Entry::Tick(now)), &self.symbols);
+        self.append(sealed, |engine| engine.tick(now)).map(|_| ())
+    }
+
+    /// Whether anything waits for event time to come so far.
+    fn matters(&self, now: Timestamp) -> bool {
+        let newest = Timestamp::saturating(self.newest.load(Ordering::Relaxed));
+        let lateness = self.setup().map_or(Span::ZERO, |setup| setup.lateness);
+        let passed = (now - lateness).millis();
+        now - newest >= TICK_AT_LEAST
+            || self.gauges.iter().any(|gauge| gauge.due.load(Ordering::Relaxed) <= passed)
     }
 
     /// Runs other rules from here on, at one place of the order in which everything is taken.
     pub fn adopt(&self, rules: Arc<RuleSet>) -> Result<(), IngestError> {
-        let mut guard = self.engine.lock();
-        let engine = guard.as_mut().ok_or(IngestError::Stopped)?;
-        engine.adopt(&rules).map_err(|_| IngestError::Stopped)?;
-        *self.rules.write() = rules;
-        drop(guard);
+        let told = self.told.load(Ordering::Relaxed);
+        if self.keeper.journal().is_some() && told > self.newest.load(Ordering::Relaxed) {
+            // What counts "from now on" counts from the instant that was last told.
+            self.pass(Timestamp::saturating(told))?;
+        }
+        let files = rules.files.to_vec();
+        let kept = Kept::Entry(Entry::Rules(RulesEntry { hash: hash(&files), files }));
+        self.submit(&kept, |engine| {
+            engine.adopt(&rules)?;
+            *self.rules.write() = rules;
+            Ok(())
+        })?;
         *self.reload.lock() = Reload { at: time::now(), problem: None };
         self.metrics.rules_reloads_total.with_label_values(&["adopted"]).inc();
         self.succeeded();
         Ok(())
+    }
+
+    /// Records that the one order has taken, repeats too.
+    pub fn taken(&self) -> u64 {
+        let tally = self.engine.lock().as_ref().map(Engine::sequence).unwrap_or_default();
+        tally.events + tally.references + tally.duplicates
+    }
+
+    /// The rules that run.
+    pub fn rule_set(&self) -> Arc<RuleSet> {
+        Arc::clone(&self.rules.read())
     }
 
     /// Notes that other rules were not good enough, and why; the last good ones go on.
@@ -203,13 +264,19 @@ impl Service {
 
     fn follow(&self, engine: &Engine) {
         self.newest.store(engine.newest().millis(), Ordering::Relaxed);
+        self.told.fetch_max(engine.newest().millis(), Ordering::Relaxed);
         self.watermark.store(engine.watermark().millis(), Ordering::Relaxed);
     }
 
-    /// Waits until everything taken is done; nothing is taken any more.
-    pub fn stop(&self) -> Option<Totals> {
-        let engine = self.engine.lock().take()?;
-        engine.finish().ok()
+    /// Waits until everything taken is done, and closes the journal; nothing is taken any more.
+    pub fn stop(&self) -> Result<Option<Totals>, JournalError> {
+        let engine = self.engine.lock().take();
+        let totals = engine.and_then(|engine| engine.finish().ok());
+        match (self.failure(), self.keeper.journal()) {
+            (Some(failure), _) => Err(failure),
+            (None, Some(journal)) => journal.close().map(|()| totals),
+            (None, None) => Ok(totals),
+        }
     }
 
     /// Brings the figures up to date; to be called about once a second.
@@ -346,6 +413,12 @@ impl Service {
     }
 }
 
+/// Tells one version of the rules from another.
+fn hash(files: &[(String, String)]) -> u64 {
+    let parts = files.iter().flat_map(|(name, text)| [name.as_str(), "\0", text.as_str(), "\0"]);
+    rapidhash_v3(parts.collect::<String>().as_bytes())
+}
+
 #[expect(clippy::cast_precision_loss, reason = "seconds for a gauge")]
 fn seconds(at: Timestamp) -> f64 {
     at.millis() as f64 / 1e3
@@ -359,6 +432,9 @@ impl Port for Service {
         body: &[u8],
         source: &str,
     ) -> Result<IngestReport, IngestError> {
+        if self.keeper.recovers() && !self.ready.load(Ordering::Acquire) {
+            return Err(IngestError::CatchingUp { retry_after_s: 1 });
+        }
         let arrived = time::steady();
         let waiting: u64 =
             self.gauges.iter().map(|gauge| gauge.waiting.load(Ordering::Relaxed)).sum();
@@ -392,6 +468,9 @@ impl Port for Service {
     }
 
     fn act(&self, input: ActionInput) -> Result<(), IngestError> {
+        if self.keeper.recovers() && !self.ready.load(Ordering::Acquire) {
+            return Err(IngestError::CatchingUp { retry_after_s: 1 });
+        }
         let unknown = || IngestError::Unknown(format!("the alert {}", input.alert));
         let known = self.entities.iter().any(|shard| {
             let current = shard.read(&input.entity, |live, rules| {
@@ -406,9 +485,8 @@ impl Port for Service {
         if !known {
             return Err(unknown());
         }
-        let mut guard = self.engine.lock();
-        let engine = guard.as_mut().ok_or(IngestError::Stopped)?;
-        engine.act(input).map_err(|_| IngestError::Stopped)
+        let kept = Kept::Entry(Entry::Action(input.clone().into()));
+        self.submit(&kept, |engine| engine.act(input))
     }
 
     fn entity(&self, kind: EntityKind, id: &str) -> Option<EntityView> {
@@ -467,7 +545,7 @@ impl Port for Service {
             refused: self.refused.load(Ordering::Relaxed),
             late: totals.shards.late + totals.shards.too_late,
             watermark: at(&self.watermark),
-            clock: at(&self.newest),
+            clock: at(&self.told),
             entities: totals.entities,
             queue_depth: totals.waiting,
             ready: self.ready.load(Ordering::Acquire),

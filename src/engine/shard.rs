@@ -11,6 +11,7 @@
 
 mod changeover;
 mod duty;
+mod restore;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -34,6 +35,7 @@ use crate::engine::live::Live;
 use crate::engine::look::Look;
 use crate::engine::look::Observer;
 use crate::engine::past;
+use crate::engine::snapshot::saving::Saving;
 use crate::engine::tally::Resting;
 use crate::engine::tally::RuleTally;
 use crate::engine::tally::Tally;
@@ -73,6 +75,7 @@ pub struct Shard {
     wheel: Wheel,
     due: Vec<Due>,
     observer: Option<Arc<Observer>>,
+    saving: Option<Saving>,
     parts: Parts,
     /// What was done so far.
     pub tally: Tally,
@@ -127,6 +130,7 @@ impl Shard {
             wheel: Wheel::default(),
             due: Vec::new(),
             observer: None,
+            saving: None,
             parts: Parts::default(),
             tally,
         }
@@ -171,7 +175,13 @@ impl Shard {
                 self.pass(*watermark, out);
                 self.catalog.learn(Arc::clone(models));
             }
-            Input::Rules { rules, watermark } => self.adopt(rules, *watermark, out),
+            Input::Rules { rules, watermark } => {
+                // Every entity changes at once: the snapshot under way is given up.
+                self.saving = None;
+                self.adopt(rules, *watermark, out);
+            }
+            Input::Save(cut) => self.save(cut.take()),
+            Input::Restore(restored) => self.restore(restored),
         }
     }
 
@@ -182,6 +192,7 @@ impl Shard {
         (watermark, arrived): (Timestamp, Option<Instant>),
         out: &mut Vec<Output>,
     ) {
+        self.save_before(id);
         self.catalog.complete(event);
         let event = &*event;
         let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } = self;
@@ -228,11 +239,15 @@ impl Shard {
     }
 
     fn reference(&mut self, reference: &Reference, out: &mut Vec<Output>) {
+        if let Some(saving) = &mut self.saving {
+            saving.before_reference(reference, &self.catalog, &self.symbols);
+        }
         self.catalog.apply(reference);
         match reference {
             Reference::Customer(customer) => {
                 let kind = EntityKind::Customer;
                 let id = EntityId { kind, id: customer.id };
+                self.save_before(id);
                 let rules = &self.rules;
                 let entry = self.entities.map.entry(id);
                 let mut live = entry.or_insert_with(|| Box::new(Live::new(rules, kind)));
@@ -248,6 +263,7 @@ impl Shard {
 
     fn act(&mut self, action: &ActionInput, out: &mut Vec<Output>) {
         let Some(rule) = self.rules.place(&action.rule) else { return };
+        self.save_before(action.entity);
         let Some(mut guard) = self.entities.map.get_mut(&action.entity) else { return };
         let live = &mut **guard;
         let mut phase = live.take(rule);
@@ -279,6 +295,7 @@ impl Shard {
         // What is set anew meanwhile takes its place among the rest.
         let mut due: BinaryHeap<Reverse<Due>> = due.into_iter().map(Reverse).collect();
         while let Some(Reverse(Due { at, entity: id })) = due.pop() {
+            self.save_before(id);
             let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } =
                 self;
             let Some(mut guard) = entities.map.get_mut(&id) else { continue };
@@ -304,6 +321,11 @@ impl Shard {
     /// What it knows of products and reps.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    /// An instant before which no timer is due; none when none is set.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.wheel.earliest()
     }
 
     /// Timers that are set.

@@ -7,6 +7,7 @@
 //! Rules    the rules that hold from here on, with their texts
 //! Model    what was learned from the past, as bytes of its owner
 //! Receipt  a channel took an alert, or did not
+//! Setup    what the engine is set up with from here on
 //! ```
 //!
 //! **Names.** A [`Symbol`](crate::event::Symbol) is a number of this process. So every entry
@@ -22,7 +23,7 @@
 //! new version, and old ones stay readable. Files of every version that shipped lie in
 //! `tests/it/journal/golden` and are read by a test.
 
-mod wire;
+pub(crate) mod wire;
 mod names;
 mod event;
 mod reference;
@@ -43,6 +44,7 @@ use crate::journal::entry::reference::get_reference;
 use crate::journal::entry::reference::put_reference;
 use crate::journal::entry::wire::In;
 use crate::journal::entry::wire::Out;
+use crate::time::Span;
 use crate::time::Timestamp;
 
 /// Version of every kind so far.
@@ -63,6 +65,8 @@ pub enum Entry {
     Model(ModelEntry),
     /// What became of a delivery.
     Receipt(ReceiptEntry),
+    /// What the engine is set up with.
+    Setup(SetupEntry),
     /// The program stopped in order.
     Closed,
 }
@@ -119,6 +123,19 @@ pub struct ReceiptEntry {
     pub outcome: Outcome,
 }
 
+/// What the engine is set up with from here on, and could not find out from events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetupEntry {
+    /// What the fingerprints of events start from; a journal has one for life.
+    pub secret: u64,
+    /// How far the watermark stays behind the newest event.
+    pub lateness: Span,
+    /// How far back histories are kept at least.
+    pub history: Span,
+    /// Whether a recorded history, if any, is in: from here on events come from outside.
+    pub begun: bool,
+}
+
 /// How a delivery ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -159,6 +176,9 @@ pub enum EntryError {
     Value(&'static str),
 }
 
+/// The kind of [`Entry::Records`].
+pub const RECORDS: u8 = kind::RECORDS;
+
 /// The kinds as the log knows them; 0 is [`crate::journal::record::CLOSED`].
 mod kind {
     pub(super) const CLOSED: u8 = crate::journal::record::CLOSED;
@@ -168,6 +188,7 @@ mod kind {
     pub(super) const RULES: u8 = 4;
     pub(super) const MODEL: u8 = 5;
     pub(super) const RECEIPT: u8 = 6;
+    pub(super) const SETUP: u8 = 7;
 }
 
 /// Writes entries; made to be reused.
@@ -213,6 +234,11 @@ impl Encoder {
         (kind::RECORDS, self.finish(symbols))
     }
 
+    /// The entry that was written last.
+    pub fn bytes(&self) -> &[u8] {
+        self.whole.bytes()
+    }
+
     fn action(&mut self, entry: &ActionEntry) {
         let Self { names, body, .. } = self;
         body.clear();
@@ -242,7 +268,7 @@ pub fn decode(kind: u8, payload: &[u8], symbols: &Symbols) -> Result<Entry, Entr
     if kind == kind::CLOSED {
         return Ok(Entry::Closed);
     }
-    if kind > kind::RECEIPT {
+    if kind > kind::SETUP {
         return Err(EntryError::Kind(kind));
     }
     let mut body = In::new(payload);
@@ -266,6 +292,12 @@ pub fn decode(kind: u8, payload: &[u8], symbols: &Symbols) -> Result<Entry, Entr
             name: body.text()?.to_owned(),
             fitted_to: body.time()?,
             content: body.bytes()?.to_vec(),
+        }),
+        kind::SETUP => Entry::Setup(SetupEntry {
+            secret: body.number()?,
+            lateness: Span::from_millis(body.signed()?),
+            history: Span::from_millis(body.signed()?),
+            begun: body.byte()? != 0,
         }),
         _ => Entry::Receipt(ReceiptEntry {
             alert: get_alert(&mut body)?,
@@ -294,6 +326,7 @@ pub fn kind_name(kind: u8) -> &'static str {
         kind::RULES => "rules",
         kind::MODEL => "model",
         kind::RECEIPT => "receipt",
+        kind::SETUP => "setup",
         _ => "unknown",
     }
 }
@@ -307,6 +340,7 @@ fn kind_of(entry: &Entry) -> u8 {
         Entry::Rules(_) => kind::RULES,
         Entry::Model(_) => kind::MODEL,
         Entry::Receipt(_) => kind::RECEIPT,
+        Entry::Setup(_) => kind::SETUP,
     }
 }
 
@@ -337,6 +371,12 @@ fn put_plain(body: &mut Out, entry: &Entry) {
                 Outcome::Uncertain => 1,
                 Outcome::Dead => 2,
             });
+        }
+        Entry::Setup(setup) => {
+            body.number(setup.secret);
+            body.signed(setup.lateness.millis());
+            body.signed(setup.history.millis());
+            body.byte(u8::from(setup.begun));
         }
         Entry::Records(_) | Entry::Action(_) | Entry::Closed => {}
     }

@@ -10,6 +10,7 @@
 mod backtest;
 mod browser;
 mod cel;
+mod durable;
 mod duty;
 mod golden;
 mod doctor;
