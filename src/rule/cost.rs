@@ -238,7 +238,7 @@ mod tests {
     fn the_starter_rules_are_far_below_the_budget() {
         let (rule_files, _) = file::read(&starter::files());
         let (set, _) = compile::compile(&rule_files, &Symbols::default());
-        assert_eq!(set.rules.len(), 20);
+        assert!(set.rules.len() >= 20);
         for rule in &set.rules {
             let cost = of_rule(rule, &set);
             assert!(

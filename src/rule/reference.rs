@@ -19,6 +19,7 @@ use crate::rule::vocabulary::VALUE_METHODS;
 use crate::rule::vocabulary::detectors;
 use crate::rule::vocabulary::detectors::DETECTORS;
 use crate::rule::vocabulary::offers::OFFER_FIELDS;
+use crate::rule::vocabulary::offers::VALUE_TIER;
 use crate::state::program::KnownField;
 
 /// The whole reference.
@@ -89,6 +90,7 @@ fn offer_fields() -> Block {
 fn customer_fields() -> Block {
     let plain = CUSTOMER_FIELDS.iter().map(|(name, _, ty, what)| (*name, ty.to_string(), *what));
     let deeper = [
+        ("value_tier", "string".to_owned(), VALUE_TIER),
         (
             "consent.marketing",
             "bool".to_owned(),

@@ -454,17 +454,17 @@ impl Writer<'_> {
     fn ask(&mut self, ask: &Ask) -> String {
         let name = OFFERS.iter().find(|(_, meeting)| *meeting == ask.meeting);
         let name = name.map_or("?", |(name, _)| *name);
-        format!("{name}({}, {})", self.context(&ask.context), ask.number)
+        format!("{name}({}, {})", self.context(ask.context), ask.number)
     }
 
-    fn context(&mut self, context: &Context) -> String {
+    fn context(&mut self, context: Context) -> String {
         match context {
-            Context::Category(node) => self.node(*node, 0),
+            Context::Category(node) => self.node(node, 0),
             Context::Event => "event.lines".to_owned(),
             Context::Owned(_) => "lines".to_owned(),
             Context::Newest(count) => format!("lines.last({count})"),
             Context::Window(span) => {
-                let span = self.writing.plan.spans.get(usize::from(*span));
+                let span = self.writing.plan.spans.get(usize::from(span));
                 span.map_or_else(String::new, |span| window("lines", span.from, span.to))
             }
         }
@@ -477,7 +477,7 @@ impl Writer<'_> {
         };
         match question {
             Learned::Lift(context, category) => {
-                format!("affinity({}, {})", self.context(context), self.node(*category, 0))
+                format!("affinity({}, {})", self.context(*context), self.node(*category, 0))
             }
             Learned::Quantile(figure, segment, share) => {
                 let (segment, share) = (self.node(*segment, 0), self.node(*share, 0));

@@ -26,7 +26,7 @@ use siaga::event::Reference;
 use siaga::event::Symbol;
 use siaga::event::Symbols;
 use siaga::event::decode::Decoder;
-use siaga::event::decode::RecordKind;
+use siaga::event::mapping::RecordKind;
 use siaga::event::mapping::Mapping;
 use siaga::money::Decimal;
 use siaga::rule::set::RuleSet;

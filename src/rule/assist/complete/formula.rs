@@ -26,6 +26,7 @@ use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::detectors::figures;
 use crate::rule::vocabulary::offers::OFFER_FIELDS;
+use crate::rule::vocabulary::offers::VALUE_TIER;
 use crate::rule::vocabulary::value_methods;
 use crate::rule::words;
 use crate::rule::words::Word;
@@ -218,9 +219,10 @@ fn members(sort: Sort, of: &str, replace: &Range<usize>) -> Vec<Completion> {
             let known = CUSTOMER_FIELDS.iter();
             let known =
                 known.map(|(known, _, ty, what)| field(known, &ty.to_string(), what, replace));
+            let tier = field("value_tier", "string", VALUE_TIER, replace);
             let consent = field("consent", "", "what it consented to", replace);
             let rest = field("attributes", "", "anything else that the source says", replace);
-            known.chain([consent, rest]).collect()
+            known.chain([tier, consent, rest]).collect()
         }
         Sort::Record(Record::Entity, kind) => {
             let known: &[_] = if kind == EntityKind::Rep { &REP_FIELDS } else { &PRODUCT_FIELDS };
