@@ -15,6 +15,8 @@
 //! like any other, and every shard reads it. Beside the flow stands a room that it does not pass
 //! through yet: `journal` over `disk`, which is to keep the one order.
 //!
+//! Before pages and API stands `access`: accounts, tokens, and who may see and do what.
+//!
 //! The modules stand in the order in which an event meets them; each imports only from those
 //! above it, and a test holds that.
 
