@@ -47,8 +47,16 @@ struct CustomerPage {
     rows: Vec<RowView>,
     /// The newest first.
     timeline: Vec<Happened>,
-    /// By rule, with its address: the parts that have a value.
-    watched: Vec<(String, String, Vec<(String, String)>)>,
+    /// By rule, in their order.
+    watched: Vec<Watched>,
+}
+
+/// What one rule sees of the customer.
+struct Watched {
+    rule: String,
+    href: String,
+    /// Label and value.
+    parts: Vec<(String, String)>,
 }
 
 /// One line of the timeline.
@@ -122,17 +130,18 @@ fn timeline(events: &[Evidence], alerts: &[&Alert], clock: Timestamp) -> Vec<Hap
 }
 
 /// What rules watch comes as `Rule: part`; told by rule, what has no value left out.
-fn watched(windows: &[(String, String)]) -> Vec<(String, String, Vec<(String, String)>)> {
-    let mut rules: Vec<(String, String, Vec<(String, String)>)> = Vec::new();
+fn watched(windows: &[(String, String)]) -> Vec<Watched> {
+    let mut rules: Vec<Watched> = Vec::new();
     for (name, value) in windows.iter().filter(|(_, value)| why::has_value(value)) {
         let Some((rule, part)) = name.split_once(": ") else { continue };
-        if rules.last().is_none_or(|(last, ..)| last != rule) {
-            rules.push((rule.to_owned(), format!("/rules/{}", encoded(rule)), Vec::new()));
+        if rules.last().is_none_or(|last| last.rule != rule) {
+            let href = format!("/rules/{}", encoded(rule));
+            rules.push(Watched { rule: rule.to_owned(), href, parts: Vec::new() });
         }
         let value = why::length(value).map_or_else(|| value.clone(), why::spoken);
         let label = if part == "value" { "Money at stake".to_owned() } else { words::kind(part) };
-        if let Some((.., parts)) = rules.last_mut() {
-            parts.push((label, value));
+        if let Some(last) = rules.last_mut() {
+            last.parts.push((label, value));
         }
     }
     rules
