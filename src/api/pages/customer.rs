@@ -28,6 +28,7 @@ use crate::api::problem::Problem;
 use crate::delivery::inbox::query::Query;
 use crate::delivery::inbox::query::Standing;
 use crate::engine::port::EntityView;
+use crate::engine::port::OfferView;
 use crate::event::EntityKind;
 use crate::money;
 use crate::time::Timestamp;
@@ -45,6 +46,8 @@ struct CustomerPage {
     plots: Vec<Plot>,
     /// Alerts that are not over.
     rows: Vec<RowView>,
+    /// What to offer, what speaks for it, and what is usually spent on it.
+    offers: Vec<(String, String, String)>,
     /// The newest first.
     timeline: Vec<Happened>,
     /// By rule, in their order.
@@ -102,11 +105,19 @@ pub(in crate::api) async fn customer(
                 .filter(|alert| !matches!(alert.state, AlertState::Closed { .. }))
                 .map(|alert| RowView::new(alert, clock))
                 .collect(),
+            offers: view.offers.iter().map(offer).collect(),
             timeline: timeline(&view.recent, &told, clock),
             watched: watched(&view.windows),
         })
     });
     page_or_missing(page.await, demo)
+}
+
+fn offer(offer: &OfferView) -> (String, String, String) {
+    let OfferView { category, because, peers, buyers, net } = offer;
+    let (buyers, peers) = (money::grouped((*buyers).into()), money::grouped((*peers).into()));
+    let because = format!("{buyers} of {peers} customers who buy {because} buy it, too");
+    (category.clone(), because, net.map(words::value).unwrap_or_default())
 }
 
 /// Events and alerts together, the newest first.
