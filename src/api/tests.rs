@@ -1,5 +1,6 @@
 //! What the edge promises, asked over a real socket.
 
+mod access;
 mod double;
 
 use std::io::BufRead;
@@ -8,6 +9,8 @@ use std::io::BufReader;
 use self::double::Answer;
 use self::double::Server;
 use super::*;
+use crate::access::AccessConfig;
+use crate::access::role::Scope;
 use crate::alert::Alert;
 use crate::alert::AlertState;
 use crate::alert::CloseReason;
@@ -446,10 +449,20 @@ fn health_and_metrics_answer() {
 }
 
 #[tokio::test]
-async fn other_machines_are_kept_out_until_told_otherwise() {
-    let open = HttpConfig { listen: "0.0.0.0:0".parse().unwrap(), ..HttpConfig::default() };
-    let error = bind(&open).await.unwrap_err().to_string();
-    assert!(error.contains("allow_remote_without_sign_in"), "{error}");
-    let allowed = HttpConfig { allow_remote_without_sign_in: true, ..open };
-    assert!(bind(&allowed).await.is_ok());
+async fn others_are_kept_out_until_somebody_has_an_account() {
+    let access = Access::in_memory(AccessConfig::default()).unwrap();
+    let here = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..HttpConfig::default() };
+    let remote = HttpConfig { listen: "0.0.0.0:0".parse().unwrap(), ..HttpConfig::default() };
+    let proxied = HttpConfig { hosts: vec!["siaga.example".to_owned()], ..here.clone() };
+    assert!(bind(&here, &access).await.is_ok());
+    for config in [&remote, &proxied] {
+        let error = bind(config, &access).await.unwrap_err().to_string();
+        assert!(error.contains("siaga users add NAME --role operator"), "{error}");
+    }
+    access.add_token("cli", "crm", &[Scope::Read]).unwrap();
+    for config in [here, remote.clone(), proxied] {
+        assert!(bind(&config, &access).await.is_ok());
+    }
+    let demo = HttpConfig { demo: true, ..remote };
+    assert!(matches!(bind(&demo, &access).await, Err(ApiError::Demo(_))));
 }

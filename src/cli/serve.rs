@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::access::Access;
 use crate::api;
 use crate::api::HttpConfig;
 use crate::api::Services;
@@ -89,6 +90,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let inbox = Inbox::open(&folder.join("inbox.sqlite"), config.inbox.clone())?;
+    let access = Access::open(&folder.join(Access::FILE), config.access.clone())?;
     let dead = DeadLetters::create(&folder.join("dead-letters.ndjson"), dead_letter::BYTES_MAX)?;
     let settings =
         Settings { shards: threads(config.engine.shards), lateness: config.engine.lateness };
@@ -104,7 +106,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         symbols: service.symbols().clone(),
         service: Arc::clone(&service),
     };
-    house.run(&config.http, Some(ask), move || {
+    house.run(&config.http, access, Some(ask), move || {
         take_history(&service, &history, &mapping)?;
         service.set_ready();
         let reloading = std::thread::Builder::new().name("rules".to_owned());
@@ -199,21 +201,32 @@ impl House {
     pub(super) fn run(
         self,
         http: &HttpConfig,
+        access: Access,
         reload: Option<SyncSender<()>>,
         begin: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
         let Self { service, symbols, inbox, feed, metrics, deliverer } = self;
+        let access = Arc::new(access);
         let services = Arc::new(Services::new(
             Arc::clone(&service) as Arc<dyn crate::engine::port::Port>,
             symbols,
             (inbox, feed),
+            Arc::clone(&access),
             metrics,
             http.clone(),
         ));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let failure = runtime.block_on(async {
-            let listener = api::bind(http).await?;
-            crate::cli::say(&format!("siaga: open http://{}", listener.local_addr()?));
+            let listener = api::bind(http, &access).await?;
+            let address = listener.local_addr()?;
+            crate::cli::say(&format!("siaga: open http://{address}"));
+            if access.is_untouched()? {
+                let key = access.begin_setup()?;
+                crate::cli::say(&format!(
+                    "siaga: nobody has to sign in on this machine; this link, good for once, makes \
+                     the first account: http://{address}/setup?key={key}"
+                ));
+            }
             let measured = Arc::clone(&service);
             let metering = tokio::spawn(async move {
                 let mut second = tokio::time::interval(Duration::from_secs(1));

@@ -27,8 +27,7 @@ pub(crate) fn remember(past: &mut PastAlerts, told: &[Output], symbols: &Symbols
                 let (state, closed) = stands(state);
                 past.change(id.bits(), state, closed);
             }
-            // What moves an alert is told as a change.
-            Output::Acted { .. } => {}
+            Output::Acted { .. } | Output::Duty(_) => {}
         }
     }
 }

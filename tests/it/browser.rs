@@ -1,4 +1,5 @@
-//! Does the inbox work in a real browser: the demo's alerts, live changes, one alert and its undo?
+//! Does the inbox work in a real browser: signing in, the demo's alerts, live changes, one alert and
+//! its undo, and a rep who sees nobody else's?
 //!
 //! ```text
 //! siaga demo ◄── Chromium ◄── chromedriver ◄── this test
@@ -19,8 +20,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
+use thirtyfour::By;
 use thirtyfour::ChromiumLikeCapabilities;
 use thirtyfour::DesiredCapabilities;
+use thirtyfour::Key;
 use thirtyfour::LoggingPrefsLogLevel;
 use thirtyfour::WebDriver;
 
@@ -154,8 +157,12 @@ fn an_inbox_shows_live_alerts_and_takes_what_a_rep_does() {
     runtime.block_on(async {
         let page = browser(&at, profile.path()).await;
         page.goto(&address).await.unwrap();
+        sign_in_as(&page, "operator").await;
         alerts_arrive(&page).await;
         one_is_opened_acknowledged_and_taken_back(&page).await;
+        sign_out(&page).await;
+        a_rep_sees_own_alerts_and_a_manager_the_teams(&page).await;
+        the_door_fits_a_phone(&page).await;
         nothing_went_wrong(&page).await;
         page.quit().await.unwrap();
     });
@@ -181,6 +188,71 @@ async fn alerts_arrive(page: &WebDriver) {
     let arrived = "return window.marker === 'same page'
         && (window.fresh.size > 0 || total() !== window.before)";
     wait_until(page, "a new alert on the open page", arrived).await;
+}
+
+/// Signs in by the demo's one click, with the keyboard alone, and sees the inbox.
+async fn sign_in_as(page: &WebDriver, role: &str) {
+    wait_until(page, "the sign-in page", "return location.pathname === '/sign-in'").await;
+    let button = page.find(By::Css(format!("button[value=\"{role}\"]"))).await.unwrap();
+    button.send_keys(Key::Enter).await.unwrap();
+    let name = format!(
+        "return location.pathname === '/'
+            && document.querySelector('.account b')?.textContent === '{role}'"
+    );
+    wait_until(page, "the inbox of who signed in", &name).await;
+}
+
+async fn sign_out(page: &WebDriver) {
+    ask(page, "document.querySelector('.account button').click(); return true").await;
+    wait_until(page, "the sign-in page", "return location.pathname === '/sign-in'").await;
+    let inbox = page.current_url().await.unwrap().join("/").unwrap();
+    page.goto(inbox.as_str()).await.unwrap();
+    let shut = "return location.pathname === '/sign-in' && !document.querySelector('.row')";
+    wait_until(page, "a shut door", shut).await;
+}
+
+/// The owners to choose from, as the page names them: `value` is `rep:demo-r01` and the like.
+async fn owners(page: &WebDriver) -> Vec<String> {
+    let script = "return [...document.querySelectorAll('#owner option')].map((o) => o.value)
+        .filter((value) => value)";
+    let answer = ask(page, script).await;
+    let values = answer.as_array().unwrap().iter();
+    values.map(|value| value.as_str().unwrap().to_owned()).collect()
+}
+
+async fn a_rep_sees_own_alerts_and_a_manager_the_teams(page: &WebDriver) {
+    sign_in_as(page, "rep").await;
+    wait_until(page, "an alert of the rep's", "return !!document.querySelector('.rows .row')")
+        .await;
+    assert_eq!(owners(page).await, ["rep:demo-r01"]);
+    ask(page, "document.querySelector('.rows .row a').click(); return true").await;
+    let of_rep =
+        "return document.querySelector('#detail article')?.dataset.owner === 'rep:demo-r01'";
+    wait_until(page, "an opened alert of the rep's", of_rep).await;
+    sign_out(page).await;
+    sign_in_as(page, "manager").await;
+    wait_until(page, "alerts of the team", "return !!document.querySelector('.rows .row')").await;
+    // Every fourth rep sells in the North.
+    let team = ["rep:demo-r01", "rep:demo-r05", "rep:demo-r09"];
+    let seen = owners(page).await;
+    assert!(seen.len() > 1 && seen.iter().all(|owner| team.contains(&owner.as_str())), "{seen:?}");
+    sign_out(page).await;
+}
+
+/// On a phone nothing sticks out and everything can be touched.
+async fn the_door_fits_a_phone(page: &WebDriver) {
+    page.set_window_rect(0, 0, 390, 844).await.unwrap();
+    let fits = "return document.documentElement.scrollWidth <= innerWidth
+        && [...document.querySelectorAll('.door button')].every((b) => b.offsetHeight >= 36)";
+    assert_eq!(ask(page, fits).await, true, "the sign-in page on a phone");
+    sign_in_as(page, "rep").await;
+    let fits = "return document.documentElement.scrollWidth <= innerWidth
+        && document.querySelector('.account button').offsetHeight >= 36";
+    assert_eq!(ask(page, fits).await, true, "the inbox on a phone");
+    let folder = std::env::temp_dir().join(format!("siaga-browser-{}", std::process::id()));
+    page.screenshot(&folder.join("phone.png")).await.unwrap();
+    sign_out(page).await;
+    page.screenshot(&folder.join("door.png")).await.unwrap();
 }
 
 async fn one_is_opened_acknowledged_and_taken_back(page: &WebDriver) {

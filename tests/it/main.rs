@@ -10,6 +10,7 @@
 mod backtest;
 mod browser;
 mod cel;
+mod duty;
 mod golden;
 mod doctor;
 mod explain;
@@ -37,5 +38,6 @@ mod operations;
 mod operators;
 mod past_alerts;
 mod many_rules;
+mod models;
 mod starter_rules;
 mod tutorial;
