@@ -492,8 +492,11 @@ impl Port for Service {
     fn entity(&self, kind: EntityKind, id: &str) -> Option<EntityView> {
         let id = self.symbols.read().find(id)?;
         let entity = EntityId { kind, id };
+        let models = self.engine.lock().as_ref().and_then(|engine| engine.models().cloned());
         self.entities.iter().find_map(|shard| {
-            shard.read(&entity, |live, rules| view::entity(entity, live, rules, &self.symbols))
+            shard.read(&entity, |live, rules| {
+                view::entity(entity, live, (rules, models.as_deref()), &self.symbols)
+            })
         })
     }
 

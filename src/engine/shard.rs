@@ -20,6 +20,8 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use crate::alert::AlertId;
+use crate::alert::AlertState;
 use crate::alert::Deed;
 use crate::alert::life_cycle;
 use crate::alert::life_cycle::Observation;
@@ -463,12 +465,8 @@ impl Running<'_> {
         let step = life_cycle::observe(&mut phase, rule.timing, seen);
         let opens = match step {
             Step::Nothing => {
-                if holds && matches!(&phase, Some(Phase::Open(open)) if open.waits()) {
-                    let history = &self.live.entity.history;
-                    let newest = history.before(history.end()).map(|entry| entry.time());
-                    let back = life_cycle::stir(&mut phase, newest);
-                    out.extend(back.map(|(id, state)| Output::Changed { id, state, at: now }));
-                }
+                let back = if holds { self.stirred(&mut phase) } else { None };
+                out.extend(back.map(|(id, state)| Output::Changed { id, state, at: now }));
                 false
             }
             Step::Open => true,
@@ -494,6 +492,15 @@ impl Running<'_> {
             out.push(Output::Opened { alert: Box::new(alert), arrived: cause.arrived });
         }
         self.live.put(rules, place, phase);
+    }
+
+    /// An alert that is put aside until something new happens comes back, once it has.
+    fn stirred(&self, phase: &mut Option<Phase>) -> Option<(AlertId, AlertState)> {
+        if !matches!(phase, Some(Phase::Open(open)) if open.waits()) {
+            return None;
+        }
+        let history = &self.live.entity.history;
+        life_cycle::stir(phase, history.before(history.end()).map(|entry| entry.time()))
     }
 
     /// From here on the rule is not asked any more, until the rules are loaded again.
