@@ -47,6 +47,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::api::problem::Problem;
 use crate::delivery::Feed;
+use crate::delivery::desk::Desk;
 use crate::delivery::inbox::Inbox;
 use crate::engine::port::Port;
 use crate::event::Symbols;
@@ -126,6 +127,8 @@ pub struct Services {
     pub metrics: Arc<Metrics>,
     /// The section `[http]`.
     pub http: HttpConfig,
+    /// Where alerts go beside the pages; nowhere when there are no channels.
+    pub desk: Option<Arc<Desk>>,
     streams: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
 }
@@ -142,7 +145,7 @@ impl Services {
         let streams = Arc::new(Semaphore::new(http.streams_max.min(Semaphore::MAX_PERMITS)));
         let (inbox, feed) = inbox;
         let stopping = watch::Sender::new(false);
-        Self { engine, symbols, inbox, feed, metrics, http, streams, stopping }
+        Self { engine, symbols, inbox, feed, metrics, http, desk: None, streams, stopping }
     }
 
     /// What "now" is for ages and actions: the engine's event time, else the wall clock.

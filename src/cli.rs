@@ -1,8 +1,11 @@
 //! The command line: one verb, one file.
 
+pub mod channels;
 pub mod demo;
 pub mod journal;
+pub mod outbox;
 pub mod replay;
+pub mod routes;
 pub mod rules;
 pub mod serve;
 mod summary;
@@ -41,6 +44,9 @@ Examples:
   siaga serve --config siaga.toml            take events over HTTP, show alerts as they fire
   siaga rules check rules/                   are my rules sound?
   siaga journal verify siaga-data/journal    is everything that was taken in still there?
+  siaga channels test team                   does a message arrive?
+  siaga routes test --labels tier=A          where would an alert go, and why?
+  siaga outbox list --status dead            what could not be delivered?
 
 Exit codes: 0 good, 1 failed, 2 wrong usage.")]
 struct Cli {
@@ -51,6 +57,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Demo(demo::Demo),
+    /// Try the ways to people and programs outside
+    #[command(subcommand)]
+    Channels(channels::ChannelsCommand),
+    /// See where alerts go, and why
+    #[command(subcommand)]
+    Routes(routes::RoutesCommand),
+    /// Look after deliveries: what waits, what failed
+    #[command(subcommand)]
+    Outbox(outbox::OutboxCommand),
     Replay(replay::Replay),
     /// Look into a journal, without changing it
     #[command(subcommand)]
@@ -78,6 +93,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     log();
     let result = match cli.verb {
         Verb::Demo(args) => demo::run(&args),
+        Verb::Channels(command) => channels::run(&command),
+        Verb::Routes(command) => routes::run(&command),
+        Verb::Outbox(command) => outbox::run(&command),
         Verb::Replay(args) => replay::run(&args),
         Verb::Journal(command) => journal::run(&command),
         Verb::Rules(command) => rules::run(command),

@@ -1,5 +1,6 @@
 //! `siaga serve`: takes events over HTTP, shows alerts as they fire.
 
+mod outbound;
 mod reload;
 
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ use crate::config::Config;
 use crate::delivery;
 use crate::delivery::Delivery;
 use crate::delivery::Feed;
+use crate::delivery::desk::Desk;
 use crate::delivery::inbox::Inbox;
 use crate::engine::Output;
 use crate::engine::runtime::Engine;
@@ -85,6 +87,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     rules.keep(config.engine.history);
     let rules = Arc::new(rules);
     let mapping = mapping(args.mapping.as_deref())?;
+    let desk = outbound::desk(&config)?;
     let folder = &config.storage.data_dir;
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
@@ -94,7 +97,9 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         Settings { shards: threads(config.engine.shards), lateness: config.engine.lateness };
     let limits =
         Limits { waiting_max: config.engine.queue_records_max as u64, ahead_max: Some(Span::DAY) };
-    let house = House::open(inbox, rules, symbols, settings, (Arc::clone(&mapping), dead, limits))?;
+    let mut house =
+        House::open(inbox, rules, symbols, settings, (Arc::clone(&mapping), dead, limits))?;
+    house.desk = desk;
     let service = Arc::clone(&house.service);
     let history = args.history.clone();
     let (ask, asked) = std::sync::mpsc::sync_channel(1);
@@ -153,6 +158,8 @@ pub(super) struct House {
     feed: Feed,
     metrics: Arc<Metrics>,
     deliverer: std::thread::JoinHandle<()>,
+    /// Where alerts go beside the pages; nowhere when there are no channels.
+    desk: Option<Arc<Desk>>,
 }
 
 impl House {
@@ -191,7 +198,7 @@ impl House {
             metrics: Arc::clone(&metrics),
             limits,
         }));
-        Ok(Self { service, symbols, inbox, feed, metrics, deliverer })
+        Ok(Self { service, symbols, inbox, feed, metrics, deliverer, desk: None })
     }
 
     /// Serves pages and API until the program is told to stop. `begin` runs beside the server;
@@ -202,17 +209,17 @@ impl House {
         reload: Option<SyncSender<()>>,
         begin: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
-        let Self { service, symbols, inbox, feed, metrics, deliverer } = self;
-        let services = Arc::new(Services::new(
-            Arc::clone(&service) as Arc<dyn crate::engine::port::Port>,
-            symbols,
-            (inbox, feed),
-            metrics,
-            http.clone(),
-        ));
+        let Self { service, symbols, inbox, feed, metrics, deliverer, desk } = self;
+        let port = Arc::clone(&service) as Arc<dyn crate::engine::port::Port>;
+        let carried = (Arc::clone(&inbox), feed.clone(), Arc::clone(&metrics));
+        let mut services =
+            Services::new(Arc::clone(&port), symbols, (inbox, feed), metrics, http.clone());
+        services.desk = desk.clone();
+        let services = Arc::new(services);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let failure = runtime.block_on(async {
             let listener = api::bind(http).await?;
+            let courier = outbound::start(desk, port, carried)?;
             crate::cli::say(&format!("siaga: open http://{}", listener.local_addr()?));
             let measured = Arc::clone(&service);
             let metering = tokio::spawn(async move {
@@ -238,6 +245,9 @@ impl House {
                 let _ = tell.send(failure);
             };
             api::serve(listener, services, stop).await?;
+            if let Some(courier) = courier {
+                courier.stop().await;
+            }
             metering.abort();
             if let Some(hanging_up) = hanging_up {
                 hanging_up.abort();
