@@ -4,6 +4,7 @@
 //! browser, CRM ─► guard ─┬─► ingest ──────► engine             POST /v1/events
 //!   (headers, origin,    ├─► alerts ──────► inbox, engine      GET  /v1/alerts, POST …/actions
 //!    host, time-out)     ├─► entities ────► engine             GET  /v1/customers/{id} …
+//!                        ├─► deliveries ──► outbox             GET  /v1/deliveries
 //!                        ├─► rules ───────► engine             GET  /v1/rules
 //!                        ├─► stream ◄───── feed, inbox         GET  /v1/stream (SSE)
 //!                        ├─► pages ───────► inbox, engine      GET  /, /customers/{id}
@@ -15,6 +16,7 @@
 
 mod alerts;
 mod assets;
+mod deliveries;
 mod entities;
 mod guard;
 mod health;
@@ -178,6 +180,10 @@ pub fn router(services: Arc<Services>) -> Router {
         .route("/v1/alerts", get(alerts::list))
         .route("/v1/alerts/{id}", get(alerts::one))
         .route("/v1/alerts/{id}/actions", post(alerts::act))
+        .route("/v1/alerts/{id}/deliveries", get(deliveries::of_alert))
+        .route("/v1/deliveries", get(deliveries::list))
+        .route("/v1/deliveries/{id}/actions", post(deliveries::act))
+        .route("/v1/slack/actions", post(deliveries::slack))
         .route("/v1/customers/{id}", get(entities::customer))
         .route("/v1/reps/{id}", get(entities::rep))
         .route("/v1/products/{id}", get(entities::product))

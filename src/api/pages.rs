@@ -41,11 +41,14 @@ use crate::api::alerts::Parameters;
 use crate::api::blocking;
 use crate::api::problem::Problem;
 use crate::delivery::inbox::query;
+use crate::delivery::outbox;
 use crate::event::EntityKind;
 use crate::time::Timestamp;
 
 /// Owners whose names are looked up for the chooser.
 const OWNERS_NAMED_MAX: usize = 200;
+/// Deliveries of an alert that its page shows, the newest.
+const DELIVERIES_SHOWN_MAX: u32 = 40;
 
 #[derive(Template)]
 #[template(path = "inbox.html")]
@@ -161,7 +164,13 @@ fn list(services: &Services, parameters: &Parameters) -> Result<(List, query::Co
 
 fn detail(services: &Services, id: AlertId) -> Result<Detail, Problem> {
     let kept = alerts::find(services, id)?;
-    Ok(Detail::new(&kept.alert, services.clock(), |key| owner_name(services, key)))
+    let told = services.outbox().list(&outbox::query::Query {
+        alert: Some(id),
+        limit: DELIVERIES_SHOWN_MAX,
+        ..outbox::query::Query::default()
+    })?;
+    let detail = Detail::new(&kept.alert, services.clock(), |key| owner_name(services, key));
+    Ok(detail.with_told(&told))
 }
 
 /// A rep's name where the engine knows it, else the key in words.

@@ -74,6 +74,8 @@ impl Courier {
         if cut_off > 0 {
             tracing::warn!(deliveries = cut_off, "attempts were cut off: they are made again");
         }
+        let planner = Arc::new(Planner::new(outbox.clone(), Arc::clone(&desk), look_up));
+        planner.begin(time::now())?;
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let mut wakes = Vec::new();
@@ -93,7 +95,6 @@ impl Courier {
             };
             tasks.spawn(carrier.run(wake, stopping.clone()));
         }
-        let planner = Arc::new(Planner::new(outbox.clone(), desk, look_up));
         tasks.spawn(plan(planner, (feed, wakes), (outbox, metrics), stopping));
         Ok(Self { stop, tasks })
     }

@@ -83,11 +83,9 @@ impl Planner {
 
     /// Plans what has come up until now. There may be more at once: then it says so.
     ///
-    /// The very first step plans nothing: what was in the inbox before there were channels calls
-    /// nobody.
     pub fn step(&self, now: Timestamp) -> Result<Step, InboxError> {
         let inbox = &self.outbox.inbox;
-        let Some(from) = self.begin(now)? else { return Ok(Step::default()) };
+        let from = self.begin(now)?;
         let (changes, to) = match inbox.changes_since(from, None, Self::CHANGES_MAX)? {
             Since::Changes(changes) => {
                 let to = changes.last().map_or(from, |change| change.seq);
@@ -125,19 +123,20 @@ impl Planner {
         Ok(Step { changes: changes.len(), is_behind })
     }
 
-    /// The mark, or `None` in the first step, which only sets it.
-    fn begin(&self, now: Timestamp) -> Result<Option<u64>, InboxError> {
+    /// The number up to which changes are planned. In the life of an inbox this begins with the
+    /// newest: what was there before there were channels calls nobody.
+    pub fn begin(&self, now: Timestamp) -> Result<u64, InboxError> {
         let inbox = &self.outbox.inbox;
         inbox.write(|to| {
             if let Some(planned) = mark(to, PLANNED)? {
-                return Ok(Some(planned.cast_unsigned()));
+                return Ok(planned.cast_unsigned());
             }
             let newest: i64 = to
                 .prepare_cached("SELECT COALESCE(MAX(seq), 0) FROM changes")?
                 .query_row([], |row| row.get(0))?;
             set_mark(to, PLANNED, newest)?;
             set_mark(to, DIGEST, now.millis())?;
-            Ok(None)
+            Ok(newest.cast_unsigned())
         })
     }
 

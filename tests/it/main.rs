@@ -31,6 +31,7 @@ mod rule_reference;
 mod rule_tools;
 mod typos;
 mod operators;
+mod outbox;
 mod many_rules;
 mod starter_rules;
 mod tutorial;

@@ -16,6 +16,7 @@ use crate::delivery::inbox::query::Page;
 use crate::delivery::inbox::query::Query;
 use crate::delivery::inbox::query::Standing;
 use crate::delivery::inbox::query::Tally;
+use crate::delivery::outbox::query::Listed;
 use crate::delivery::wire::reason_name;
 use crate::engine::port::EngineStatus;
 use crate::event::EntityKind;
@@ -89,6 +90,17 @@ pub(super) struct Detail {
     pub(super) can_reopen: bool,
     pub(super) is_closed: bool,
     pub(super) is_acknowledged: bool,
+    pub(super) told: Vec<Told>,
+}
+
+/// Who was told of an alert outside of the pages, or why not.
+pub(super) struct Told {
+    pub(super) at: Timestamp,
+    pub(super) time: String,
+    pub(super) channel: String,
+    pub(super) to: String,
+    pub(super) status: &'static str,
+    pub(super) reason: String,
 }
 
 /// One event of a table.
@@ -240,6 +252,27 @@ impl Detail {
             },
             is_closed: matches!(alert.state, AlertState::Closed { .. }),
             is_acknowledged: matches!(alert.state, AlertState::Acknowledged { .. }),
+            told: Vec::new(),
+        }
+    }
+
+    /// With who was told, the first first.
+    pub(super) fn with_told(self, deliveries: &[Listed]) -> Self {
+        Self { told: deliveries.iter().rev().map(Told::from).collect(), ..self }
+    }
+}
+
+impl From<&Listed> for Told {
+    fn from(delivery: &Listed) -> Self {
+        let at = delivery.changed_at.0;
+        let to = if delivery.person.is_empty() { &delivery.address } else { &delivery.person };
+        Self {
+            at,
+            time: words::short_time(at),
+            channel: delivery.channel.clone(),
+            to: to.clone(),
+            status: delivery.status.name(),
+            reason: delivery.reason.clone(),
         }
     }
 }

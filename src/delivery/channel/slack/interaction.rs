@@ -10,6 +10,7 @@
 use hmac::Hmac;
 use hmac::KeyInit;
 use hmac::Mac;
+use reqwest::Url;
 use serde::Deserialize;
 use sha2::Sha256;
 
@@ -109,9 +110,15 @@ struct Button {
     value: String,
 }
 
-/// Reads the payload of a form, once its signature is good. `now` is event time.
-pub fn read(payload: &str, now: Timestamp) -> Result<Pressed, InteractionError> {
-    let payload: Payload = serde_json::from_str(payload).map_err(|_| InteractionError::Payload)?;
+/// Reads the form, once its signature is good. `now` is event time.
+pub fn read(body: &[u8], now: Timestamp) -> Result<Pressed, InteractionError> {
+    let form = std::str::from_utf8(body).map_err(|_| InteractionError::Payload)?;
+    // A form is written as the query of an address is.
+    let form = Url::parse(&format!("http://form/?{form}"));
+    let form = form.map_err(|_| InteractionError::Payload)?;
+    let payload = form.query_pairs().find(|(name, _)| name == "payload");
+    let (_, payload) = payload.ok_or(InteractionError::Payload)?;
+    let payload: Payload = serde_json::from_str(&payload).map_err(|_| InteractionError::Payload)?;
     let button = payload.actions.first().filter(|_| payload.kind == "block_actions");
     let button = button.ok_or(InteractionError::Payload)?;
     let close = |reason| Some(Action::Close { reason });
@@ -171,17 +178,21 @@ mod tests {
     fn a_button_says_what_is_meant() {
         let id = AlertId::new("r", "customer", "c", "e");
         let payload = |action: &str, value: &str| {
-            format!(
-                r#"{{"type":"block_actions","user":{{"id":"U1","name":"ann"}},
-                    "actions":[{{"action_id":"{action}","value":"{value}"}}]}}"#
-            )
+            let form = format!(
+                r#"payload={{"type":"block_actions","user":{{"id":"U1","name":"ann"}},
+                    "actions":[{{"action_id":"{action}","value":"{value}"}}]}}&more=1"#
+            );
+            form.replace('"', "%22").replace(':', "%3A")
         };
-        let pressed = read(&payload("siaga:won", &id.to_string()), Timestamp::EPOCH).unwrap();
+        let won = payload("siaga:won", &id.to_string());
+        let pressed = read(won.as_bytes(), Timestamp::EPOCH).unwrap();
         assert_eq!(pressed.alert, id);
         assert_eq!(pressed.action, Some(Action::Close { reason: CloseReason::Won }));
         assert_eq!((pressed.member.as_str(), pressed.name.as_str()), ("U1", "ann"));
-        for bad in ["{}", &payload("other:won", &id.to_string()), &payload("siaga:won", "x")] {
-            assert_eq!(read(bad, Timestamp::EPOCH), Err(InteractionError::Payload), "{bad}");
+        let (other, no_id) = (payload("other:won", &id.to_string()), payload("siaga:won", "x"));
+        for bad in ["", "payload={}", "payload", other.as_str(), no_id.as_str(), "\u{0}#%"] {
+            let got = read(bad.as_bytes(), Timestamp::EPOCH);
+            assert_eq!(got, Err(InteractionError::Payload), "{bad}");
         }
     }
 }
