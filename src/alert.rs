@@ -12,6 +12,7 @@
 //! of an event never makes a second one.
 
 pub mod id;
+pub mod play;
 pub mod life_cycle;
 
 use std::collections::BTreeMap;

@@ -10,11 +10,13 @@
 //! same outputs. [`runtime`] owns the threads, [`port`] is what the edge sees of it.
 
 pub mod live;
+mod past;
 pub mod firing;
 pub mod look;
 pub mod entities;
 pub mod tally;
 pub mod shard;
+pub mod learning;
 pub mod sequence;
 pub mod runtime;
 pub mod config;
@@ -36,6 +38,7 @@ use crate::event::EntityId;
 use crate::event::Event;
 use crate::event::Reference;
 use crate::rule::set::RuleSet;
+use crate::state::models::Models;
 use crate::time::Timestamp;
 
 /// What goes in. Everything that a shard cannot compute for itself is an input.
@@ -58,6 +61,13 @@ pub enum Input {
     Action(ActionInput),
     /// Event time has come so far: no older event is waited for.
     Watermark(Timestamp),
+    /// What was learned across customers holds in this version from here on.
+    Models {
+        /// The version.
+        models: Arc<Models>,
+        /// How far event time had come before it: what was due by then sees the version before.
+        watermark: Timestamp,
+    },
     /// Other rules from here on.
     Rules {
         /// The whole new set.

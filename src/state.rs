@@ -15,6 +15,9 @@ mod cell;
 mod fingerprint;
 pub mod history;
 pub mod item;
+pub mod learned;
+pub mod models;
+pub mod offers;
 pub mod program;
 pub mod refill;
 mod code;
@@ -28,6 +31,7 @@ pub mod walked;
 pub mod evaluate;
 pub mod timer;
 pub mod value;
+pub mod past;
 mod varint;
 pub mod window;
 
@@ -40,6 +44,7 @@ use crate::money::Currency;
 use crate::state::cell::Cell;
 use crate::state::history::History;
 use crate::state::history::Unchanged;
+use crate::state::past::PastAlerts;
 use crate::state::program::Running;
 use crate::state::window::AggregateKind;
 use crate::state::window::Arriving;
@@ -58,6 +63,8 @@ pub struct Entity {
     pub(crate) slots: Slots,
     /// Names ever seen.
     pub(crate) owned: OwnedSets,
+    /// The alerts that it has had.
+    pub past: PastAlerts,
     /// Reference data of a customer.
     pub profile: Option<Box<Customer>>,
     /// Currency of the first amount seen.
@@ -106,6 +113,7 @@ impl Entity {
             history: History::default(),
             slots: plan.new_slots(),
             owned: OwnedSets::default(),
+            past: PastAlerts::default(),
             profile: None,
             currency: None,
             rep: None,
@@ -169,6 +177,12 @@ impl Entity {
         names.is_some_and(|names| names.binary_search(&(set, name)).is_ok())
     }
 
+    /// The names in a set, in no order that means anything.
+    pub(crate) fn owned_names(&self, set: u16) -> impl Iterator<Item = Symbol> + '_ {
+        let names = self.owned.0.iter().flat_map(|names| names.iter());
+        names.filter(move |(known, _)| *known == set).filter_map(|(_, name)| *name)
+    }
+
     /// Whether no item of the set was ever seen.
     pub(crate) fn owns_nothing(&self, set: u16) -> bool {
         let names = self.owned.0.as_ref();
@@ -192,10 +206,19 @@ impl Entity {
         Some(if unseen { Cell::NULL } else { Cell::of_running(running.unit, raw) })
     }
 
+    /// Reads a little of each of its cache lines, so that they are near when they are needed.
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        let slots = self.slots.first().zip(self.slots.last());
+        let slots = slots.map_or(0, |(first, last)| first ^ last);
+        (self.clock.millis() ^ slots ^ self.stirs_at.millis()).cast_unsigned()
+    }
+
     /// Heap and inline bytes that it occupies.
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.history.heap_bytes()
+            + self.past.heap_bytes()
             + if self.slots.spilled() { self.slots.capacity() * 8 } else { 0 }
             + self.owned.0.as_ref().map_or(0, |names| names.capacity() * 8)
     }

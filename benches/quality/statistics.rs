@@ -88,6 +88,7 @@ fn bootstrap(units: usize, seed: u64, figure: impl Fn(&[f64]) -> f64) -> Estimat
         })
         .collect();
     figures.sort_by(f64::total_cmp);
-    let at = |share: f64| siaga::model::peers::quantile(&figures, share).unwrap_or(f64::NAN);
+    let at =
+        |share: f64| siaga::state::models::figures::of_sorted(&figures, share).unwrap_or(f64::NAN);
     Estimate { value, low: at(0.025), high: at(0.975) }
 }

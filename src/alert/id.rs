@@ -32,6 +32,11 @@ impl AlertId {
         }
         Self(hash)
     }
+
+    /// As a number.
+    pub fn bits(self) -> u128 {
+        self.0
+    }
 }
 
 impl FromStr for AlertId {

@@ -76,6 +76,16 @@ pub struct Open {
     pub state: AlertState,
 }
 
+impl Phase {
+    /// Reads a little of it, so that it is near when it is needed.
+    pub(crate) fn touch(&self) -> u64 {
+        match self {
+            Self::Open(open) => open.episode,
+            Self::Pending { .. } | Self::Closed { .. } => 0,
+        }
+    }
+}
+
 /// What an observation found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Observation {

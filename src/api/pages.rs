@@ -11,10 +11,11 @@
 //! without a script, which only keeps it fresh and saves reloads. Templates escape all that they
 //! are given.
 
-mod chart;
 mod customer;
 mod link;
+mod plot;
 mod view;
+mod why;
 mod words;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use axum::response::Response;
 
 pub(super) use self::customer::customer;
 use self::link::Link;
+use self::plot::Shape;
 use self::view::Choice;
 use self::view::Detail;
 use self::view::List;
@@ -164,13 +166,13 @@ fn list(services: &Services, parameters: &Parameters) -> Result<(List, query::Co
 
 fn detail(services: &Services, id: AlertId) -> Result<Detail, Problem> {
     let kept = alerts::find(services, id)?;
-    let told = services.outbox().list(&outbox::query::Query {
+    let sent = services.outbox().list(&outbox::query::Query {
         alert: Some(id),
         limit: DELIVERIES_SHOWN_MAX,
         ..outbox::query::Query::default()
     })?;
     let detail = Detail::new(&kept.alert, services.clock(), |key| owner_name(services, key));
-    Ok(detail.with_told(&told))
+    Ok(detail.with_sent(&sent))
 }
 
 /// A rep's name where the engine knows it, else the key in words.

@@ -1,7 +1,7 @@
 //! `siaga serve`: takes events over HTTP, shows alerts as they fire.
 
 mod outbound;
-mod reload;
+pub(in crate::cli) mod reload;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -214,7 +214,7 @@ impl House {
         let carried = (Arc::clone(&inbox), feed.clone(), Arc::clone(&metrics));
         let mut services =
             Services::new(Arc::clone(&port), symbols, (inbox, feed), metrics, http.clone());
-        services.desk = desk.clone();
+        services.desk.clone_from(&desk);
         let services = Arc::new(services);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let failure = runtime.block_on(async {

@@ -288,7 +288,8 @@ impl Desk {
         let mut found = Vec::new();
         for hit in self.route.find(labels) {
             let name = hit.receiver.unwrap_or(Self::EVERY_CHANNEL);
-            self.add(&mut found, (name, &hit.path), (alert, labels), now);
+            let way = Way { receiver: self.receiver(name), name, path: &hit.path };
+            self.add(&mut found, &way, (alert, labels), now);
         }
         found
     }
@@ -303,45 +304,32 @@ impl Desk {
     ) -> Vec<Destination> {
         let mut found = Vec::new();
         let from = self.receiver(receiver);
-        let path = format!("not taken on within {} of {receiver}", from.escalate_after);
-        match &from.escalate_to {
-            Some(name) => self.add(&mut found, (name, &path), (alert, labels), now),
+        let path = &format!("not taken on within {} of {receiver}", from.escalate_after);
+        let way = match &from.escalate_to {
+            Some(name) => Way { receiver: self.receiver(name), name, path },
             None => {
                 let to = Receiver { to: Some(Whom::Manager), ..from };
-                self.add_to(&mut found, (&to, "manager"), &path, (alert, labels), now);
+                Way { receiver: to, name: "manager", path }
             }
-        }
+        };
+        self.add(&mut found, &way, (alert, labels), now);
         found
     }
 
     fn add(
         &self,
         found: &mut Vec<Destination>,
-        (name, path): (&str, &str),
-        about: (&Alert, &Labels),
-        now: Timestamp,
-    ) {
-        self.add_to(found, (&self.receiver(name), name), path, about, now);
-    }
-
-    fn add_to(
-        &self,
-        found: &mut Vec<Destination>,
-        (receiver, name): (&Receiver, &str),
-        path: &str,
+        way: &Way<'_>,
         (alert, labels): (&Alert, &Labels),
         now: Timestamp,
     ) {
+        let Way { receiver, name, path } = way;
         let whom = receiver.to.clone().unwrap_or(Whom::Owner);
         let people = self.people.find(&whom, alert, labels, now);
+        let nobody = vec![Recipient { id: String::new(), note: String::new() }];
         for channel in receiver.channels.iter().filter_map(|name| self.channels.get(name)) {
-            let nobody = Recipient { id: String::new(), note: String::new() };
-            let nobody = vec![nobody];
-            let to = match channel.channel.is_for_people() && !people.is_empty() {
-                true => &people,
-                false => &nobody,
-            };
-            for recipient in to {
+            let by_name = channel.channel.is_for_people() && !people.is_empty();
+            for recipient in if by_name { &people } else { &nobody } {
                 let address = channel.channel.address(&recipient.id, self.person(&recipient.id));
                 let note = match recipient.note.as_str() {
                     "" => String::new(),
@@ -352,7 +340,7 @@ impl Desk {
                     person: recipient.id.clone(),
                     address,
                     route: format!("{path} ─► {name}{note}"),
-                    receiver: name.to_owned(),
+                    receiver: (*name).to_owned(),
                 };
                 let is_known = found.iter().any(|known: &Destination| {
                     known.channel == destination.channel && known.address == destination.address
@@ -363,6 +351,13 @@ impl Desk {
             }
         }
     }
+}
+
+/// How an alert comes to a receiver.
+struct Way<'a> {
+    receiver: Receiver,
+    name: &'a str,
+    path: &'a str,
 }
 
 /// The address of our pages, without a slash at its end.

@@ -96,10 +96,8 @@ pub(super) fn decide(
         if *about == About::Opened { desk.config.group_wait } else { crate::time::Span::ZERO };
     let hours = desk.quiet_hours(&to.person);
     let due_at = hours.over(now + wait);
-    let reason = match due_at > now + wait {
-        true => format!("quiet hours: waits until {due_at}"),
-        false => String::new(),
-    };
+    let is_late = due_at > now + wait;
+    let reason = if is_late { format!("quiet hours: waits until {due_at}") } else { String::new() };
     if let Some(reason) = over_budget(within, desk, asked, due_at)? {
         let is_opening = *about != About::Changed;
         return Ok(if is_opening { held(reason, now) } else { suppressed(reason, now) });

@@ -175,12 +175,12 @@ impl Hours {
         let tomorrow =
             || at.tomorrow().ok()?.date().to_datetime(to).to_zoned(self.zone.clone()).ok();
         // Where the clocks change, the end may not lie behind the beginning: then it is over.
-        let end = match from < to {
-            true if from <= time && time < to => today(to)?,
-            true => return None,
-            false if from <= time => tomorrow()?,
-            false if time < to => today(to)?,
-            false => return None,
+        let is_over_midnight = to <= from;
+        let end = match (from <= time, time < to) {
+            (true, true) if !is_over_midnight => today(to)?,
+            (true, _) if is_over_midnight => tomorrow()?,
+            (_, true) if is_over_midnight => today(to)?,
+            _ => return None,
         };
         (end.timestamp() > at.timestamp()).then_some(end)
     }

@@ -98,37 +98,43 @@ impl Route {
 
     /// The tree, drawn; nodes where an alert with these labels ends up are marked.
     pub fn draw(&self, labels: Option<&Labels>) -> String {
-        let mut out = String::new();
-        let root = self.receiver.as_deref().unwrap_or("every channel");
         let hits = labels.map(|labels| self.find(labels)).unwrap_or_default();
-        let mark = |path: &str| if hits.iter().any(|hit| hit.path == path) { "  ◄" } else { "" };
-        let _ = writeln!(out, "{root}{}", mark("root"));
-        self.draw_below("", "root", root, (&mark, labels), &mut out);
-        out
+        let mut drawing = Drawing { text: String::new(), labels, hits };
+        let above = self.receiver.as_deref().unwrap_or("every channel");
+        let mark = drawing.mark("root");
+        let _ = writeln!(drawing.text, "{above}{mark}");
+        drawing.add(self, "", ("root", above));
+        drawing.text
+    }
+}
+
+/// A drawing of the tree, on its way.
+struct Drawing<'a> {
+    text: String,
+    labels: Option<&'a Labels>,
+    hits: Vec<Hit<'a>>,
+}
+
+impl Drawing<'_> {
+    fn mark(&self, path: &str) -> &'static str {
+        if self.hits.iter().any(|hit| hit.path == path) { "  ◄" } else { "" }
     }
 
-    fn draw_below(
-        &self,
-        indent: &str,
-        path: &str,
-        above: &str,
-        marked: (&dyn Fn(&str) -> &'static str, Option<&Labels>),
-        out: &mut String,
-    ) {
-        for (index, route) in self.routes.iter().enumerate() {
-            let is_last = index + 1 == self.routes.len();
-            let path = format!("{path} / {}", route.matchers);
-            let receiver = route.receiver.as_deref().unwrap_or(above);
-            let branch = if is_last { "└─ " } else { "├─ " };
-            let goes_on = if route.is_continued { ", continue" } else { "" };
-            let failing = marked.1.and_then(|labels| route.matchers.failing(labels));
-            let failing = failing.map_or_else(String::new, |m| format!("  (not {m})"));
-            let mark = marked.0(&path);
+    /// Adds what is below a node: its path, and the receiver that its children have from it.
+    fn add(&mut self, node: &Route, indent: &str, (path, above): (&str, &str)) {
+        for (index, route) in node.routes.iter().enumerate() {
+            let is_last = index + 1 == node.routes.len();
+            let (branch, below) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
             let matchers = &route.matchers;
-            let _ =
-                writeln!(out, "{indent}{branch}{matchers} ─► {receiver}{goes_on}{mark}{failing}");
-            let indent = format!("{indent}{}", if is_last { "   " } else { "│  " });
-            route.draw_below(&indent, &path, receiver, marked, out);
+            let path = format!("{path} / {matchers}");
+            let receiver = route.receiver.as_deref().unwrap_or(above);
+            let goes_on = if route.is_continued { ", continue" } else { "" };
+            let failing = self.labels.and_then(|labels| matchers.failing(labels));
+            let failing = failing.map_or_else(String::new, |m| format!("  (not {m})"));
+            let mark = self.mark(&path);
+            let line = format!("{branch}{matchers} ─► {receiver}{goes_on}{mark}{failing}");
+            let _ = writeln!(self.text, "{indent}{line}");
+            self.add(route, &format!("{indent}{below}"), (&path, receiver));
         }
     }
 }

@@ -294,7 +294,7 @@ impl Explainer {
                 }
                 shard.step(&mut input, outputs);
             }
-            Input::Action(_) | Input::Watermark(_) | Input::Rules { .. } => {
+            Input::Action(_) | Input::Watermark(_) | Input::Models { .. } | Input::Rules { .. } => {
                 shard.step(&mut input, outputs);
             }
         };

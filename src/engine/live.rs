@@ -1,5 +1,7 @@
 //! One entity while the engine runs: its state, where each rule stands, and its next deadline.
 
+use smallvec::SmallVec;
+
 use crate::alert::life_cycle;
 use crate::alert::life_cycle::Phase;
 use crate::event::EntityKind;
@@ -29,7 +31,7 @@ struct Phases {
     rules: u64,
     /// When the passing of time matters next to one of them.
     due: Option<Timestamp>,
-    list: Vec<(u16, Phase)>,
+    list: SmallVec<[(u16, Phase); 1]>,
 }
 
 impl Phases {
@@ -80,16 +82,13 @@ impl Live {
 
     /// Takes all phases out: their places belong to another set of rules from now on.
     pub(crate) fn take_all(&mut self) -> Vec<(u16, Phase)> {
-        self.phases.take().map_or_else(Vec::new, |phases| phases.list)
+        self.phases.take().map_or_else(Vec::new, |phases| phases.list.into_vec())
     }
 
     /// Puts a rule's phase back; none means that it is quiet.
     pub fn put(&mut self, rules: &RuleSet, rule: u16, phase: Option<Phase>) {
         if let Some(phase) = phase {
-            let phases = self.phases.get_or_insert_with(|| {
-                let list = Vec::with_capacity(1);
-                Box::new(Phases { list, ..Phases::default() })
-            });
+            let phases = self.phases.get_or_insert_default();
             phases.list.push((rule, phase));
             phases.settle(rules);
         } else if let Some(phases) = self.phases.as_mut().filter(|phases| phases.may_hold(rule)) {
@@ -135,12 +134,21 @@ impl Live {
         }
     }
 
+    /// Each reads a little of what an event reads, so that it is near when the event comes: first
+    /// the entity itself, then what it points to, then what that points to.
+    pub(crate) const TOUCHES: [fn(&Self) -> u64; 3] = [
+        |live| live.timer.millis().cast_unsigned() ^ live.entity.touch(),
+        |live| live.phases.as_ref().map_or(0, |phases| phases.rules) ^ live.entity.history.touch(),
+        |live| live.phases().map(|(_, phase)| phase.touch()).next().unwrap_or(0),
+    ];
+
     /// Heap and inline bytes that it occupies.
     pub fn bytes(&self) -> usize {
         let phases = self.phases.as_ref();
         self.entity.bytes() + size_of::<Self>() - size_of::<Entity>()
             + phases.map_or(0, |phases| {
-                size_of::<Phases>() + phases.list.capacity() * size_of::<(u16, Phase)>()
+                let more = if phases.list.spilled() { phases.list.capacity() } else { 0 };
+                size_of::<Phases>() + more * size_of::<(u16, Phase)>()
             })
     }
 }

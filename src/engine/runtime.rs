@@ -31,6 +31,7 @@ use crate::event::Record;
 use crate::event::Spares;
 use crate::event::Symbols;
 use crate::rule::set::RuleSet;
+use crate::state::models::Models;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -51,7 +52,7 @@ pub struct Engine {
 }
 
 enum Workers {
-    Inline(Box<Shard>, Vec<Output>),
+    Inline(Box<Shard>, Vec<Input>, Vec<Output>),
     Threads(Vec<Worker>),
 }
 
@@ -118,7 +119,7 @@ impl Engine {
             entities.push(shard.entities());
             gauges.push(Arc::clone(&gauge));
             if shards == 1 {
-                inline = Some(Workers::Inline(Box::new(shard), Vec::new()));
+                inline = Some(Workers::Inline(Box::new(shard), Vec::new(), Vec::new()));
                 break;
             }
             let (queue, waiting) = sync_channel(QUEUE_BATCHES);
@@ -140,9 +141,9 @@ impl Engine {
         arrived: Option<Instant>,
     ) -> Result<(u64, u64), Stopped> {
         let (mut new, mut repeats) = (0, 0);
-        let Self { sequencer, workers, spares, .. } = self;
+        let Self { sequencer, workers, .. } = self;
         for record in records {
-            let mut send = |shard: usize, input: Input| workers.send(shard, input, spares);
+            let mut send = |shard: usize, input: Input| workers.send(shard, input);
             if sequencer.take(record, arrived, &mut send) {
                 new += 1;
             } else {
@@ -161,16 +162,29 @@ impl Engine {
     /// Hands in what a sales person did.
     pub fn act(&mut self, action: ActionInput) -> Result<(), Stopped> {
         let shard = self.sequencer.shard_of(action.entity.id);
-        self.workers.send(shard, Input::Action(action), &mut self.spares);
+        self.sequencer.act(&action.rule, action.alert, &action.action);
+        self.workers.send(shard, Input::Action(action));
         self.flush()
     }
 
     /// Runs other rules from here on: every shard changes over at this place of the one order.
     /// Returns once they are on their way; what is taken meanwhile waits behind them.
     pub fn adopt(&mut self, rules: &Arc<RuleSet>) -> Result<(), Stopped> {
-        let Self { sequencer, workers, spares, .. } = self;
-        sequencer.adopt(rules, &mut |shard, input| workers.send(shard, input, spares));
+        let Self { sequencer, workers, .. } = self;
+        sequencer.adopt(rules, &mut |shard, input| workers.send(shard, input));
         self.flush()
+    }
+
+    /// Starts from what was learned elsewhere: it takes effect at this place of the one order.
+    pub fn learned(&mut self, models: &Arc<Models>) -> Result<(), Stopped> {
+        let Self { sequencer, workers, .. } = self;
+        sequencer.learned(models, &mut |shard, input| workers.send(shard, input));
+        self.flush()
+    }
+
+    /// What was learned, in the version that holds; none where no rule asks for any.
+    pub fn models(&self) -> Option<&Arc<Models>> {
+        self.sequencer.models()
     }
 
     /// Event time has come so far even if nothing happened.
@@ -207,8 +221,10 @@ impl Engine {
     fn flush(&mut self) -> Result<(), Stopped> {
         let watermark = self.sequencer.watermark();
         match &mut self.workers {
-            Workers::Inline(shard, outputs) => {
-                shard.step(&mut Input::Watermark(watermark), outputs);
+            Workers::Inline(shard, batch, outputs) => {
+                batch.push(Input::Watermark(watermark));
+                shard.steps(batch, outputs);
+                batch.drain(..).for_each(|input| keep(input, &mut self.spares));
                 if !outputs.is_empty() {
                     (self.sink)(outputs);
                     outputs.clear();
@@ -232,7 +248,8 @@ impl Engine {
     /// Waits until everything that was taken is done, and tells what was done in all.
     pub fn finish(self) -> Result<Totals, Stopped> {
         match self.workers {
-            Workers::Inline(shard, mut outputs) => {
+            Workers::Inline(mut shard, mut batch, mut outputs) => {
+                shard.steps(&mut batch, &mut outputs);
                 (self.sink)(&mut outputs);
                 self.gauges[0].note(&shard);
             }
@@ -272,9 +289,7 @@ fn work(
     let mut outputs = Vec::new();
     while let Ok(mut batch) = queue.recv() {
         let taken = batch.len() as u64;
-        for input in &mut batch {
-            shard.step(input, &mut outputs);
-        }
+        shard.steps(&mut batch, &mut outputs);
         if !outputs.is_empty() {
             sink(&mut outputs);
             outputs.clear();
@@ -314,12 +329,9 @@ fn keep(input: Input, spares: &mut Spares) {
 }
 
 impl Workers {
-    fn send(&mut self, shard: usize, mut input: Input, spares: &mut Spares) {
+    fn send(&mut self, shard: usize, input: Input) {
         match self {
-            Self::Inline(shard, outputs) => {
-                shard.step(&mut input, outputs);
-                keep(input, spares);
-            }
+            Self::Inline(_, batch, _) => batch.push(input),
             Self::Threads(workers) => workers[shard].batch.push(input),
         }
     }

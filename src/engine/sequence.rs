@@ -15,14 +15,19 @@ use rapidhash::v3::RapidSecrets;
 use rapidhash::v3::rapidhash_v3_seeded;
 use smallvec::SmallVec;
 
+use crate::alert::Action;
+use crate::alert::AlertId;
 use crate::engine::Input;
+use crate::engine::learning::Learning;
 use crate::event::EntityId;
 use crate::event::EntityKind;
 use crate::event::Event;
+use crate::event::Kind;
 use crate::event::Record;
 use crate::event::Reference;
 use crate::event::Symbol;
 use crate::rule::set::RuleSet;
+use crate::state::models::Models;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -39,6 +44,8 @@ pub struct Sequencer {
     recent: Recent,
     newest: Timestamp,
     watermark: Timestamp,
+    /// What is learned meanwhile, once rules ask for it.
+    learning: Option<Learning>,
     /// What was done so far.
     pub tally: Tally,
 }
@@ -48,12 +55,16 @@ pub struct Sequencer {
 pub struct Tally {
     /// Events taken in.
     pub events: u64,
+    /// The same by kind, in the order of [`Kind::ALL`].
+    pub kinds: [u64; Kind::ALL.len()],
     /// Records of reference data taken in.
     pub references: u64,
     /// Repeats dropped.
     pub duplicates: u64,
     /// Events of nobody: no customer, and no rule looks at their rep or products.
     pub unowned: u64,
+    /// Versions of the models that took effect.
+    pub refits: u64,
 }
 
 /// Fingerprints of `source` and `id` of the latest events: buckets of the eight newest each, one
@@ -103,6 +114,7 @@ impl Sequencer {
             recent: Recent::new(),
             newest: Timestamp::MIN,
             watermark: Timestamp::MIN,
+            learning: rules.learns().then(|| Learning::new(Arc::default())),
             tally: Tally::default(),
         }
     }
@@ -112,9 +124,37 @@ impl Sequencer {
     pub fn adopt(&mut self, rules: &Arc<RuleSet>, send: &mut impl FnMut(usize, Input)) {
         self.reps = rules.looks_at(EntityKind::Rep);
         self.products = rules.looks_at(EntityKind::Product);
+        if self.learning.is_none() && rules.learns() {
+            self.learning = Some(Learning::new(Arc::default()));
+        }
         let watermark = self.watermark;
         for shard in 0..self.shards {
             send(shard, Input::Rules { rules: Arc::clone(rules), watermark });
+        }
+    }
+
+    /// Starts from what was learned elsewhere, and goes on learning from there if rules ask for it.
+    pub fn learned(&mut self, models: &Arc<Models>, send: &mut impl FnMut(usize, Input)) {
+        self.learning = Some(Learning::new(Arc::clone(models)));
+        self.tell(models, send);
+    }
+
+    fn tell(&self, models: &Arc<Models>, send: &mut impl FnMut(usize, Input)) {
+        let watermark = self.watermark;
+        for shard in 0..self.shards {
+            send(shard, Input::Models { models: Arc::clone(models), watermark });
+        }
+    }
+
+    /// What was learned, in the version that holds; none where no rule asks for any.
+    pub fn models(&self) -> Option<&Arc<Models>> {
+        self.learning.as_ref().map(Learning::models)
+    }
+
+    /// Takes in what a sales person did with an alert of a rule.
+    pub fn act(&mut self, rule: &str, alert: AlertId, action: &Action) {
+        if let Some(learning) = &mut self.learning {
+            learning.learner.action(rule, alert, action);
         }
     }
 
@@ -146,6 +186,9 @@ impl Sequencer {
 
     fn reference(&mut self, reference: Box<Reference>, send: &mut impl FnMut(usize, Input)) {
         self.tally.references += 1;
+        if let Some(learning) = &mut self.learning {
+            learning.learner.reference(&reference);
+        }
         let reference: Arc<Reference> = Arc::from(reference);
         if let Reference::Customer(customer) = &*reference {
             let shard = self.shard_of(customer.id);
@@ -168,6 +211,8 @@ impl Sequencer {
             return false;
         }
         self.tally.events += 1;
+        self.tally.kinds[event.kind as usize] += 1;
+        self.learn(&event, send);
         let watermark = self.watermark;
         self.newest = self.newest.max(event.time);
         self.watermark = self.watermark.max(self.newest - self.lateness);
@@ -190,6 +235,17 @@ impl Sequencer {
             None => {}
         }
         true
+    }
+
+    /// Counts the event, after what is learned by its time has taken effect.
+    fn learn(&mut self, event: &Event, send: &mut impl FnMut(usize, Input)) {
+        let Some(learning) = &mut self.learning else { return };
+        let adopted = learning.reach(self.newest.max(event.time));
+        learning.learner.event(event);
+        if let Some(models) = adopted {
+            self.tally.refits += 1;
+            self.tell(&models, send);
+        }
     }
 
     /// Each product sees the event with its own lines only.
@@ -230,7 +286,6 @@ impl Sequencer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Kind;
     use crate::event::Symbols;
 
     #[test]

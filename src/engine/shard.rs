@@ -3,6 +3,7 @@
 //! ```text
 //! event ─► deadlines that passed before it ─► history, windows ─► rules it sets off ─► life cycle
 //! watermark ─► deadlines of entities that nothing more happened to ─► the same
+//! models ─► deadlines that passed before it ─► what the next evaluation reads
 //! rules ─► every entity changes over ─► deadlines that the new rules find passed
 //! ```
 //!
@@ -25,10 +26,12 @@ use crate::engine::ActionInput;
 use crate::engine::Input;
 use crate::engine::Output;
 use crate::engine::entities::Entities;
+use crate::engine::entities::NEAR;
 use crate::engine::firing;
 use crate::engine::live::Live;
 use crate::engine::look::Look;
 use crate::engine::look::Observer;
+use crate::engine::past;
 use crate::engine::tally::Resting;
 use crate::engine::tally::RuleTally;
 use crate::engine::tally::Tally;
@@ -138,6 +141,20 @@ impl Shard {
         Arc::clone(&self.entities)
     }
 
+    /// Takes inputs one after the other.
+    pub fn steps(&mut self, inputs: &mut [Input], out: &mut Vec<Output>) {
+        for near in inputs.chunks_mut(NEAR) {
+            let entities = near.iter().filter_map(|input| match input {
+                Input::Event { entity, .. } => Some(*entity),
+                _ => None,
+            });
+            self.entities.touch(entities);
+            for input in near {
+                self.step(input, out);
+            }
+        }
+    }
+
     /// Takes one input, whose event is completed from the reference data.
     pub fn step(&mut self, input: &mut Input, out: &mut Vec<Output>) {
         match input {
@@ -147,6 +164,10 @@ impl Shard {
             Input::Reference(reference) => self.reference(reference),
             Input::Action(action) => self.act(action, out),
             Input::Watermark(to) => self.pass(*to, out),
+            Input::Models { models, watermark } => {
+                self.pass(*watermark, out);
+                self.catalog.learn(Arc::clone(models));
+            }
             Input::Rules { rules, watermark } => self.adopt(rules, *watermark, out),
         }
     }
@@ -184,6 +205,7 @@ impl Shard {
             Applied::TooLate => entity.tally.too_late += 1,
         }
         entity.tally.applied += 1;
+        let first = out.len();
         entity.parts.walked.begin();
         for &rule in rules.triggered(id.kind, event.kind) {
             match rules.rules[usize::from(rule)].trigger {
@@ -193,6 +215,7 @@ impl Shard {
             }
         }
         entity.parts.walked.end();
+        entity.remember(&out[first..]);
         entity.arm_schedules();
         entity.set_timer(wheel);
     }
@@ -217,19 +240,23 @@ impl Shard {
         let by = (action.by.as_str(), action.at);
         let state = life_cycle::act(&mut phase, action.alert, &action.action, by);
         live.put(&self.rules, rule, phase);
+        let first = out.len();
         if let Some(state) = state {
             out.push(Output::Changed { id: action.alert, state, at: action.at });
         }
         let Self { rules, symbols, catalog, wheel, parts, tally, observer, .. } = self;
         let observer = observer.as_deref();
         let context = Context { rules, symbols, catalog, observer };
-        Running { context, id: action.entity, live, parts, tally }.set_timer(wheel);
+        let mut entity = Running { context, id: action.entity, live, parts, tally };
+        entity.remember(&out[first..]);
+        entity.set_timer(wheel);
     }
 
     /// Event time has come so far: fires what is due, in the order of deadlines.
     fn pass(&mut self, to: Timestamp, out: &mut Vec<Output>) {
         let mut due = std::mem::take(&mut self.due);
         self.wheel.pass(to, &mut due);
+        self.entities.touch(due.iter().take(NEAR).map(|due| due.entity));
         // What is set anew meanwhile takes its place among the rest.
         let mut due: BinaryHeap<Reverse<Due>> = due.into_iter().map(Reverse).collect();
         while let Some(Reverse(Due { at, entity: id })) = due.pop() {
@@ -293,6 +320,7 @@ impl Running<'_> {
         let rules = self.context.rules;
         while let Some(at) = self.live.deadline(rules, self.id.kind).filter(|at| *at <= limit) {
             self.tally.timers += 1;
+            let first = out.len();
             self.live.entity.advance(self.context.upkeep(self.id), at);
             self.parts.walked.begin();
             for &rule in rules.timed(self.id.kind) {
@@ -318,7 +346,13 @@ impl Running<'_> {
                 self.wake(rule, at, cause, out);
             }
             self.parts.walked.end();
+            self.remember(&out[first..]);
         }
+    }
+
+    /// What was told in a moment that is over is seen from the next one on.
+    fn remember(&mut self, told: &[Output]) {
+        past::remember(&mut self.live.entity.past, told, self.context.symbols);
     }
 
     /// The passing of time matters to an open or pending alert.

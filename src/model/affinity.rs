@@ -51,6 +51,33 @@ impl PairCounts {
         self.counts.size()
     }
 
+    /// Makes room for so many items, up to [`ITEMS_MAX`].
+    pub fn grow(&mut self, items: usize) {
+        let items = items.min(ITEMS_MAX);
+        if items > self.counts.size() {
+            // By doubling: a catalogue comes to light item by item.
+            let room = items.next_power_of_two().clamp(16, ITEMS_MAX);
+            self.counts = self.counts.resized(room);
+        }
+    }
+
+    /// An owner of `owned` takes one more item, which is not among them; whoever owns nothing yet
+    /// counts as a new owner. Without decay: what is owned stays owned.
+    pub fn acquire(&mut self, item: usize, owned: impl IntoIterator<Item = usize>) {
+        if item >= self.counts.size() {
+            return;
+        }
+        self.counts.add(item, item, 1.0);
+        let mut first = true;
+        for other in owned {
+            first = false;
+            if other < self.counts.size() {
+                self.counts.add(item.max(other), item.min(other), 1.0);
+            }
+        }
+        self.baskets += f64::from(u8::from(first));
+    }
+
     /// Takes a basket of distinct items in, seen on a day; late ones enter with their own weight.
     /// Items beyond [`ITEMS_MAX`] are not counted.
     pub fn add(&mut self, basket: &[usize], day: f64) {
@@ -73,8 +100,13 @@ impl PairCounts {
 
     /// The counts as of a day: a basket of that day weighs 1.
     pub fn gram(&self, day: f64) -> Gram {
+        self.gram_of(day, self.counts.size())
+    }
+
+    /// The same of the first items alone.
+    pub fn gram_of(&self, day: f64, items: usize) -> Gram {
         let now = (-(day - self.base_day) / self.half_life_days).exp2();
-        let mut counts = self.counts.clone();
+        let mut counts = self.counts.resized(items);
         for row in 0..counts.size() {
             for column in 0..row {
                 let value = counts.at(row, column);
@@ -145,6 +177,11 @@ impl Affinity {
     /// What item `from` in the context says for item `to`.
     pub fn weight(&self, from: usize, to: usize) -> f64 {
         self.weights.at(from, to)
+    }
+
+    /// What the score of an item is divided by.
+    pub fn divisor(&self, item: usize) -> f64 {
+        self.divisors[item]
     }
 
     /// Scores of all items for a context; to be compared with each other only.
@@ -275,6 +312,21 @@ mod tests {
         for (found, want) in found.iter().zip([1.0, 1.0, 0.25, 1.25]) {
             assert!((found - want).abs() < 1e-12, "{found} {want}");
         }
+    }
+
+    #[test]
+    fn owners_are_counted_as_they_acquire() {
+        let (mut owners, mut whole) =
+            (PairCounts::new(0, f64::INFINITY), PairCounts::new(3, f64::INFINITY));
+        owners.grow(3);
+        owners.acquire(1, []);
+        owners.acquire(0, [1]);
+        owners.acquire(2, [0, 1]);
+        owners.acquire(2, []);
+        whole.add(&[0, 1, 2], 0.0);
+        whole.add(&[2], 0.0);
+        assert_eq!(owners.gram_of(0.0, 3), whole.gram(0.0));
+        assert!((owners.gram_of(0.0, 2).counts.at(0, 1) - 1.0).abs() < 1e-12);
     }
 
     #[test]

@@ -6,46 +6,25 @@
 //! period is the cumulative share of the same totals.
 
 use crate::state::detector::count;
+use crate::state::detector::season::Season;
+use crate::state::detector::season::WEEKS;
 
-/// Weeks of a year; the days beyond 52 weeks belong to the last one.
-pub const WEEKS: usize = 52;
 /// Years of an even season that stand behind the index.
 const EVEN_YEARS: f64 = 1.0;
 
-/// Indices by week of the year.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Season {
-    index: Vec<f64>,
-}
-
-impl Season {
-    /// No season.
-    pub fn even() -> Self {
-        Self { index: vec![1.0; WEEKS] }
-    }
-
-    /// From the weekly totals of whole years, one list of [`WEEKS`] a year; a year without sales or
-    /// of another length is left out.
-    pub fn of_years(years: &[Vec<f64>]) -> Self {
-        let mut sums = vec![EVEN_YEARS; WEEKS];
-        let mut weight = EVEN_YEARS;
-        for year in years {
-            let mean = year.iter().sum::<f64>() / count(WEEKS);
-            if year.len() == WEEKS && mean > 0.0 {
-                weight += 1.0;
-                sums.iter_mut().zip(year).for_each(|(sum, total)| *sum += total / mean);
-            }
+/// From the weekly totals of whole years, one list of [`WEEKS`] a year; a year without sales or
+/// of another length is left out.
+pub fn of_years(years: &[Vec<f64>]) -> Season {
+    let mut sums = vec![EVEN_YEARS; WEEKS];
+    let mut weight = EVEN_YEARS;
+    for year in years {
+        let mean = year.iter().sum::<f64>() / count(WEEKS);
+        if year.len() == WEEKS && mean > 0.0 {
+            weight += 1.0;
+            sums.iter_mut().zip(year).for_each(|(sum, total)| *sum += total / mean);
         }
-        // No index of 0: spend is divided by it.
-        Self { index: sums.iter().map(|sum| (sum / weight).max(0.05)).collect() }
     }
-
-    /// The factor of a week, counted on from any first week of a year.
-    pub fn index(&self, week: i64) -> f64 {
-        let weeks = i64::try_from(WEEKS).unwrap_or(i64::MAX);
-        let place = usize::try_from(week.rem_euclid(weeks)).unwrap_or(0);
-        self.index.get(place).copied().unwrap_or(1.0)
-    }
+    Season::of(sums.iter().map(|sum| sum / weight))
 }
 
 /// F at each step of a period: cumulative shares of the totals of its steps, over past periods. All
@@ -72,11 +51,11 @@ mod tests {
         let mut year = vec![100.0; WEEKS];
         year[0] = 0.0;
         year[1] = 200.0;
-        let season = Season::of_years(&[year, vec![1.0; 3]]);
+        let season = of_years(&[year, vec![1.0; 3]]);
         for (week, want) in [(0, 0.5), (1, 1.5), (2, 1.0), (52, 0.5), (-51, 1.5)] {
             assert!((season.index(week) - want).abs() < 1e-12, "{week}");
         }
-        assert_eq!(Season::of_years(&[]), Season::even());
+        assert_eq!(of_years(&[]), Season::even());
     }
 
     #[test]

@@ -10,6 +10,7 @@
 mod call;
 mod list;
 mod method;
+mod offers;
 mod operator;
 mod sort;
 
@@ -27,12 +28,15 @@ use crate::rule::expression::Node as Tree;
 use crate::rule::plan::PlanFull;
 use crate::rule::plan::Planner;
 use crate::rule::plan::Window;
+use crate::rule::vocabulary::ALERT_FIELDS;
+use crate::rule::vocabulary::ALERTS;
 use crate::rule::vocabulary::CUSTOMER_FIELDS;
 use crate::rule::vocabulary::FIELDS;
 use crate::rule::vocabulary::ItemType;
 use crate::rule::vocabulary::PRODUCT_FIELDS;
 use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::Type;
+use crate::state::offers::Ask;
 use crate::state::program::Field;
 use crate::state::program::Items;
 use crate::state::program::KnownField;
@@ -88,6 +92,8 @@ pub struct ListExpr {
 #[derive(Debug, Clone)]
 enum ListSource {
     History(List, Window),
+    Alerts(Window),
+    Offers(Ask),
     EventLines,
     Values(Arc<[Value]>),
     /// The parts of a text: text, separator, how many at most.
@@ -353,6 +359,13 @@ impl<'a> Checker<'a> {
             });
         }
         match name {
+            ALERTS => Checked::List(ListExpr {
+                source: ListSource::Alerts(Window::Ever),
+                stages: Vec::new(),
+                depends: 0,
+                mapped: false,
+                item: ItemType::Alert,
+            }),
             "now" => self.typed(Node::Now, Type::Time, ENTITY),
             "event" if self.has_event => Checked::Record(Record::Event),
             "event" => {
@@ -388,7 +401,7 @@ impl<'a> Checker<'a> {
 
     fn unknown_name(&mut self, expr: &Expr, name: &str) {
         let mut names: Vec<&str> = List::ALL.iter().map(|(_, known)| *known).collect();
-        names.extend(["now", self.entity.name()]);
+        names.extend([ALERTS, "now", self.entity.name()]);
         if self.has_event {
             names.push("event");
         }
@@ -453,6 +466,7 @@ impl<'a> Checker<'a> {
             Record::Entity if self.entity != EntityKind::Customer && field != "id" => {
                 self.known_field(expr, field)
             }
+            Record::Entity if field == "value_tier" => self.value_tier(),
             Record::Entity if field == "consent" => Checked::Record(Record::Consent),
             Record::Entity if field == "attributes" => Checked::Record(Record::Attributes),
             Record::Entity => match CUSTOMER_FIELDS.iter().find(|(name, ..)| *name == field) {
@@ -460,7 +474,7 @@ impl<'a> Checker<'a> {
                 None => {
                     let mut names: Vec<&str> =
                         CUSTOMER_FIELDS.iter().map(|(name, ..)| *name).collect();
-                    names.extend(["consent", "attributes"]);
+                    names.extend(["value_tier", "consent", "attributes"]);
                     self.no_field(expr, "a customer", field, &names)
                 }
             },
@@ -500,6 +514,11 @@ impl<'a> Checker<'a> {
             ItemRef::Variable(_, ty) => *ty,
             ItemRef::Chosen(list, _) => list.item,
         };
+        match item_type {
+            ItemType::Alert => return self.alert_field(expr, item, field),
+            ItemType::Offer => return self.offer_field(expr, item, field),
+            _ => {}
+        }
         let on_line = item_type == ItemType::Line;
         let found =
             FIELDS.iter().find(|(name, _, _, line, _)| *name == field && (*line || !on_line));
@@ -511,7 +530,7 @@ impl<'a> Checker<'a> {
                     let lines = FIELDS.iter().filter(|(_, _, _, line, _)| *line);
                     ("a line", lines.map(|(name, ..)| *name).collect())
                 }
-                ItemType::Event => ("an event", FIELDS.iter().map(|(name, ..)| *name).collect()),
+                _ => ("an event", FIELDS.iter().map(|(name, ..)| *name).collect()),
             };
             return self.no_field(expr, what, field, &names);
         };
@@ -521,6 +540,25 @@ impl<'a> Checker<'a> {
                 self.typed(Node::Field(outwards, *field), *ty, 1 << level)
             }
             ItemRef::Chosen(list, which) => self.chosen_field(expr, list, *which, (*field, *ty)),
+        }
+    }
+
+    /// A field of one of `alerts`.
+    fn alert_field(&mut self, expr: &Expr, item: &ItemRef, field: &str) -> Checked {
+        let found = ALERT_FIELDS.iter().find(|(name, ..)| *name == field);
+        let Some((_, field, ty, _)) = found else {
+            let names = ALERT_FIELDS.map(|(name, ..)| name);
+            return self.no_field(expr, "an alert", field, &names);
+        };
+        match item {
+            ItemRef::Variable(level, _) => {
+                let outwards = self.outwards(*level);
+                self.typed(Node::OfAlert(outwards, *field), *ty, 1 << level)
+            }
+            ItemRef::Chosen(list, which) => {
+                let node = self.program.add(Node::OfAlert(0, *field));
+                self.one_of(expr, list, *which, (node, *ty))
+            }
         }
     }
 

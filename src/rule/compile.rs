@@ -39,6 +39,7 @@ use crate::rule::text::Format;
 use crate::rule::text::Text;
 use crate::rule::text::TextPart;
 use crate::rule::vocabulary::Type;
+use crate::rule::vocabulary::is_list;
 use crate::state::builtin;
 use crate::state::program::Node;
 use crate::state::program::Program;
@@ -189,9 +190,8 @@ fn part(checker: &mut Checker<'_>, (name, text): (&str, &str), checked: &Checked
 
 /// A name that hides a list or a record would make the rule unreadable.
 fn shadowed(checker: &mut Checker<'_>, source: &RuleSource, name: &Located<String>) {
-    let taken = List::ALL.iter().any(|(_, known)| *known == name.value)
-        || ["now", "event", "customer", "rep", "product", "value", "alerts"]
-            .contains(&name.value.as_str());
+    let taken = is_list(&name.value)
+        || ["now", "event", "customer", "rep", "product", "value"].contains(&name.value.as_str());
     if taken {
         let message = format!("`{}` means something already", name.value);
         let found = Diagnostic::error("E303", source.file, name.span.clone(), message)

@@ -19,6 +19,8 @@ use crate::rule::set::Rule;
 use crate::rule::set::RuleSet;
 use crate::rule::set::Trigger;
 use crate::rule::text::TextPart;
+use crate::state::past;
+use crate::state::past::Reach;
 use crate::state::program::FUEL;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
@@ -109,6 +111,9 @@ pub fn cost(rule: &Rule, program: &Program, plan: &Plan) -> Cost {
     whole + evidence
 }
 
+/// Alerts that an entity has in its list at most.
+const ALERTS_KEPT: u64 = past::KEPT_MAX as u64;
+
 /// Parts of a text that is split, such as a list of tags.
 const PARTS_OF_TEXT: u64 = 8;
 
@@ -137,6 +142,9 @@ impl Meter<'_> {
         let items = match &scan.source {
             Source::Window(_, span) => window(self.plan, *span),
             Source::Newest(_, count) => u64::from(*count),
+            Source::Offers(ask) => u64::from(ask.number),
+            Source::Alerts(Reach::Newest(count)) => u64::from(*count).min(ALERTS_KEPT),
+            Source::Alerts(_) => ALERTS_KEPT,
             Source::EventLines => ITEMS_OF_EVENT,
             Source::Values(values) => values.len() as u64,
             Source::Split(..) => PARTS_OF_TEXT,

@@ -23,7 +23,7 @@ use crate::rule::page::Page;
 use crate::rule::set::RuleSet;
 use crate::rule::template::Template;
 use crate::rule::template::TemplatePart;
-use crate::state::window::List;
+use crate::rule::vocabulary::is_list;
 use crate::time::Span;
 
 /// A page on all rules of the files; the set is what they were compiled to.
@@ -181,7 +181,7 @@ fn windows(rule: &RuleSource) -> BTreeSet<String> {
                 && matches!(name.as_str(), "last" | "between")
                 && !args.is_empty()
                 && let Node::Ident(list) = &target.node
-                && List::ALL.iter().any(|(_, known)| known == list)
+                && is_list(list)
             {
                 found.insert(words::of(expr));
             }

@@ -6,10 +6,12 @@
 //! expressions          always true, always false; a name for nothing; `//`        W101 W102 W104 W105
 //!                      a text that begins or ends with a blank                    W110
 //!                      a list within a list that asks nothing of the outer item   W111
+//! alerts               a rule, a state or a family that no alert has              W112
 //! the whole rule       nothing will ever close its alerts                         W103
 //! with a history       events and names that it never has                         W108 W109
 //! ```
 
+mod alerts;
 mod closing;
 mod history;
 mod truth;
@@ -41,8 +43,10 @@ pub fn lint(rule_files: &[RuleFile], files: &Files, seen: Option<&Seen>) -> Vec<
     for file in rule_files {
         text(file.file, files, &mut found);
     }
+    let names: Vec<&str> = file::rules(rule_files).map(|rule| rule.alert.value.as_str()).collect();
     for rule in file::rules(rule_files) {
         labels(rule, &mut found);
+        alerts::unheard_of(rule, &names, &mut found);
         truth::conditions(rule, &mut found);
         closing::never(rule, &mut found);
         for expr in expressions(rule) {

@@ -219,6 +219,11 @@ impl RuleSet {
         self.rules.iter().any(|rule| rule.entity == entity && rule.mode != Mode::Off)
     }
 
+    /// Whether any expression reads what is learned across customers.
+    pub fn learns(&self) -> bool {
+        self.program.reads_models()
+    }
+
     /// The rule of this name.
     pub fn place(&self, name: &str) -> Option<u16> {
         let place = self.rules.iter().position(|rule| &*rule.name == name)?;

@@ -1,12 +1,16 @@
 //! What can a rule say? The types of the language, and the tables of names that the checker, the completion and the
 //! reference page read.
 
+pub mod offers;
+
 use std::fmt;
 
+use crate::state::past::AlertField;
 use crate::state::program::Field;
 use crate::state::program::KnownField;
 use crate::state::program::ProfileField;
 use crate::state::value::Arithmetic;
+use crate::state::window::List;
 
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +44,10 @@ pub enum ItemType {
     Event,
     /// A line of an order.
     Line,
+    /// An alert that the entity has had.
+    Alert,
+    /// A category that the customer may take.
+    Offer,
     /// A plain value.
     Value(Type),
 }
@@ -134,8 +142,16 @@ impl fmt::Display for Type {
     }
 }
 
-/// Names that an expression sees: the lists of an entity's events, then single things.
-pub const SCOPE: [(&str, &str); 12] = [
+/// The list of an entity's own past alerts; all other lists are of events.
+pub const ALERTS: &str = "alerts";
+
+/// Whether a name is that of a list.
+pub fn is_list(name: &str) -> bool {
+    name == ALERTS || List::ALL.iter().any(|(_, known)| *known == name)
+}
+
+/// Names that an expression sees: the lists of an entity, then single things.
+pub const SCOPE: [(&str, &str); 13] = [
     ("orders", "orders of the entity, oldest first"),
     ("lines", "the lines of those orders"),
     ("returns", "returns and credit memos"),
@@ -144,6 +160,10 @@ pub const SCOPE: [(&str, &str); 12] = [
     ("interactions", "everything but orders and returns"),
     ("complaints", "complaints"),
     ("campaign_responses", "answers to campaigns"),
+    (
+        ALERTS,
+        "the entity's own past alerts, the newest 64: those that opened before this moment and were not in the shadow",
+    ),
     (
         "event",
         "the event that set the rule off; `event.lines` are its lines. A silence and a schedule have none",
@@ -180,6 +200,27 @@ pub const FIELDS: [(&str, Field, Type, bool, &str); 24] = [
     ("sentiment", Field::Sentiment, Type::Double, false, "mood, from -1 to 1"),
     ("amount", Field::Amount, Type::Money, false, "money spoken of"),
     ("count", Field::Count, Type::Double, false, "how often, where the source counts"),
+];
+
+/// Fields of the items of `alerts`: name, field, type, what it means.
+pub const ALERT_FIELDS: [(&str, AlertField, Type, &str); 7] = [
+    ("rule", AlertField::Rule, Type::Text, "name of the rule"),
+    ("family", AlertField::Family, Type::Text, "family of the rule: `cross_sell`, `drift` …"),
+    ("opened", AlertField::Opened, Type::Time, "when it opened; windows go by it"),
+    ("closed", AlertField::Closed, Type::Time, "when it was closed; null while it is open"),
+    (
+        "state",
+        AlertField::State,
+        Type::Text,
+        "`firing`, `acknowledged`, `snoozed`, or why it was closed: `resolved`, `expired`, `withdrawn`, `won`, `lost`, `dismissed`",
+    ),
+    ("value", AlertField::Value, Type::Money, "money at stake; null where the rule names none"),
+    (
+        "offer",
+        AlertField::Offer,
+        Type::Text,
+        "what it offered: its rule's part named `offer`; null where there is none",
+    ),
 ];
 
 /// Fields of `customer`: name, field, type, what it means.
@@ -309,7 +350,7 @@ pub fn value_methods(ty: Type) -> impl Iterator<Item = &'static (&'static str, &
 }
 
 /// Functions with what they take and give.
-pub const FUNCTIONS: [(&str, &str); 32] = [
+pub const FUNCTIONS: [(&str, &str); 37] = [
     ("size", "`size(list)` how many items; `size(text)` how many characters"),
     ("has", "`has(x.field)` whether the source says"),
     ("margin_rate", "`margin_rate(lines)` share of the net amount that is left after cost"),
@@ -317,6 +358,26 @@ pub const FUNCTIONS: [(&str, &str); 32] = [
     (
         "gap_stddev",
         "`gap_stddev(orders.last('365d'))` how much the time between events varies; null of fewer than three",
+    ),
+    (
+        "next_best",
+        "`next_best(event.lines, 5)`, `next_best('Welding', 5)` offers that go with these in one order, the best first; never what was ever bought or declined",
+    ),
+    (
+        "white_space",
+        "`white_space(lines, 5)` offers that customers who own the same own, too; never what was ever bought or declined",
+    ),
+    (
+        "affinity",
+        "`affinity(event.lines, 'Safety')` how much likelier a category is in such an order than in any; null where it was never sold",
+    ),
+    (
+        "declined",
+        "`declined('Safety')` whether an alert that offered it was closed as lost or dismissed",
+    ),
+    (
+        "peers",
+        "`peers(customer.segment).quantile('profit', 0.5)`, `.rank('net', amount)`, `.size()` figures of 52 weeks over the customers of a segment, or over all",
     ),
     ("duration", "`duration('30d')`, `duration('1.5h')` a length of time"),
     ("timestamp", "`timestamp('2025-01-01T00:00:00Z')` an instant; of an int: seconds since 1970"),

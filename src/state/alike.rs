@@ -69,6 +69,8 @@ impl<'a> Comparison<'a> {
             (
                 Node::Constant(_)
                 | Node::Field(..)
+                | Node::OfAlert(..)
+                | Node::OfOffer(..)
                 | Node::Variable(_)
                 | Node::Event(_)
                 | Node::Profile(_)
@@ -167,9 +169,10 @@ impl<'a> Comparison<'a> {
                 };
                 a == b && length(self.old.plan, *span) == length(self.new.plan, *other)
             }
-            (Source::Newest(..) | Source::EventLines | Source::Values(_), _) => {
-                old.source == new.source
-            }
+            (
+                Source::Newest(..) | Source::Alerts(_) | Source::EventLines | Source::Values(_),
+                _,
+            ) => old.source == new.source,
             (Source::Split(text, by, most), Source::Split(other, with, limit)) => {
                 let limits = match (most, limit) {
                     (Some(most), Some(limit)) => self.alike(*most, *limit),

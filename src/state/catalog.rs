@@ -1,10 +1,12 @@
-//! What every shard knows of products, reps, relations and agreements.
+//! What every shard knows of products, reps, relations and agreements, and what was learned across
+//! customers.
 //!
 //! Each shard has its own copy, changed only by inputs, so that an event sees exactly the
 //! reference data that came before it.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use rapidhash::fast::RandomState;
 
@@ -15,6 +17,7 @@ use crate::event::reference::Product;
 use crate::event::reference::Reference;
 use crate::event::reference::Relation;
 use crate::event::reference::Rep;
+use crate::state::models::Models;
 
 /// Reference data that any rule may need.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +27,7 @@ pub struct Catalog {
     reps: HashMap<Symbol, Rep, RandomState>,
     relations: Vec<Relation>,
     agreements: HashMap<Symbol, Agreement, RandomState>,
+    models: Arc<Models>,
 }
 
 impl Catalog {
@@ -47,6 +51,16 @@ impl Catalog {
                 self.agreements.insert(agreement.id, agreement.clone());
             }
         }
+    }
+
+    /// What was learned across customers, in the version that holds here.
+    pub fn models(&self) -> &Models {
+        &self.models
+    }
+
+    /// Takes another version of it.
+    pub fn learn(&mut self, models: Arc<Models>) {
+        self.models = models;
     }
 
     /// A product.

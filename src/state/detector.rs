@@ -32,6 +32,7 @@ pub mod repeat_buying;
 pub mod return_rate;
 pub mod rhythm;
 pub mod score;
+pub mod season;
 pub mod sentiment;
 pub mod special;
 pub mod trend;

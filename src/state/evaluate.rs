@@ -16,6 +16,9 @@ use crate::state::field::field_of;
 use crate::state::field::is_foreign;
 use crate::state::field::known_field;
 use crate::state::field::profile_field;
+use crate::state::learned;
+use crate::state::offers;
+use crate::state::past::AlertField;
 use crate::state::program::Bound;
 use crate::state::program::Field;
 use crate::state::program::Function;
@@ -111,6 +114,12 @@ pub(crate) fn other(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
             }
             _ => Err(Fault::Type),
         },
+        Node::OfAlert(outwards, field) => told(scope, *outwards, *field),
+        Node::OfOffer(outwards, field) => match scope.items.get(*outwards) {
+            Some(Bound::Offer(offer)) => Ok(offers::field(scope, offer, *field)),
+            _ => Err(Fault::Type),
+        },
+        Node::Learned(question) => learned::answer(scope, question),
         Node::Variable(outwards) => match scope.items.get(*outwards) {
             Some(Bound::Value(value)) => Ok(*value),
             _ => Err(Fault::Type),
@@ -143,21 +152,7 @@ pub(crate) fn other(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
             let found = pairs.iter().find(|(known, _)| texts::same(scope, *known, key));
             Ok(found.map_or(Value::Null, |(_, value)| *value))
         }
-        Node::Owns(set, key) => {
-            let Some(entity) = scope.entity else { return Err(Fault::Type) };
-            match evaluate(scope, *key) {
-                Ok(Value::Text(symbol)) => Ok(Value::Bool(entity.owns(*set, Some(symbol)))),
-                Ok(made @ Value::Made(_)) => {
-                    let known = texts::symbol(scope, made);
-                    Ok(Value::Bool(known.is_some() && entity.owns(*set, known)))
-                }
-                Ok(Value::Null) => Ok(Value::Bool(entity.owns(*set, None))),
-                Ok(_) => Ok(Value::Bool(false)),
-                // Of nothing, nothing is asked.
-                Err(_) if entity.owns_nothing(*set) => Ok(Value::Bool(false)),
-                Err(fault) => Err(fault),
-            }
-        }
+        Node::Owns(set, key) => owns(scope, *set, *key),
         Node::Decides(verdict) => decides(scope, verdict),
         Node::Scan(scan) => walk(scope, scan),
         Node::Function(Function::Sells, a) => sells(scope, *a),
@@ -165,6 +160,33 @@ pub(crate) fn other(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
         Node::Function2(function, a, b) => apply2(scope, *function, *a, *b),
         Node::Call(builtin, args) => builtin::call(scope, builtin, args),
         Node::Known(field) => known_field(scope, field),
+    }
+}
+
+/// A field of an alert that the entity has had.
+fn told(scope: &Scope<'_>, outwards: u8, field: AlertField) -> Result<Value, Fault> {
+    let (Some(Bound::Alert(place)), Some(entity)) = (scope.items.get(outwards), scope.entity)
+    else {
+        return Err(Fault::Type);
+    };
+    let alert = entity.past.all().get(*place).ok_or(Fault::Type)?;
+    Ok(alert.field(field, scope.symbols))
+}
+
+/// Whether the entity ever had the key in a set.
+fn owns(scope: &mut Scope<'_>, set: u16, key: NodeId) -> Result<Value, Fault> {
+    let Some(entity) = scope.entity else { return Err(Fault::Type) };
+    match evaluate(scope, key) {
+        Ok(Value::Text(symbol)) => Ok(Value::Bool(entity.owns(set, Some(symbol)))),
+        Ok(made @ Value::Made(_)) => {
+            let known = texts::symbol(scope, made);
+            Ok(Value::Bool(known.is_some() && entity.owns(set, known)))
+        }
+        Ok(Value::Null) => Ok(Value::Bool(entity.owns(set, None))),
+        Ok(_) => Ok(Value::Bool(false)),
+        // Of nothing, nothing is asked.
+        Err(_) if entity.owns_nothing(set) => Ok(Value::Bool(false)),
+        Err(fault) => Err(fault),
     }
 }
 

@@ -26,6 +26,13 @@ use crate::state::builtin::Builtin;
 use crate::state::catalog::Catalog;
 use crate::state::code::Code;
 use crate::state::item::Item;
+use crate::state::learned::Learned;
+use crate::state::models::affinity::Offer;
+use crate::state::offers::Ask;
+use crate::state::offers::Context;
+use crate::state::offers::OfferField;
+use crate::state::past::AlertField;
+use crate::state::past::Reach;
 use crate::state::texts::Texts;
 use crate::state::value::Arithmetic;
 use crate::state::value::Comparison;
@@ -54,6 +61,8 @@ impl NodeId {
 pub struct Program {
     nodes: Vec<Node>,
     codes: Vec<Code>,
+    /// Whether a node reads what is learned across customers.
+    reads_models: bool,
     /// Where nodes stand, by what they say.
     places: HashTable<(u64, NodeId)>,
     said: RandomState,
@@ -66,6 +75,8 @@ pub enum Node {
     Constant(Value),
     /// A field of the innermost, next-to-innermost … item variable.
     Field(u8, Field),
+    /// A field of the innermost, next-to-innermost … item variable, over alerts.
+    OfAlert(u8, AlertField),
     /// The value of an item variable over plain values.
     Variable(u8),
     /// A field of the event that set the rule off.
@@ -110,6 +121,10 @@ pub enum Node {
     Function(Function, NodeId),
     /// A function of two values.
     Function2(Function2, NodeId, NodeId),
+    /// A field of the innermost, next-to-innermost … offer.
+    OfOffer(u8, OfferField),
+    /// A question about what was learned across customers.
+    Learned(Arc<Learned>),
     /// A function of the standard library.
     Call(Builtin, Arc<[NodeId]>),
     /// A field of the rep's or the product's reference data.
@@ -123,6 +138,8 @@ impl Node {
         match self {
             Self::Constant(_)
             | Self::Field(..)
+            | Self::OfAlert(..)
+            | Self::OfOffer(..)
             | Self::Variable(_)
             | Self::Event(_)
             | Self::Profile(_)
@@ -147,6 +164,7 @@ impl Node {
             | Self::Function2(_, a, b) => SmallVec::from_slice(&[*a, *b]),
             Self::Conditional(a, b, c) => SmallVec::from_slice(&[*a, *b, *c]),
             Self::Call(_, operands) => SmallVec::from_slice(operands),
+            Self::Learned(question) => question.operands(),
         }
     }
 }
@@ -181,6 +199,9 @@ impl Scan {
     pub(crate) fn of_all(&self) -> impl Iterator<Item = NodeId> {
         let parts = match self.source {
             Source::Split(text, separator, most) => [Some(text), Some(separator), most],
+            Source::Offers(Ask { context: Context::Category(category), .. }) => {
+                [Some(category), None, None]
+            }
             _ => [None; 3],
         };
         let end = match self.end {
@@ -388,10 +409,14 @@ pub enum Source {
     Window(List, u16),
     /// The newest so many items of the history.
     Newest(List, u32),
+    /// Alerts that the entity has had.
+    Alerts(Reach),
     /// The lines of the event that set the rule off.
     EventLines,
     /// Constants.
     Values(Arc<[Value]>),
+    /// What can be offered to the customer.
+    Offers(Ask),
     /// The parts of a text between separators: text, separator, and how many at most.
     Split(NodeId, NodeId, Option<NodeId>),
 }
@@ -499,6 +524,10 @@ pub struct Items {
 pub enum Bound {
     /// An event or a line.
     Item(Item),
+    /// An alert that the entity has had, by its place among them.
+    Alert(usize),
+    /// What can be offered.
+    Offer(Offer),
     /// A plain value.
     Value(Value),
 }
@@ -509,7 +538,12 @@ impl Items {
 
     /// With one variable bound.
     pub fn of(item: Item) -> Self {
-        Self { stack: SmallVec::from_buf([Bound::Item(item)]), hidden: 0 }
+        Self::one(Bound::Item(item))
+    }
+
+    /// With one variable bound to whatever it is.
+    pub fn one(bound: Bound) -> Self {
+        Self { stack: SmallVec::from_buf([bound]), hidden: 0 }
     }
 
     pub(crate) fn get(&self, outwards: u8) -> Option<&Bound> {
@@ -534,6 +568,17 @@ impl fmt::Debug for Program {
 }
 
 impl Program {
+    /// Notes that a node reads [`Models`](crate::state::models::Models): they are learned only where
+    /// some node does.
+    pub fn read_models(&mut self) {
+        self.reads_models = true;
+    }
+
+    /// Whether a node reads what is learned across customers.
+    pub fn reads_models(&self) -> bool {
+        self.reads_models
+    }
+
     /// The place of a node, new or known.
     pub fn add(&mut self, node: Node) -> NodeId {
         let said = self.said(&node);

@@ -18,6 +18,9 @@ const SLOTS: usize = 1 << BITS;
 /// 64^8 ms are 8,900 years: all of supported time.
 const LEVELS: usize = 8;
 
+/// Timers for which an empty slot keeps its memory, at most.
+const SLOT_KEPT: usize = 256;
+
 /// Deadlines of many entities.
 #[derive(Debug)]
 pub struct Wheel {
@@ -103,9 +106,11 @@ impl Wheel {
             for due in taken.drain(..) {
                 if ticks(due.at) < end { fired.push(due) } else { self.place(due) }
             }
-            if level == 0 {
+            if taken.capacity() <= SLOT_KEPT {
                 // The slot keeps its memory: it will be filled again.
-                self.levels[0].slots[slot] = taken;
+                self.levels[level].slots[slot] = taken;
+            }
+            if level == 0 {
                 self.now = self.now.max(slot_start + 1);
             }
         }

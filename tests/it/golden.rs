@@ -21,7 +21,7 @@ use siaga::rule::fixture;
 use siaga::rule::lint;
 
 /// Conditions of a rule on `call.started`.
-const CONDITIONS: [&str; 59] = [
+const CONDITIONS: [&str; 63] = [
     "size(order) > 3",
     "tomorrow > now",
     "rep.id == 'r1'",
@@ -81,10 +81,14 @@ const CONDITIONS: [&str; 59] = [
     "lines.last('9d').exists(x, size(orders) > 3)",
     "event.duration // 2",
     "event.topic == ' car'",
+    "alerts.exists(a, a.stat == 'won')",
+    "margin_rate(alerts) > 0.5",
+    "alerts.last('9d').last('3d').exists(a, a.closed == null)",
+    "alerts.exists(a, a.state == 'one') && alerts.exists(a, a.rule == 'B')",
 ];
 
 /// Lines of a rule; they take the place of its own.
-const LINES: [&str; 43] = [
+const LINES: [&str; 44] = [
     "famly: drift",
     "family: drfit",
     "entity: shop",
@@ -118,6 +122,7 @@ const LINES: [&str; 43] = [
     "annotations: {summary: '{customer.name} calls'}",
     "annotations: {summary: '{{ percent(now) }}'}",
     "evidence: lines",
+    "evidence: alerts.last('9d')",
     "evidence: size(orders)",
     "at: event.net",
     "value: event.topic",

@@ -6,9 +6,12 @@
 //!              └─► parsed tree ─► oracle, over whole lists ──┴─► equal, event by event
 //! ```
 //!
-//! Events come late, twice and at one instant; costs are missing, currencies mixed.
+//! Events come late, twice and at one instant; costs are missing, currencies mixed. Alerts that the
+//! customer has had are told between them; that the engine tells the right ones is another test's
+//! claim (`past_alerts`).
 
 mod changed;
+mod fate;
 mod fold;
 mod grammar;
 mod oracle;
@@ -31,6 +34,7 @@ use siaga::state::Applied;
 use siaga::state::Entity;
 use siaga::state::catalog::Catalog;
 use siaga::state::evaluate::evaluate;
+use siaga::state::past::PastAlert;
 use siaga::state::program::FUEL;
 use siaga::state::program::Items;
 use siaga::state::program::Scope;
@@ -43,6 +47,8 @@ use crate::scene::DAY;
 use crate::scene::cases;
 use crate::scene::order;
 use crate::scene::rule_set;
+use crate::windows::fate::Fate;
+use crate::windows::fate::fate;
 use crate::windows::grammar::Sketch;
 use crate::windows::grammar::expression;
 use crate::windows::grammar::sketch;
@@ -106,6 +112,7 @@ impl Kept<'_> {
 #[derive(Default)]
 struct Listed {
     events: Vec<Event>,
+    alerts: Vec<PastAlert>,
     clock: Option<i64>,
     home: Option<Currency>,
 }
@@ -118,6 +125,33 @@ impl Listed {
             self.events.insert(place, event.clone());
         }
         self.clock = self.clock.max(Some(event.time.millis()));
+    }
+
+    fn open(&mut self, alert: PastAlert) {
+        self.alerts.push(alert);
+        self.alerts.sort_by_key(|alert| alert.opened);
+    }
+
+    fn change(&mut self, alert: PastAlert) {
+        let place = self.alerts.iter().position(|known| known.id == alert.id).unwrap();
+        self.alerts[place] = alert;
+    }
+}
+
+/// Tells both of the alerts that open or change before an event.
+fn tell(kept: &mut Kept<'_>, listed: &mut Listed, step: usize, fates: &[Fate]) {
+    let symbols = kept.symbols;
+    for (number, fate) in fates.iter().enumerate() {
+        let alert = fate.alert(number, symbols);
+        if fate.told == step {
+            kept.entity.past.open(alert);
+            listed.open(alert);
+        }
+        if let Some((_, state)) = fate.ends.filter(|(later, _)| *later == step) {
+            let ended = fate.ended(alert, state);
+            kept.entity.past.change(ended.id, ended.state, ended.closed);
+            listed.change(ended);
+        }
     }
 }
 
@@ -135,7 +169,11 @@ fn arrivals(sketches: &[Sketch], symbols: &Symbols) -> Vec<Event> {
     arriving.into_iter().map(|(_, event)| event).collect()
 }
 
-fn agrees(expressions: &[String], sketches: &[Sketch]) -> Result<(), TestCaseError> {
+fn agrees(
+    expressions: &[String],
+    sketches: &[Sketch],
+    fates: &[Fate],
+) -> Result<(), TestCaseError> {
     let symbols = Symbols::default();
     let rules = rule_set(&rule_of(expressions), &symbols);
     let plan = rules.plan(EntityKind::Customer);
@@ -144,6 +182,7 @@ fn agrees(expressions: &[String], sketches: &[Sketch]) -> Result<(), TestCaseErr
     let mut kept = Kept { rules: &rules, symbols: &symbols, catalog, entity };
     let mut listed = Listed::default();
     for (step, event) in arrivals(sketches, &symbols).iter().enumerate() {
+        tell(&mut kept, &mut listed, step, fates);
         let known = listed.events.contains(event);
         if known && kept.entity.clock - event.time >= plan.horizon {
             // A repeat of what is no longer kept is recognised before it comes here.
@@ -166,6 +205,7 @@ fn by_the_book<'e>(
 ) -> Result<(), TestCaseError> {
     let world = World {
         events: &listed.events,
+        alerts: &listed.alerts,
         clock: listed.clock.unwrap_or_default(),
         event,
         home: listed.home,
@@ -194,8 +234,9 @@ proptest! {
     fn a_compiled_expression_gives_what_the_list_gives(
         expressions in vec(expression(), RULES),
         sketches in vec(sketch(), 0..28),
+        fates in vec(fate(), 0..7),
     ) {
-        agrees(&expressions, &sketches)?;
+        agrees(&expressions, &sketches, &fates)?;
     }
 }
 

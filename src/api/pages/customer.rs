@@ -7,11 +7,14 @@ use axum::extract::Path;
 use axum::extract::State;
 use axum::response::Response;
 
+use crate::alert::Alert;
 use crate::api::Services;
 use crate::api::blocking;
-use crate::api::pages::chart::Chart;
 use crate::api::pages::html;
 use crate::api::pages::page_or_missing;
+use crate::api::pages::plot;
+use crate::api::pages::plot::Plot;
+use crate::api::pages::plot::Shape;
 use crate::api::pages::view::EvidenceView;
 use crate::api::pages::view::RowView;
 use crate::api::pages::words;
@@ -36,7 +39,7 @@ struct CustomerPage {
     id: String,
     facts: Vec<(&'static str, String)>,
     windows: Vec<(String, String)>,
-    chart: Option<Chart>,
+    plots: Vec<Plot>,
     rows: Vec<RowView>,
     events: Vec<EvidenceView>,
 }
@@ -60,6 +63,7 @@ pub(in crate::api) async fn customer(
         }
         let mut view = known.unwrap_or_default();
         view.recent.truncate(EVENTS_MAX);
+        let told: Vec<&Alert> = alerts.iter().map(|kept| &kept.alert).collect();
         let named = alerts.first().and_then(|kept| kept.alert.entity_name.clone());
         html(&CustomerPage {
             demo,
@@ -69,7 +73,7 @@ pub(in crate::api) async fn customer(
             id,
             facts: facts(services, &view, clock),
             windows: view.windows.clone(),
-            chart: Chart::new(&view.recent),
+            plots: plot::amounts(&view.recent, &told).into_iter().collect(),
             rows: alerts.iter().map(|kept| RowView::new(&kept.alert, clock)).collect(),
             events: view.recent.iter().map(EvidenceView::from).collect(),
         })

@@ -6,9 +6,13 @@ use crate::alert::Alert;
 use crate::alert::AlertState;
 use crate::alert::CloseReason;
 use crate::alert::Evidence;
-use crate::api::pages::chart::Chart;
+use crate::alert::play;
 use crate::api::pages::link::Link;
 use crate::api::pages::link::encoded;
+use crate::api::pages::plot;
+use crate::api::pages::plot::Plot;
+use crate::api::pages::why;
+use crate::api::pages::why::Told;
 use crate::api::pages::words;
 use crate::delivery::inbox::query::Counts;
 use crate::delivery::inbox::query::Cursor;
@@ -60,7 +64,8 @@ pub(super) struct RowView {
     pub(super) id: String,
     pub(super) severity: &'static str,
     pub(super) who: String,
-    pub(super) summary: String,
+    /// What it says, without the name.
+    pub(super) what: String,
     pub(super) money: String,
     pub(super) family: &'static str,
     pub(super) family_label: &'static str,
@@ -75,26 +80,33 @@ pub(super) struct RowView {
 pub(super) struct Detail {
     pub(super) row: RowView,
     pub(super) description: String,
-    pub(super) play: String,
+    /// What to do, in a sentence.
+    pub(super) todo: String,
+    /// The name of the play, where it has one.
+    pub(super) play: Option<String>,
     pub(super) labels: Vec<(String, String)>,
-    pub(super) reasons: Vec<crate::alert::Reason>,
-    pub(super) chart: Option<Chart>,
+    pub(super) told: Vec<Told>,
+    /// The condition as the author wrote it.
+    pub(super) condition: String,
+    pub(super) plots: Vec<Plot>,
     pub(super) evidence: Vec<EvidenceView>,
     pub(super) evidence_note: String,
     pub(super) entity_id: String,
     pub(super) entity_href: Option<String>,
     pub(super) owner: String,
     pub(super) rule: String,
+    /// The same for an address.
+    pub(super) rule_word: String,
     pub(super) expires: Option<(Timestamp, String)>,
     pub(super) state_sentence: String,
     pub(super) can_reopen: bool,
     pub(super) is_closed: bool,
     pub(super) is_acknowledged: bool,
-    pub(super) told: Vec<Told>,
+    pub(super) sent: Vec<Sent>,
 }
 
 /// Who was told of an alert outside of the pages, or why not.
-pub(super) struct Told {
+pub(super) struct Sent {
     pub(super) at: Timestamp,
     pub(super) time: String,
     pub(super) channel: String,
@@ -193,11 +205,12 @@ impl List {
 
 impl RowView {
     pub(super) fn new(alert: &Alert, clock: Timestamp) -> Self {
+        let who = alert.entity_name.clone().unwrap_or_else(|| alert.entity_id.clone());
         Self {
             id: alert.id.to_string(),
             severity: alert.severity.name(),
-            who: alert.entity_name.clone().unwrap_or_else(|| alert.entity_id.clone()),
-            summary: alert.summary.clone(),
+            what: words::message(&alert.summary, &who),
+            who,
             money: alert.value.map(words::value).unwrap_or_default(),
             family: alert.family.name(),
             family_label: words::family(alert.family),
@@ -223,16 +236,20 @@ impl Detail {
         clock: Timestamp,
         owner_name: impl Fn(&str) -> String,
     ) -> Self {
-        let labels = alert.labels.iter().filter(|(name, _)| *name != "play");
+        let labels = alert.labels.iter().filter(|(name, _)| *name != "play" && *name != "severity");
+        let label = alert.labels.get("play").map(String::as_str);
+        let condition = alert.reasons.iter().find(|reason| reason.name == "when");
         let kept = alert.evidence.len() as u64;
         let more = alert.evidence_total.saturating_sub(kept);
         Self {
             row: RowView::new(alert, clock),
             description: alert.description.clone(),
-            play: alert.labels.get("play").map_or_else(String::new, |play| words::play(play)),
-            labels: labels.map(|(name, value)| (name.clone(), value.clone())).collect(),
-            reasons: alert.reasons.clone(),
-            chart: Chart::new(&alert.evidence),
+            todo: play::sentence(label, alert.family).to_owned(),
+            play: label.and_then(play::name),
+            labels: labels.map(|(name, value)| (words::kind(name), value.clone())).collect(),
+            told: why::parts(&alert.reasons),
+            condition: condition.map_or_else(String::new, |when| when.expression.clone()),
+            plots: plot::of(alert),
             evidence: alert.evidence.iter().rev().map(EvidenceView::from).collect(),
             evidence_note: match more {
                 0 => String::new(),
@@ -242,6 +259,7 @@ impl Detail {
             entity_href: (alert.entity_kind == EntityKind::Customer)
                 .then(|| format!("/customers/{}", encoded(&alert.entity_id))),
             owner: owner_name(&alert.owner.key()),
+            rule_word: encoded(&alert.rule),
             rule: alert.rule.clone(),
             expires: alert.expires_at.map(|at| (at, words::time(at))),
             state_sentence: sentence(&alert.state, owner_name),
@@ -252,17 +270,17 @@ impl Detail {
             },
             is_closed: matches!(alert.state, AlertState::Closed { .. }),
             is_acknowledged: matches!(alert.state, AlertState::Acknowledged { .. }),
-            told: Vec::new(),
+            sent: Vec::new(),
         }
     }
 
     /// With who was told, the first first.
-    pub(super) fn with_told(self, deliveries: &[Listed]) -> Self {
-        Self { told: deliveries.iter().rev().map(Told::from).collect(), ..self }
+    pub(super) fn with_sent(self, deliveries: &[Listed]) -> Self {
+        Self { sent: deliveries.iter().rev().map(Sent::from).collect(), ..self }
     }
 }
 
-impl From<&Listed> for Told {
+impl From<&Listed> for Sent {
     fn from(delivery: &Listed) -> Self {
         let at = delivery.changed_at.0;
         let to = if delivery.person.is_empty() { &delivery.address } else { &delivery.person };
@@ -282,7 +300,7 @@ impl From<&Evidence> for EvidenceView {
         Self {
             at: event.time,
             time: words::short_time(event.time),
-            kind: event.kind.to_string(),
+            kind: words::kind(&event.kind),
             text: event.text.clone(),
             net: event.net.map(words::value).unwrap_or_default(),
             is_negative: event.net.is_some_and(|net| net.amount < Decimal::ZERO),

@@ -75,10 +75,10 @@ pub(super) fn keys(secret: &Secret) -> Result<Vec<Vec<u8>>, String> {
         )?;
         let key = STANDARD.decode(encoded);
         let key = key.map_err(|_| "is not base64 behind `whsec_`: copy it whole")?;
-        match KEY_BYTES.contains(&key.len()) {
-            true => Ok(key),
-            false => Err(format!("has {} bytes: a key has 24 to 64", key.len())),
+        if KEY_BYTES.contains(&key.len()) {
+            return Ok(key);
         }
+        Err(format!("has {} bytes: a key has 24 to 64", key.len()))
     });
     let keys = keys.collect::<Result<Vec<_>, String>>()?;
     if keys.is_empty() { Err("is empty: write `whsec_…`".to_owned()) } else { Ok(keys) }
@@ -146,7 +146,13 @@ enum Data<'a> {
 }
 
 fn cloud_event(message: &Message) -> Result<CloudEvent<'_>, RenderError> {
-    let is_digest = message.about == About::Digest;
+    let (subject, data) = if message.about == About::Digest {
+        let alerts = message.alerts.iter().map(WireAlert::from).collect();
+        (message.person.clone(), Data::Digest { person: &message.person, alerts })
+    } else {
+        let alert = message.alert()?;
+        (alert.id.to_string(), Data::Alert(Box::new(WireAlert::from(alert))))
+    };
     Ok(CloudEvent {
         specversion: "1.0",
         id: &message.id,
@@ -157,19 +163,10 @@ fn cloud_event(message: &Message) -> Result<CloudEvent<'_>, RenderError> {
             About::Escalated => "com.siaga.alert.escalated",
             About::Digest => "com.siaga.digest",
         },
-        subject: match is_digest {
-            true => message.person.clone(),
-            false => message.alert()?.id.to_string(),
-        },
+        subject,
         time: WireTime(message.sent_at),
         datacontenttype: "application/json",
-        data: match is_digest {
-            true => Data::Digest {
-                person: &message.person,
-                alerts: message.alerts.iter().map(WireAlert::from).collect(),
-            },
-            false => Data::Alert(Box::new(WireAlert::from(message.alert()?))),
-        },
+        data,
     })
 }
 
@@ -255,9 +252,10 @@ impl Channel for Webhook {
 
     fn render(&self, message: &Message) -> Result<Rendered, RenderError> {
         let body = self.body(message)?;
-        let lines = self.headers(message, &body).into_iter();
-        let lines: String = lines.map(|(name, value)| format!("{name}: {value}\n")).collect();
-        let head = format!("POST {}\n{lines}", self.to.shown());
+        let mut head = format!("POST {}\n", self.to.shown());
+        for (name, value) in self.headers(message, &body) {
+            head += &format!("{name}: {value}\n");
+        }
         Ok(Rendered { head, body, html: None })
     }
 

@@ -6,6 +6,9 @@ use crate::state::Entity;
 use crate::state::evaluate::evaluate;
 use crate::state::history::Entry;
 use crate::state::item::Item;
+use crate::state::past::PastAlert;
+use crate::state::past::Reach;
+use crate::state::program::Bound;
 use crate::state::program::Items;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
@@ -61,16 +64,50 @@ pub(super) fn of(scope: &mut Scope<'_>, id: NodeId, text: String) -> Option<Behi
                     let bounds = (from, entity.history.end());
                     Some(within(scope, entity, (*list, bounds), &stages, text))
                 }
+                Source::Alerts(reach) => Some(alerts(scope, entity, *reach, (&scan.stages, text))),
                 Source::EventLines => {
                     let lines = scope.event.map_or(0, |event| event.lines.len() as u64);
                     let events = u64::from(scope.event.is_some());
                     let lines = Some(lines);
                     Some(Behind { text, events, lines, ever: false, newest: Vec::new() })
                 }
-                Source::Values(_) | Source::Split(..) => None,
+                Source::Offers(_) | Source::Values(_) | Source::Split(..) => None,
             }
         }
         _ => None,
+    }
+}
+
+/// The alerts of a list, which stand in the place of events.
+fn alerts(
+    scope: &mut Scope<'_>,
+    entity: &Entity,
+    reach: Reach,
+    (stages, text): (&[Stage], String),
+) -> Behind {
+    let (mut count, mut newest) = (0, Vec::new());
+    for place in entity.past.places(reach, entity.clock).rev() {
+        if !of_stages(stages, |node| holds(scope, Bound::Alert(place), node)) {
+            continue;
+        }
+        count += 1;
+        if let Some(alert) = entity.past.all().get(place).filter(|_| newest.len() < SHOWN_MAX) {
+            newest.push(shown(alert, scope, entity));
+        }
+    }
+    Behind { text, events: count, lines: None, ever: false, newest }
+}
+
+fn shown(alert: &PastAlert, scope: &Scope<'_>, entity: &Entity) -> Evidence {
+    let (rule, family) = (scope.symbols.text(alert.rule), scope.symbols.text(alert.family));
+    let currency = entity.currency;
+    Evidence {
+        event_id: format!("{:032x}", alert.id).into(),
+        time: alert.opened,
+        kind: "alert".into(),
+        text: format!("{rule} · {family} · {}", alert.state.name()),
+        net: alert.value.map(|amount| crate::alert::Value { amount, currency }),
+        margin: None,
     }
 }
 
@@ -130,23 +167,30 @@ fn items(entry: &Entry<'_>, list: List, sieve: &Sieve<'_>, scope: &mut Scope<'_>
 }
 
 fn passes(item: Item, sieve: &Sieve<'_>, scope: &mut Scope<'_>) -> bool {
-    let mut holds = |node: NodeId| {
-        let outer = std::mem::replace(&mut scope.items, Items::of(item));
-        let result = evaluate(scope, node).and_then(Value::truth);
-        scope.items = outer;
-        result == Ok(true)
-    };
+    let bound = Bound::Item(item);
     match sieve {
         Sieve::Kept(Filter::All) => true,
         Sieve::Kept(Filter::Category(symbol)) => item.body.category == Some(*symbol),
-        Sieve::Kept(Filter::Holds(node)) => holds(*node),
-        // Behind a map the item is another: what it was made of is shown.
-        Sieve::Stages(stages) => stages
-            .iter()
-            .take_while(|stage| matches!(stage, Stage::Filter(_)))
-            .all(|stage| match stage {
-                Stage::Filter(node) => holds(*node),
-                Stage::Map(_) => true,
-            }),
+        Sieve::Kept(Filter::Holds(node)) => holds(scope, bound, *node),
+        Sieve::Stages(stages) => of_stages(stages, |node| holds(scope, bound, node)),
     }
+}
+
+/// Whether an item passes the filters of a list. Behind a map the item is another: what it was made
+/// of is shown.
+fn of_stages(stages: &[Stage], mut holds: impl FnMut(NodeId) -> bool) -> bool {
+    stages
+        .iter()
+        .map_while(|stage| match stage {
+            Stage::Filter(node) => Some(*node),
+            Stage::Map(_) => None,
+        })
+        .all(&mut holds)
+}
+
+fn holds(scope: &mut Scope<'_>, item: Bound, node: NodeId) -> bool {
+    let outer = std::mem::replace(&mut scope.items, Items::one(item));
+    let result = evaluate(scope, node).and_then(Value::truth);
+    scope.items = outer;
+    result == Ok(true)
 }

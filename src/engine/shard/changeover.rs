@@ -5,6 +5,7 @@
 //! windows      by the history ──────────────────────────────────────────► the new plan
 //! alerts       rule of the same name? ── yes: goes on, acknowledged or not
 //!                                     └─ no, or switched off: closed, "withdrawn"
+//! past alerts  they stay, under the names that their rules had ─────────────►  `alerts`
 //! deadlines    trigger means the same? ── yes: goes on
 //!                                      └─ no: from the history; one that has passed is due now
 //! ```
@@ -20,6 +21,7 @@ use crate::alert::life_cycle;
 use crate::alert::life_cycle::Phase;
 use crate::engine::Output;
 use crate::engine::live::Live;
+use crate::engine::past;
 use crate::engine::shard::Context;
 use crate::engine::shard::Running;
 use crate::engine::shard::Shard;
@@ -147,6 +149,7 @@ impl<'a> Changeover<'a> {
         }
         (live.timer, live.later) = (Timestamp::MAX, Timestamp::MAX);
         let now = live.entity.clock.max(watermark);
+        let first = out.len();
         for (old, phase) in live.take_all() {
             let mut phase = Some(phase);
             let mut close = |phase: &mut Option<Phase>| {
@@ -163,6 +166,7 @@ impl<'a> Changeover<'a> {
                 Follows::Ends => close(&mut phase),
             }
         }
+        past::remember(&mut live.entity.past, &out[first..], context.symbols);
     }
 
     /// Arms what the new rules wait for. What went on is armed already.

@@ -30,8 +30,11 @@ use crate::state::catalog::Catalog;
 use crate::state::evaluate::evaluate;
 use crate::state::program::FUEL;
 use crate::state::program::Items;
+use crate::state::program::Node;
 use crate::state::program::NodeId;
+use crate::state::program::Program;
 use crate::state::program::Scope;
+use crate::state::program::Source;
 use crate::state::texts::Texts;
 use crate::state::window::Upkeep;
 use crate::time::Timestamp;
@@ -180,6 +183,10 @@ impl Moment<'_> {
                 _ => node,
             })
             .collect();
+        // No rule runs here, so there are no alerts to look at.
+        if asks_of_alerts(&typing.program, &let_nodes, node) {
+            return None;
+        }
         let mut lets = vec![None; let_nodes.len()];
         let mut scope = Scope {
             program: &typing.program,
@@ -199,6 +206,19 @@ impl Moment<'_> {
         };
         let result = evaluate(&mut scope, node);
         Some(text::outcome(result, entity.currency, &scope))
+    }
+}
+
+/// Whether the value of an expression comes from the list of alerts.
+fn asks_of_alerts(program: &Program, lets: &[NodeId], id: NodeId) -> bool {
+    let asks = |id: NodeId| asks_of_alerts(program, lets, id);
+    match program.node(id) {
+        Node::Let(place) => lets.get(usize::from(*place)).copied().is_some_and(asks),
+        Node::Scan(scan) => {
+            matches!(scan.source, Source::Alerts(_))
+                || scan.of_each().chain(scan.of_all()).any(asks)
+        }
+        node => node.operands().into_iter().any(asks),
     }
 }
 
@@ -228,6 +248,7 @@ fn seen_by(mut event: Box<Event>, kind: EntityKind, id: Symbol) -> Option<Box<Ev
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::vocabulary::ALERTS;
 
     const RULES: &str = "
 groups:
@@ -296,9 +317,11 @@ tests:
         let rule = crate::rule::assist::sight::rules(&outline).nth(1).unwrap();
         let node = outline.entry(rule, "when").unwrap();
         let sight = Sight::from(&outline, node).unwrap();
-        for (list, _) in crate::rule::assist::words::LISTS {
-            let found = example(&Files::default(), &outline, &sight, list).unwrap();
-            assert_ne!(found.value, "0", "{list}");
+        for (list, _) in crate::rule::words::LISTS {
+            let found = example(&Files::default(), &outline, &sight, list);
+            // Without rules that run there are no alerts.
+            let has_some = found.is_some_and(|found| found.value != "0");
+            assert_eq!(has_some, *list != ALERTS, "{list}");
         }
         let rate = example(&Files::default(), &outline, &sight, "margin_rate(lines.last('90d'))");
         assert!(rate.unwrap().value.starts_with("0."));

@@ -30,6 +30,7 @@ use crate::rule::set::Evidence;
 use crate::rule::vocabulary::ItemType;
 use crate::rule::vocabulary::LIST_METHODS;
 use crate::rule::vocabulary::Type;
+use crate::state::past::Reach;
 use crate::state::program::End;
 use crate::state::program::Field;
 use crate::state::program::Function;
@@ -120,11 +121,11 @@ impl Checker<'_> {
         first: &Expr,
         to: Option<&Expr>,
     ) -> Checked {
-        let ListSource::History(history, Window::Ever) = list.source else {
+        if !list.source.is_whole() {
             let help = "take the window first: `lines.last('30d').filter(…)`";
             self.error("E208", &expr.mark, "this list has its window already", "", Some(help));
             return Checked::List(list);
-        };
+        }
         let window = match (&first.node, to) {
             (Tree::Int(count), None) if (1..=NEWEST_MAX).contains(count) => {
                 if !list.stages.is_empty() {
@@ -137,7 +138,9 @@ impl Checker<'_> {
                         Some(help),
                     );
                 }
-                self.planner.reach(NEWEST_REACH);
+                if matches!(list.source, ListSource::History(..)) {
+                    self.planner.reach(NEWEST_REACH);
+                }
                 Window::Newest(u32::try_from(*count).unwrap_or(1))
             }
             (Tree::Int(_), None) => {
@@ -158,7 +161,7 @@ impl Checker<'_> {
                 Window::Time { from, to }
             }
         };
-        list.source = ListSource::History(history, window);
+        list.source = list.source.within(window);
         Checked::List(list)
     }
 
@@ -616,6 +619,12 @@ impl Checker<'_> {
             ListSource::EventLines => Source::EventLines,
             ListSource::Values(values) => Source::Values(Arc::clone(values)),
             ListSource::Split(text, separator, most) => Source::Split(*text, *separator, *most),
+            ListSource::Offers(ask) => Source::Offers(*ask),
+            ListSource::Alerts(window) => Source::Alerts(match *window {
+                Window::Ever => Reach::Kept,
+                Window::Newest(count) => Reach::Newest(count),
+                Window::Time { from, to } => Reach::Within { from, to },
+            }),
             ListSource::History(history, Window::Newest(count)) => Source::Newest(*history, *count),
             ListSource::History(history, Window::Time { from, to }) => {
                 match self.planner.span(*from, *to) {
@@ -695,7 +704,7 @@ impl Checker<'_> {
     }
 
     /// What an expression gives for one item of a list.
-    fn one_of(
+    pub(super) fn one_of(
         &mut self,
         expr: &Expr,
         list: &ListExpr,
@@ -716,6 +725,22 @@ impl Checker<'_> {
         let measured = Typed { node, ty, depends: 0 };
         let checked = self.numeric(expr, list, "sum", measured);
         self.settled(checked, &expr.span)
+    }
+}
+
+impl ListSource {
+    /// Whether it is a list that windows are taken of, and none was taken yet.
+    fn is_whole(&self) -> bool {
+        matches!(self, Self::History(_, Window::Ever) | Self::Alerts(Window::Ever))
+    }
+
+    /// Its part in a window.
+    fn within(self, window: Window) -> Self {
+        match self {
+            Self::History(list, _) => Self::History(list, window),
+            Self::Alerts(_) => Self::Alerts(window),
+            other => other,
+        }
     }
 }
 

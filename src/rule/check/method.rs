@@ -258,6 +258,7 @@ fn stored(program: &Program, node: NodeId) -> bool {
         Node::Constant(_)
             | Node::Event(_)
             | Node::Field(..)
+            | Node::OfAlert(..)
             | Node::Profile(_)
             | Node::Attribute(_)
             | Node::Known(_)

@@ -330,6 +330,11 @@ pub const CODES: &[Code] = &[
         "a list within a list that asks nothing of the outer item",
         "Whether something exists in the inner list is the same for every item of the outer one, so it\nneither keeps nor drops single items. Mostly the name of the outer item was meant somewhere in it.\n\n  lines.filter(l, !lines.exists(x, x.category == table[l.category]))\n                                              not  table[x.category]",
     ),
+    code(
+        "W112",
+        "no alert is like that",
+        "The rule compares a field of past alerts with a text that the field never has: the name of a rule\nthat is not in these files, a state or a family of another name. It is never true. The states are\n`firing acknowledged snoozed resolved expired withdrawn won lost dismissed`.\n\n  !alerts.last('90d').exists(a, a.rule == 'CallBack' && a.state == 'won')",
+    ),
 ];
 
 /// The explanation of a code, in whatever case it is written.

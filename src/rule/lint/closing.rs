@@ -17,6 +17,7 @@ use crate::rule::file::RuleSource;
 use crate::rule::file::Trigger;
 use crate::rule::lint::truth;
 use crate::rule::lint::warning;
+use crate::rule::vocabulary::is_list;
 use crate::state::window::List;
 
 /// Reports a rule whose alerts nothing will close.
@@ -131,7 +132,7 @@ fn asks_event_only(expr: &Expr) -> bool {
     expr.walk(&mut |inner| {
         if let Node::Ident(name) = &inner.node {
             event |= name == "event";
-            other |= name == "now" || List::ALL.iter().any(|(_, known)| known == name);
+            other |= name == "now" || is_list(name);
         }
     });
     event && !other

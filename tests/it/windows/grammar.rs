@@ -100,6 +100,23 @@ const KEPT: [&str; 8] = [
 const KEPT_OF_EVENTS: [&str; 3] = ["$.duration", "$.sentiment", "$.amount"];
 const COMPUTED: [&str; 3] = ["$.quantity * 0.5", "$.net / $.cost", "$.quantity + 1"];
 
+/// Conditions on a past alert `$`.
+const OF_ALERTS: [&str; 13] = [
+    "$.rule == 'Cross'",
+    "$.rule.startsWith('C')",
+    "$.family == 'drift'",
+    "$.state == 'won'",
+    "$.state in ['won', 'lost', 'dismissed']",
+    "$.state != 'firing'",
+    "$.closed == null",
+    "has($.closed) && $.closed > now - duration('3d')",
+    "$.closed - $.opened < duration('2d')",
+    "$.value > 20.0",
+    "$.opened > now - duration('2d')",
+    "orders.last('3d').exists(q, q.time > $.opened)",
+    "$.value > orders.last('7d').avg(q, q.net)",
+];
+
 fn list() -> impl Strategy<Value = &'static str> {
     prop_oneof![
         5 => Just("lines"),
@@ -169,6 +186,59 @@ fn measure(lines: bool, kept: bool) -> BoxedStrategy<&'static str> {
     }
 }
 
+fn of_an_alert() -> BoxedStrategy<String> {
+    let simple = select(&OF_ALERTS[..]).prop_map(str::to_owned);
+    prop_oneof![
+        4 => simple.clone(),
+        1 => (simple.clone(), simple.clone()).prop_map(|(a, b)| format!("{a} && ({b})")),
+        1 => simple.prop_map(|a| format!("!({a})")),
+    ]
+    .boxed()
+}
+
+/// The past alerts of a window, filtered or not.
+fn alerts() -> BoxedStrategy<String> {
+    let windows: Vec<&str> = WINDOWS.into_iter().chain(NEWEST).chain([""; 4]).collect();
+    (select(windows), vec(of_an_alert(), 0..2))
+        .prop_map(|(window, filters)| {
+            filters.iter().fold(format!("alerts{window}"), |list, condition| {
+                format!("{list}.filter(f, {})", condition.replace('$', "f"))
+            })
+        })
+        .boxed()
+}
+
+fn number_of_alerts() -> BoxedStrategy<String> {
+    let measures = select(&["x.value", "x.value * 2.0"][..]);
+    let methods = select(&["sum", "avg", "min", "max", "stddev", "median"][..]);
+    let reduced = (alerts(), methods, measures)
+        .prop_map(|(list, method, measure)| format!("{list}.{method}(x, {measure})"));
+    let counted = (alerts(), of_an_alert())
+        .prop_map(|(list, c)| format!("{list}.count(x, {})", c.replace('$', "x")));
+    let other = (alerts(), 0_usize..6).prop_map(|(list, which)| match which {
+        0 => format!("{list}.distinct(x, x.rule)"),
+        1 => format!("{list}.first().value"),
+        2 => format!("{list}[1].value"),
+        3 => format!("{list}.map(x, x.value).sum()"),
+        4 => format!("size({list}.map(x, x.rule + x.state).join(', '))"),
+        _ => format!("size({list})"),
+    });
+    prop_oneof![2 => reduced, 1 => counted, 2 => other].boxed()
+}
+
+fn truth_of_alerts() -> BoxedStrategy<String> {
+    let methods = select(&["exists", "all", "exists_one"][..]);
+    let folded = (alerts(), methods, of_an_alert())
+        .prop_map(|(list, method, c)| format!("{list}.{method}(x, {})", c.replace('$', "x")));
+    let other = (alerts(), 0_usize..4).prop_map(|(list, which)| match which {
+        0 => format!("'Quiet' in {list}.map(x, x.rule)"),
+        1 => format!("{list}.last().opened > now - duration('5d')"),
+        2 => format!("{list}.first().state == 'firing'"),
+        _ => format!("lines.last('3d').exists(q, {list}.exists(x, x.opened <= q.time))"),
+    });
+    prop_oneof![2 => folded, 1 => other].boxed()
+}
+
 /// Something with a number for a value; or money, or null.
 fn number() -> BoxedStrategy<String> {
     let reduced = filtered().prop_flat_map(|(list, lines, ever)| {
@@ -203,7 +273,7 @@ fn number() -> BoxedStrategy<String> {
         _ => format!("days(mean_gap({list}))"),
     });
     let other = other.prop_filter("days is not generated", |text| !text.starts_with("days"));
-    prop_oneof![5 => reduced, 2 => other].boxed()
+    prop_oneof![10 => reduced, 4 => other, 1 => number_of_alerts()].boxed()
 }
 
 fn truth() -> BoxedStrategy<String> {
@@ -241,7 +311,15 @@ fn truth() -> BoxedStrategy<String> {
             format!("{list}.{which}().time > now - duration('5d')")
         },
     );
-    prop_oneof![6 => folded, 4 => compared, 2 => owned, 1 => mapped, 1 => time].boxed()
+    prop_oneof![
+        6 => folded,
+        4 => compared,
+        2 => owned,
+        1 => mapped,
+        1 => time,
+        1 => truth_of_alerts(),
+    ]
+    .boxed()
 }
 
 /// One expression of a rule.

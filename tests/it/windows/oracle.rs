@@ -17,6 +17,7 @@ use siaga::rule::expression::BinaryOp;
 use siaga::rule::expression::Expr;
 use siaga::rule::expression::Node;
 use siaga::rule::expression::UnaryOp;
+use siaga::state::past::PastAlert;
 use siaga::time::Span;
 use siaga::time::Timestamp;
 
@@ -36,6 +37,8 @@ use crate::windows::worth::same;
 pub(crate) struct World<'a> {
     /// What happened to the customer, in the order of (time, id).
     pub(crate) events: &'a [Event],
+    /// The alerts that the customer has had, in the order in which they opened.
+    pub(crate) alerts: &'a [PastAlert],
     pub(crate) clock: i64,
     pub(crate) event: &'a Event,
     pub(crate) home: Option<Currency>,
@@ -47,6 +50,7 @@ pub(crate) struct World<'a> {
 enum Item<'a> {
     Event(&'a Event),
     Line(&'a Event, &'a Line),
+    Alert(&'a PastAlert),
     Plain(Worth),
 }
 
@@ -160,6 +164,7 @@ impl<'a> World<'a> {
                     .flat_map(|event| event.lines.iter().map(move |line| Item::Line(event, line)));
                 Thing::List(lines.collect())
             }
+            "alerts" => Thing::List(self.alerts.iter().map(Item::Alert).collect()),
             list => {
                 let held = self.events.iter().filter(|event| holds(list, event.kind));
                 Thing::List(held.map(Item::Event).collect())
@@ -251,6 +256,7 @@ impl<'a> World<'a> {
     ) -> Result<Thing<'a>, Broken> {
         let time = |item: &Item<'a>| match item {
             Item::Event(event) | Item::Line(event, _) => event.time.millis(),
+            Item::Alert(alert) => alert.opened.millis(),
             Item::Plain(_) => unreachable!("a window is of a history"),
         };
         let length = |arg: &Expr| match &arg.node {
@@ -334,11 +340,25 @@ impl<'a> World<'a> {
         found
     }
 
+    /// A field of an alert.
+    fn of_alert(&self, alert: &PastAlert, field: &str) -> Worth {
+        match field {
+            "rule" => Worth::Text(self.symbols.text(alert.rule)),
+            "family" => Worth::Text(self.symbols.text(alert.family)),
+            "opened" => Worth::Time(alert.opened.millis()),
+            "closed" => alert.closed.map_or(Worth::Null, |at| Worth::Time(at.millis())),
+            "state" => Worth::Text(format!("{:?}", alert.state).to_lowercase()),
+            "value" => alert.value.map_or(Worth::Null, |value| Worth::Money(value.micros().into())),
+            other => unreachable!("{other} is not generated"),
+        }
+    }
+
     /// A field of an event or a line; null when the source did not say, and an error when it is an
     /// amount in another currency.
     fn field(&self, item: &Item<'a>, field: &str) -> Result<Worth, Broken> {
         let event = match item {
             Item::Event(event) | Item::Line(event, _) => *event,
+            Item::Alert(alert) => return Ok(self.of_alert(alert, field)),
             Item::Plain(_) => return Err(Broken),
         };
         let lines: &[Line] = match item {

@@ -138,7 +138,8 @@ pub(crate) fn zero(measure: &[Expr]) -> Worth {
     let (mut money, mut double) = (false, false);
     measure.walk(&mut |expr| match &expr.node {
         Node::Select(_, field) => {
-            money |= ["net", "cost", "discount", "gross_profit", "amount"].contains(&&**field);
+            money |=
+                ["net", "cost", "discount", "gross_profit", "amount", "value"].contains(&&**field);
             double |= ["quantity", "duration", "sentiment"].contains(&&**field);
         }
         Node::Double(_) => double = true,

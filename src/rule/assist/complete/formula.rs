@@ -9,12 +9,12 @@ use crate::rule::assist::complete::CompletionKind;
 use crate::rule::assist::sight::BINDING;
 use crate::rule::assist::sight::Sight;
 use crate::rule::assist::sight::Typing;
-use crate::rule::assist::words;
-use crate::rule::assist::words::Word;
 use crate::rule::check::Record;
 use crate::rule::check::Sort;
 use crate::rule::expression::token::Kind;
 use crate::rule::expression::token::Tokens;
+use crate::rule::vocabulary::ALERT_FIELDS;
+use crate::rule::vocabulary::ALERTS;
 use crate::rule::vocabulary::CUSTOMER_FIELDS;
 use crate::rule::vocabulary::FIELDS;
 use crate::rule::vocabulary::FORMATS;
@@ -24,7 +24,10 @@ use crate::rule::vocabulary::LIST_METHODS;
 use crate::rule::vocabulary::PRODUCT_FIELDS;
 use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::Type;
+use crate::rule::vocabulary::offers::OFFER_FIELDS;
 use crate::rule::vocabulary::value_methods;
+use crate::rule::words;
+use crate::rule::words::Word;
 
 /// The end of what is written so far of an expression.
 pub(super) struct Cursor<'a> {
@@ -127,6 +130,8 @@ impl Cursor<'_> {
         let words: &[Word] = match (call, compared) {
             ("last" | "between" | "duration", _) => &words::DURATIONS,
             (_, "kind") => &words::KINDS,
+            (_, "family") => &words::FAMILIES,
+            (_, "state") => &words::STANDINGS,
             _ => &[],
         };
         let text = |(word, what): &Word| Completion {
@@ -153,7 +158,12 @@ impl Cursor<'_> {
             found.push(name(&named, &sort, "named under `let`", replace));
         }
         for &(list, what) in words::LISTS {
-            let of = if list == "lines" { "list of lines" } else { "list of events" };
+            let of = match list {
+                "lines" => ItemType::Line,
+                ALERTS => ItemType::Alert,
+                _ => ItemType::Event,
+            };
+            let of = &Sort::List(of).to_string();
             found.push(name(list, of, what, replace));
         }
         for &(known, what) in words::NAMES.iter().chain(&words::OTHERS) {
@@ -190,6 +200,14 @@ fn members(sort: Sort, of: &str, replace: &Range<usize>) -> Vec<Completion> {
         known.map(|(known, _, ty, _, what)| field(known, &ty.to_string(), what, replace))
     };
     match sort {
+        Sort::Item(ItemType::Alert) => {
+            let known = ALERT_FIELDS.iter();
+            known.map(|(known, _, ty, what)| field(known, &ty.to_string(), what, replace)).collect()
+        }
+        Sort::Item(ItemType::Offer) => {
+            let known = OFFER_FIELDS.iter();
+            known.map(|(known, _, ty, what)| field(known, &ty.to_string(), what, replace)).collect()
+        }
         Sort::Item(item) => fields(item == ItemType::Line).collect(),
         Sort::Record(Record::Event, _) => {
             let lines = field("lines", "list of lines", "its lines", replace);
@@ -290,6 +308,7 @@ fn item_name(of: &str) -> &'static str {
         "returns" => "r",
         "calls" | "complaints" | "campaign_responses" => "c",
         "interactions" => "i",
+        ALERTS => "a",
         _ => "x",
     }
 }

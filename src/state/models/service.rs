@@ -32,7 +32,28 @@ pub struct Activities {
 const MINUTES_GUESS: f64 = 15.0;
 const GUESS_WEIGHT: f64 = 10.0;
 
+impl Default for ServiceRates {
+    fn default() -> Self {
+        Self::of(&BTreeMap::new(), None)
+    }
+}
+
 impl ServiceRates {
+    /// From the minutes of each kind of activity, and the cost of one minute.
+    pub fn restored(minutes: BTreeMap<String, f64>, minute_cost: f64) -> Self {
+        Self { minutes, minute_cost }
+    }
+
+    /// Usual minutes of each kind of activity that was seen.
+    pub fn minutes(&self) -> &BTreeMap<String, f64> {
+        &self.minutes
+    }
+
+    /// What one minute costs.
+    pub fn minute_cost(&self) -> f64 {
+        self.minute_cost
+    }
+
     /// From a period's activities and its total cost, if it is known.
     pub fn of(period: &BTreeMap<String, Activities>, total_cost: Option<f64>) -> Self {
         let minutes: BTreeMap<String, f64> = period

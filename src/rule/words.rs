@@ -9,11 +9,14 @@ use crate::state::window::List;
 /// A word with its meaning.
 pub type Word = (&'static str, &'static str);
 
+/// Those of events, and the one of alerts.
+const LIST_COUNT: usize = List::ALL.len() + 1;
+
 /// The lists of an entity, which stand first among the names that an expression begins with.
-pub const LISTS: &[Word] = SCOPE.split_at(List::ALL.len()).0;
+pub const LISTS: &[Word] = SCOPE.split_at(LIST_COUNT).0;
 
 /// Names that stand for one thing.
-pub const NAMES: &[Word] = SCOPE.split_at(List::ALL.len()).1;
+pub const NAMES: &[Word] = SCOPE.split_at(LIST_COUNT).1;
 
 /// What stands in place of `customer` in rules over reps and products.
 pub const OTHERS: [Word; 2] = [
@@ -98,6 +101,19 @@ pub const STATES: [Word; 4] = [
     ("expired", "its moment has passed"),
 ];
 
+/// Where a past alert stands.
+pub const STANDINGS: [Word; 9] = [
+    ("firing", "it waits for somebody"),
+    ("acknowledged", "somebody is on it"),
+    ("snoozed", "it is put aside for a while"),
+    ("resolved", "closed: its condition no longer held"),
+    ("expired", "closed: its moment passed"),
+    ("withdrawn", "closed: its rule was taken away"),
+    ("won", "closed: the sale was made"),
+    ("lost", "closed: the sale was not made"),
+    ("dismissed", "closed: somebody found it wrong"),
+];
+
 /// Lengths of time that authors write most.
 pub const DURATIONS: [Word; 10] = [
     ("15m", "15 minutes"),
@@ -123,15 +139,19 @@ mod tests {
     use crate::alert::Family;
     use crate::event::Kind;
     use crate::rule::file::Mode;
+    use crate::rule::vocabulary::ALERTS;
+    use crate::state::past::Standing;
 
     #[test]
     fn every_word_that_a_rule_file_can_hold_has_its_meaning() {
         fn words(words: &[Word]) -> Vec<&str> {
             words.iter().map(|(word, _)| *word).collect()
         }
-        assert_eq!(words(LISTS), List::ALL.map(|(_, name)| name));
+        let lists: Vec<&str> = List::ALL.iter().map(|(_, name)| *name).chain([ALERTS]).collect();
+        assert_eq!(words(LISTS), lists);
         assert_eq!(words(&KINDS), Kind::ALL.map(|(_, name)| name));
         assert_eq!(words(&FAMILIES), Family::ALL.map(|(_, name)| name));
+        assert_eq!(words(&STANDINGS), Standing::ALL.map(|(_, name)| name));
         assert_eq!(words(&MODES), Mode::ALL.map(|(_, name)| name));
     }
 }

@@ -1,0 +1,335 @@
+//! Which categories go together, and what an offer of one is worth.
+//!
+//! ```text
+//! context   Welding, Fasteners               what is in the basket, asked about, or owned
+//!    │  weights, kept for each pair          rank: Σ weight / popularity^q      (`model::affinity`)
+//!    ▼
+//! Safety, Abrasives …                        p: base rate × shrunk lift         (`model::white_space`)
+//!                                            evidence: n of m owners of Welding own Safety, too
+//! ```
+//!
+//! Weights tell best which of two categories comes next, but are no probabilities; the shrunk lift
+//! is one. So offers are ranked by weights, and told with the probability of the lift.
+
+use std::collections::HashMap;
+
+use rapidhash::fast::RandomState;
+
+use crate::event::Symbol;
+
+/// Owners, or baskets, that stand behind a pair at the least: with fewer nothing is offered.
+pub const PAIR_MIN: f32 = 20.0;
+/// Pseudo-counts behind each pair (DuMouchel 1999, see `model::white_space`).
+const PRIOR: f64 = 20.0;
+/// Categories of a context that are looked at, the first so many.
+pub const CONTEXT_MAX: usize = 64;
+
+/// One of the two ways in which categories are met together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Meeting {
+    /// In one order.
+    Basket,
+    /// Among all that a customer ever bought.
+    Owner,
+}
+
+/// Everything that is known of categories.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Affinity {
+    categories: Vec<Category>,
+    places: HashMap<Symbol, u16, RandomState>,
+    /// Orders, and what they say.
+    pub baskets: Together,
+    /// Customers, and what they own.
+    pub owners: Together,
+}
+
+/// One category.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Category {
+    /// Its name.
+    pub name: Symbol,
+    /// What its owners spend on it in a year: the median.
+    pub net: f64,
+    /// Share of that which is left after cost, where costs are known.
+    pub margin: Option<f64>,
+}
+
+/// Counts of pairs, and the weights made of them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Together {
+    /// Lower triangle by rows, the diagonal included: how often both were met; on the diagonal, the
+    /// one.
+    counts: Vec<f32>,
+    /// Orders, or customers, in all.
+    total: f64,
+    /// By the category in the context: what it says for others, by their place.
+    weights: Vec<Vec<(u16, f32)>>,
+    /// What a category's score is divided by.
+    divisors: Vec<f32>,
+}
+
+/// A category that a customer may take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Offer {
+    /// Which.
+    pub category: Symbol,
+    /// Its score, to be compared within one list only.
+    pub score: f64,
+    /// The chance that who has the context has it, too.
+    pub p: f64,
+    /// The same over the chance of anybody.
+    pub lift: f64,
+    /// The category of the context that says most for it.
+    pub because: Symbol,
+    /// Customers that own both.
+    pub buyers: u32,
+    /// Customers that own what says most for it.
+    pub peers: u32,
+    /// What its owners spend on it in a year: the median.
+    pub net: f64,
+    /// What is left of that after cost, where costs are known.
+    pub profit: Option<f64>,
+}
+
+impl Together {
+    /// From the lower triangle of counts, and the weights of each category of a context.
+    pub fn new(
+        counts: Vec<f32>,
+        total: f64,
+        weights: Vec<Vec<(u16, f32)>>,
+        divisors: Vec<f32>,
+    ) -> Self {
+        Self { counts, total, weights, divisors }
+    }
+
+    /// Orders, or customers, in all.
+    pub fn total(&self) -> f64 {
+        self.total
+    }
+
+    /// The lower triangle of counts.
+    pub fn counts(&self) -> &[f32] {
+        &self.counts
+    }
+
+    /// The weights, by the category in the context.
+    pub fn weights(&self) -> &[Vec<(u16, f32)>] {
+        &self.weights
+    }
+
+    /// What scores are divided by.
+    pub fn divisors(&self) -> &[f32] {
+        &self.divisors
+    }
+
+    /// How often two categories were met together; one with itself: how often it was met.
+    pub fn count(&self, one: u16, other: u16) -> f64 {
+        let (row, column) = (usize::from(one.max(other)), usize::from(one.min(other)));
+        f64::from(self.counts.get(row * (row + 1) / 2 + column).copied().unwrap_or(0.0))
+    }
+
+    /// The chance of a category for anybody.
+    pub fn base(&self, category: u16) -> f64 {
+        (self.count(category, category) / self.total.max(1.0)).clamp(1e-9, 1.0 - 1e-9)
+    }
+
+    /// What a category of the context says for another: ln of the shrunk lift.
+    fn lift(&self, from: u16, to: u16) -> f64 {
+        let expected = self.count(from, from) * self.count(to, to) / self.total.max(1.0);
+        ((self.count(from, to) + PRIOR) / (expected + PRIOR)).ln()
+    }
+
+    /// The chance of a category for who has the context:
+    /// `logit P_j + Σ ln[(C_ij + 20) / (E_ij + 20)] / √n`.
+    pub fn chance(&self, context: &[u16], category: u16) -> f64 {
+        let base = self.base(category);
+        let others = context.iter().filter(|from| **from != category);
+        let (mut sum, mut number) = (0.0, 0_u32);
+        for from in others {
+            sum += self.lift(*from, category);
+            number += 1;
+        }
+        let odds = (base / (1.0 - base)).ln() + sum / f64::from(number.max(1)).sqrt();
+        1.0 / (1.0 + (-odds).exp())
+    }
+
+    /// Scores of all categories for a context.
+    fn scores(&self, context: &[u16], categories: usize) -> Vec<f32> {
+        let mut scores = vec![0.0; categories];
+        for from in context {
+            for (to, weight) in self.weights.get(usize::from(*from)).into_iter().flatten() {
+                if let Some(score) = scores.get_mut(usize::from(*to)) {
+                    *score += weight;
+                }
+            }
+        }
+        scores.iter_mut().zip(&self.divisors).for_each(|(score, divisor)| *score /= divisor);
+        scores
+    }
+}
+
+impl Affinity {
+    /// From the categories, in the order in which pairs are counted.
+    pub fn new(categories: Vec<Category>, baskets: Together, owners: Together) -> Self {
+        let place = |(place, category): (usize, &Category)| {
+            u16::try_from(place).ok().map(|place| (category.name, place))
+        };
+        let places = categories.iter().enumerate().filter_map(place).collect();
+        Self { categories, places, baskets, owners }
+    }
+
+    /// The categories, in the order in which pairs are counted.
+    pub fn categories(&self) -> &[Category] {
+        &self.categories
+    }
+
+    /// The place of a category; none of one that was never sold.
+    pub fn place(&self, category: Symbol) -> Option<u16> {
+        self.places.get(&category).copied()
+    }
+
+    /// How categories are met, in one of the two ways.
+    pub fn of(&self, meeting: Meeting) -> &Together {
+        match meeting {
+            Meeting::Basket => &self.baskets,
+            Meeting::Owner => &self.owners,
+        }
+    }
+
+    /// The places of names, each once and in rising order; names that are not known are left out.
+    pub fn context(&self, names: impl IntoIterator<Item = Symbol>) -> Vec<u16> {
+        let mut context: Vec<u16> =
+            names.into_iter().filter_map(|name| self.place(name)).take(4 * CONTEXT_MAX).collect();
+        context.sort_unstable();
+        context.dedup();
+        context.truncate(CONTEXT_MAX);
+        context
+    }
+
+    /// The best offers for a context, the best first; of equal ones the one that was seen first.
+    /// Offered is only what is `allowed`, is no part of the context, speaks for itself by a lift
+    /// above 1, and was met with a category of the context [`PAIR_MIN`] times.
+    pub fn best(
+        &self,
+        meeting: Meeting,
+        context: &[u16],
+        mut allowed: impl FnMut(Symbol) -> bool,
+        number: usize,
+    ) -> Vec<Offer> {
+        if context.is_empty() {
+            return Vec::new();
+        }
+        let scores = self.of(meeting).scores(context, self.categories.len());
+        let mut order: Vec<u16> = (0..self.categories.len())
+            .filter(|place| scores[*place] > 0.0)
+            .filter_map(|place| u16::try_from(place).ok())
+            .filter(|place| context.binary_search(place).is_err())
+            .collect();
+        let better = |one: &u16, other: &u16| {
+            let score = |place: &u16| scores[usize::from(*place)];
+            score(other).total_cmp(&score(one)).then(one.cmp(other))
+        };
+        order.sort_unstable_by(better);
+        let mut found = Vec::new();
+        for place in order {
+            if found.len() >= number {
+                break;
+            }
+            if !allowed(self.categories[usize::from(place)].name) {
+                continue;
+            }
+            let offer = self.offer(meeting, context, place);
+            found.extend(offer.map(|offer| {
+                let score = f64::from(scores[usize::from(place)]);
+                Offer { score, ..offer }
+            }));
+        }
+        found
+    }
+
+    /// One category as an offer for a context, if there is enough behind it.
+    fn offer(&self, meeting: Meeting, context: &[u16], place: u16) -> Option<Offer> {
+        let together = self.of(meeting);
+        let from = context.iter().copied().filter(|from| *from != place);
+        let enough = |from: &u16| together.count(*from, place) >= f64::from(PAIR_MIN);
+        // Of equal ones the first: `max_by` would take the last.
+        let because = from.filter(enough).reduce(|best, next| {
+            let more = together.lift(next, place) > together.lift(best, place);
+            if more { next } else { best }
+        })?;
+        let (p, base) = (together.chance(context, place), together.base(place));
+        let category = self.categories.get(usize::from(place))?;
+        let lift = p / base;
+        (lift > 1.0).then(|| Offer {
+            category: category.name,
+            score: 0.0,
+            p,
+            lift,
+            because: self.categories[usize::from(because)].name,
+            buyers: whole(self.owners.count(because, place)),
+            peers: whole(self.owners.count(because, because)),
+            net: category.net,
+            profit: category.margin.map(|margin| margin * category.net),
+        })
+    }
+
+    /// How much likelier than for anybody a category is for a context; none of what was never sold.
+    pub fn lift(&self, meeting: Meeting, context: &[u16], category: Symbol) -> Option<f64> {
+        let place = self.place(category)?;
+        let together = self.of(meeting);
+        Some(together.chance(context, place) / together.base(place))
+    }
+}
+
+/// A count of customers.
+#[expect(clippy::cast_possible_truncation, reason = "a count of customers")]
+#[expect(clippy::cast_sign_loss, reason = "a count of customers")]
+fn whole(count: f64) -> u32 {
+    count.max(0.0) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Symbols;
+
+    /// 100 customers: 40 own 0, 50 own 1, 30 both; 10 own 2, of whom 2 and 5 own 0 and 1.
+    fn affinity(symbols: &Symbols) -> Affinity {
+        let counts = vec![40.0, 30.0, 50.0, 2.0, 5.0, 10.0];
+        let weights = vec![vec![(1, 0.5), (2, 0.7)], vec![(0, 0.4)], vec![]];
+        let owners = Together::new(counts, 100.0, weights, vec![1.0; 3]);
+        let category =
+            |name| Category { name: symbols.intern(name), net: 200.0, margin: Some(0.3) };
+        Affinity::new(["a", "b", "c"].map(category).to_vec(), owners.clone(), owners)
+    }
+
+    #[test]
+    fn an_offer_has_the_chance_worked_out_by_hand_and_its_evidence() {
+        let symbols = Symbols::default();
+        let affinity = affinity(&symbols);
+        let name = |text: &str| symbols.intern(text);
+        let context = affinity.context([name("a"), name("never sold"), name("a")]);
+        let found = affinity.best(Meeting::Owner, &context, |_| true, 5);
+        // logit .5 + ln[(30 + 20) / (40·50/100 + 20)] = ln 1.25: p = 1.25 / 2.25. Of `c` only two
+        // customers own `a`, too: no evidence, no offer.
+        let [offer] = found[..] else { panic!("{found:?}") };
+        assert_eq!((offer.category, offer.because), (name("b"), name("a")));
+        assert_eq!((offer.buyers, offer.peers), (30, 40));
+        assert!((offer.p - 1.25 / 2.25).abs() < 1e-12 && (offer.lift - 2.5 / 2.25).abs() < 1e-12);
+        assert!((offer.profit.unwrap() - 60.0).abs() < 1e-9);
+        let lift = affinity.lift(Meeting::Owner, &context, name("b")).unwrap();
+        assert!((lift - offer.lift).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_not_allowed_or_is_there_already_is_not_offered() {
+        let symbols = Symbols::default();
+        let affinity = affinity(&symbols);
+        let context = affinity.context(["a", "b"].map(|name| symbols.intern(name)));
+        assert_eq!(affinity.best(Meeting::Owner, &context, |_| true, 5), []);
+        assert_eq!(affinity.best(Meeting::Basket, &[0], |_| false, 5), []);
+        assert_eq!(affinity.best(Meeting::Basket, &[], |_| true, 5), []);
+        assert_eq!(Affinity::default().best(Meeting::Basket, &[0], |_| true, 5), []);
+    }
+}
