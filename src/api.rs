@@ -5,9 +5,9 @@
 //!   (headers, origin,    ├─► alerts ──────► inbox, engine      GET  /v1/alerts, POST …/actions
 //!    host, time-out)     ├─► entities ────► engine             GET  /v1/customers/{id} …
 //!                        ├─► deliveries ──► outbox             GET  /v1/deliveries
-//!                        ├─► rules ───────► engine             GET  /v1/rules
+//!                        ├─► rules, team ─► engine, inbox      GET  /v1/rules, /v1/team
 //!                        ├─► stream ◄───── feed, inbox         GET  /v1/stream (SSE)
-//!                        ├─► pages ───────► inbox, engine      GET  /, /customers/{id}
+//!                        ├─► pages ───────► inbox, engine      GET  /, /customers/{id}, /team …
 //!                        └─► metrics, health                   GET  /metrics, /-/ready
 //! ```
 //!
@@ -25,6 +25,7 @@ mod pages;
 mod problem;
 mod rules;
 mod stream;
+mod team;
 #[cfg(test)]
 mod tests;
 
@@ -173,6 +174,9 @@ pub fn router(services: Arc<Services>) -> Router {
         .route("/", get(pages::inbox))
         .route("/alerts/{id}", get(pages::alert))
         .route("/customers/{id}", get(pages::customer))
+        .route("/team", get(pages::team))
+        .route("/rules", get(pages::rule_list))
+        .route("/rules/{name}", get(pages::rule))
         .route("/fragments/list", get(pages::list_fragment))
         .route("/fragments/alert/{id}", get(pages::alert_fragment))
         .route("/assets/{name}", get(assets::asset))
@@ -188,6 +192,7 @@ pub fn router(services: Arc<Services>) -> Router {
         .route("/v1/reps/{id}", get(entities::rep))
         .route("/v1/products/{id}", get(entities::product))
         .route("/v1/rules", get(rules::rules))
+        .route("/v1/team", get(team::team))
         .route("/v1/stream", get(stream::stream))
         .route("/metrics", get(health::metrics))
         .route("/-/healthy", get(health::healthy))

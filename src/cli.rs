@@ -2,6 +2,7 @@
 
 pub mod channels;
 pub mod demo;
+pub mod doctor;
 pub mod journal;
 pub mod outbox;
 pub mod replay;
@@ -42,6 +43,7 @@ Examples:
   siaga demo                                 a made-up company, live, in your browser
   siaga replay orders.csv --mapping my.toml  what would the rules have found?
   siaga serve --config siaga.toml            take events over HTTP, show alerts as they fire
+  siaga doctor --config siaga.toml           is this machine ready for it?
   siaga rules check rules/                   are my rules sound?
   siaga journal verify siaga-data/journal    is everything that was taken in still there?
   siaga channels test team                   does a message arrive?
@@ -66,6 +68,7 @@ enum Verb {
     /// Look after deliveries: what waits, what failed
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
+    Doctor(doctor::Doctor),
     Replay(replay::Replay),
     /// Look into a journal, without changing it
     #[command(subcommand)]
@@ -96,6 +99,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Channels(command) => channels::run(&command),
         Verb::Routes(command) => routes::run(&command),
         Verb::Outbox(command) => outbox::run(&command),
+        Verb::Doctor(args) => doctor::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Journal(command) => journal::run(&command),
         Verb::Rules(command) => rules::run(command),

@@ -38,3 +38,6 @@ pub mod cost;
 pub mod lint;
 pub mod skeleton;
 pub mod assist;
+
+#[cfg(test)]
+mod rows;

@@ -217,8 +217,13 @@ impl Carrier {
                 pause
             };
             tokio::select! {
-                Some(done) = under_way.join_next() => if let Ok(done) = done {
-                    self.judge(done);
+                Some(done) = under_way.join_next() => match done {
+                    Ok(done) => self.judge(done),
+                    Err(error) => {
+                        // Its delivery counts as cut off, and comes again after the next start.
+                        tracing::error!(%error, "an attempt broke off by itself");
+                        self.breaker.failed(time::now());
+                    }
                 },
                 () = wake.notified() => {}
                 () = tokio::time::sleep(pause) => {}
@@ -288,7 +293,10 @@ impl Carrier {
                 let verdict = again(reason, after.unwrap_or(Span::ZERO), false);
                 match after {
                     // It is well enough to ask for a rest.
-                    Some(after) => self.rests_until = now + after,
+                    Some(after) => {
+                        self.rests_until = now + after;
+                        self.breaker.succeeded();
+                    }
                     None => self.breaker.failed(now),
                 }
                 verdict

@@ -109,7 +109,9 @@ pub(super) fn decide(
 pub(super) fn over(alert: &Alert) -> String {
     match &alert.state {
         AlertState::Closed { .. } => "over: it was closed before it was sent".to_owned(),
-        AlertState::Snoozed { .. } => "over: it was put aside before it was sent".to_owned(),
+        AlertState::Snoozed { .. } | AlertState::Waiting { .. } => {
+            "over: it was put aside before it was sent".to_owned()
+        }
         _ => "over: somebody took it on before it was sent".to_owned(),
     }
 }

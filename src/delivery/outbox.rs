@@ -22,6 +22,7 @@ pub mod query;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -381,6 +382,17 @@ pub(super) fn overtake(
     )?
     .execute(rusqlite::params![alert, destination.channel, address, reason, now.millis()])?;
     Ok(())
+}
+
+/// Every channel and address that an alert was planned for.
+pub(super) fn addresses(
+    to: &Transaction<'_>,
+    alert: AlertId,
+) -> Result<HashSet<(String, String)>, InboxError> {
+    let mut statement =
+        to.prepare_cached("SELECT DISTINCT channel, address FROM deliveries WHERE alert = ?1")?;
+    let rows = statement.query_map([alert.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Every channel, address and person for whom something is held.

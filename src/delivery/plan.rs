@@ -110,6 +110,9 @@ impl Planner {
         }
         let late = self.late(now)?;
         inbox.write(|to_| {
+            if found.is_empty() && late.is_empty() && to == from && !self.is_digest_due(to_, now)? {
+                return Ok(());
+            }
             for changed in &found {
                 self.plan(to_, changed, now)?;
             }
@@ -154,10 +157,17 @@ impl Planner {
     }
 
     fn plan(&self, to: &Transaction<'_>, news: &Changed, now: Timestamp) -> Result<(), InboxError> {
+        self.tell_on(to, news, now)?;
         if !news.is_new {
-            return self.tell_on(to, news, now);
+            return Ok(());
         }
+        // An alert that has a new owner is there already for those who knew of it.
+        let known = outbox::addresses(to, news.alert.id)?;
         for destination in self.desk.destinations(&news.alert, &news.labels, now) {
+            let address = destination.address.clone().unwrap_or_default();
+            if known.contains(&(destination.channel.clone(), address)) {
+                continue;
+            }
             let sent = self.tell(to, (news, About::Opened), &destination, now)?;
             let after = self.desk.receiver(&destination.receiver).escalate_after;
             if sent && after > Span::ZERO {
@@ -224,7 +234,10 @@ impl Planner {
     ) -> Result<(), InboxError> {
         let mut statement = to.prepare_cached(
             // What a digest told was never attempted by itself.
-            "SELECT channel, address, person, route, MAX(attempts) FROM deliveries
+            "SELECT channel, address, person, route, MAX(attempts),
+                    (SELECT e.state FROM deliveries AS e
+                     WHERE e.lane = deliveries.lane ORDER BY e.row DESC LIMIT 1)
+             FROM deliveries
              WHERE alert = ?1 AND about IN ('opened', 'escalated')
                AND (status IN ('pending', 'sending', 'uncertain')
                     OR (status = 'delivered' AND attempts > 0))
@@ -239,13 +252,18 @@ impl Planner {
                 route: row.get(3)?,
                 receiver: String::new(),
             };
-            Ok((destination, row.get::<_, u32>(4)? > 0))
+            Ok((destination, row.get::<_, u32>(4)? > 0, row.get::<_, String>(5)?))
         })?;
         let told = rows.collect::<Result<Vec<_>, _>>()?;
-        for (destination, is_begun) in told {
+        let state = serde_json::to_string(&news.alert.state)?;
+        for (destination, is_begun, last) in told {
             let Some(channel) = self.desk.channels.get(&destination.channel) else { continue };
             let is_for_people = channel.channel.is_for_people();
             let is_firing = news.alert.state == AlertState::Firing;
+            if is_for_people && is_begun && last == state {
+                // A comment, or another owner: no news of where it stands.
+                continue;
+            }
             if is_for_people && !is_begun {
                 if !is_firing {
                     outbox::overtake(to, (&id, &destination), &fatigue::over(&news.alert), now)?;
@@ -301,12 +319,18 @@ impl Planner {
         Ok(())
     }
 
+    /// Whether it is time for the digests.
+    fn is_digest_due(&self, to: &Transaction<'_>, now: Timestamp) -> Result<bool, InboxError> {
+        let due = self.desk.config.digest_at.latest(now);
+        Ok(mark(to, DIGEST)?.is_some_and(|last| last < due.millis()))
+    }
+
     /// Makes the digests, once a day.
     fn digest(&self, to: &Transaction<'_>, now: Timestamp) -> Result<(), InboxError> {
-        let due = self.desk.config.digest_at.latest(now);
-        if mark(to, DIGEST)?.is_none_or(|last| last >= due.millis()) {
+        if !self.is_digest_due(to, now)? {
             return Ok(());
         }
+        let due = self.desk.config.digest_at.latest(now);
         set_mark(to, DIGEST, now.millis())?;
         self.prune(to)?;
         for (channel, address, person) in outbox::holders(to)? {

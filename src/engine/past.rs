@@ -27,6 +27,7 @@ pub(crate) fn remember(past: &mut PastAlerts, told: &[Output], symbols: &Symbols
                 let (state, closed) = stands(state);
                 past.change(id.bits(), state, closed);
             }
+            Output::Acted { .. } => {}
         }
     }
 }
@@ -53,7 +54,7 @@ fn stands(state: &AlertState) -> (Standing, Option<Timestamp>) {
         // What is pending was told to nobody.
         AlertState::Pending | AlertState::Firing => (Standing::Firing, None),
         AlertState::Acknowledged { .. } => (Standing::Acknowledged, None),
-        AlertState::Snoozed { .. } => (Standing::Snoozed, None),
+        AlertState::Snoozed { .. } | AlertState::Waiting { .. } => (Standing::Snoozed, None),
         AlertState::Closed { at, reason } => {
             let why = match reason {
                 CloseReason::Resolved => Standing::Resolved,

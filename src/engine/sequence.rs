@@ -139,6 +139,19 @@ impl Sequencer {
         self.tell(models, send);
     }
 
+    /// Learns from records that no rule gets to see; what was learned by them takes effect at once.
+    pub fn teach(&mut self, records: &[Record], send: &mut impl FnMut(usize, Input)) {
+        let Some(learning) = self.learning.as_mut().filter(|_| !records.is_empty()) else { return };
+        for record in records {
+            match record {
+                Record::Event(event) => learning.learner.event(event),
+                Record::Reference(reference) => learning.learner.reference(reference),
+            }
+        }
+        let models = learning.conclude();
+        self.tell(&models, send);
+    }
+
     fn tell(&self, models: &Arc<Models>, send: &mut impl FnMut(usize, Input)) {
         let watermark = self.watermark;
         for shard in 0..self.shards {

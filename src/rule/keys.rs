@@ -262,7 +262,7 @@ pub static TEST_FILE: [Key; 2] = [
 ];
 
 /// A test.
-pub static TEST: [Key; 8] = [
+pub static TEST: [Key; 9] = [
     needed("name", Holds::Text, "the claim"),
     key(
         "customers",
@@ -274,6 +274,11 @@ pub static TEST: [Key; 8] = [
         .starts("\n  - {product_id: ${1:p1}, category: ${2:Category}}"),
     key("reps", Holds::List(&Holds::Record(&REP)), "the same of reps")
         .starts("\n  - {rep_id: ${1:r1}}"),
+    key(
+        "peers",
+        Holds::List(&Holds::Record(&EVENT)),
+        "orders of other customers, from which is learned beforehand what goes together; with `every` and `count` each is of a customer of its own",
+    ),
     key(
         "events",
         Holds::List(&Holds::Record(&EVENT)),

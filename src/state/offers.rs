@@ -118,9 +118,7 @@ pub(crate) fn context(scope: &mut Scope<'_>, context: &Context) -> Result<Vec<u1
     Ok(match context {
         Context::Category(node) => {
             let value = evaluate(scope, *node)?;
-            if value == Value::Null {
-                return Err(Fault::Missing);
-            }
+            // A caller who names nothing asks for nothing.
             affinity.context(texts::symbol(scope, value))
         }
         Context::Event => {

@@ -11,6 +11,7 @@ mod backtest;
 mod browser;
 mod cel;
 mod golden;
+mod doctor;
 mod explain;
 mod hostile;
 mod history;

@@ -7,12 +7,14 @@
 //! performance      pace      what is sold, what should be, the quota
 //! trend, the rest  weeks     spend by week with its level
 //! a customer       amounts   events and alerts on one line
+//! a rule           days      alerts a day
 //! ```
 //!
 //! A plot is made of few shapes in units of its own; words stand beside it, where they keep their
 //! size on a phone. Each has a sentence that tells the same, so that nobody has to see it.
 
 mod amounts;
+mod days;
 mod margin;
 mod pace;
 mod rhythm;
@@ -20,6 +22,7 @@ mod waterfall;
 mod weeks;
 
 pub(super) use self::amounts::amounts;
+pub(super) use self::days::days;
 use crate::alert::Alert;
 use crate::alert::Evidence;
 use crate::alert::Family;

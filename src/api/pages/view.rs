@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use crate::alert::Action;
 use crate::alert::Alert;
 use crate::alert::AlertState;
 use crate::alert::CloseReason;
+use crate::alert::Deed;
 use crate::alert::Evidence;
+use crate::alert::Value;
 use crate::alert::play;
 use crate::api::pages::link::Link;
 use crate::api::pages::link::encoded;
@@ -16,6 +19,7 @@ use crate::api::pages::why::Told;
 use crate::api::pages::words;
 use crate::delivery::inbox::query::Counts;
 use crate::delivery::inbox::query::Cursor;
+use crate::delivery::inbox::query::Kept;
 use crate::delivery::inbox::query::Page;
 use crate::delivery::inbox::query::Query;
 use crate::delivery::inbox::query::Standing;
@@ -25,6 +29,7 @@ use crate::delivery::wire::reason_name;
 use crate::engine::port::EngineStatus;
 use crate::event::EntityKind;
 use crate::money;
+use crate::money::Currency;
 use crate::money::Decimal;
 use crate::time::Timestamp;
 
@@ -53,6 +58,8 @@ pub(super) struct List {
     pub(super) rows: Vec<RowView>,
     pub(super) next: Option<String>,
     pub(super) is_filtered: bool,
+    /// What narrows the list, each with the address of the list without it.
+    pub(super) filters: Vec<(String, String)>,
     /// What an empty list says.
     pub(super) empty: &'static str,
     pub(super) status: String,
@@ -71,6 +78,8 @@ pub(super) struct RowView {
     pub(super) family_label: &'static str,
     pub(super) opened_at: Timestamp,
     pub(super) opened: String,
+    /// Without its zone, for a column that names it.
+    pub(super) opened_short: String,
     pub(super) age: String,
     pub(super) state: &'static str,
     pub(super) state_label: String,
@@ -91,6 +100,15 @@ pub(super) struct Detail {
     pub(super) plots: Vec<Plot>,
     pub(super) evidence: Vec<EvidenceView>,
     pub(super) evidence_note: String,
+    pub(super) history: Vec<DeedView>,
+    /// Who else could have it.
+    pub(super) others: Vec<Choice>,
+    pub(super) owner_key: String,
+    /// When a snooze ends, for undoing what comes after it.
+    pub(super) until: String,
+    /// What it brought in or cost.
+    pub(super) amount: Option<String>,
+    pub(super) currency: String,
     pub(super) entity_id: String,
     pub(super) entity_href: Option<String>,
     pub(super) owner: String,
@@ -113,6 +131,16 @@ pub(super) struct Sent {
     pub(super) to: String,
     pub(super) status: &'static str,
     pub(super) reason: String,
+}
+
+/// What somebody did, as a line.
+pub(super) struct DeedView {
+    pub(super) at: Timestamp,
+    pub(super) time: String,
+    pub(super) who: String,
+    pub(super) did: String,
+    /// What a comment says.
+    pub(super) said: Option<String>,
 }
 
 /// One event of a table.
@@ -178,7 +206,11 @@ impl List {
             money: words::tally(shown),
             rows: page.alerts.iter().map(|kept| RowView::new(&kept.alert, clock)).collect(),
             next: page.next.as_ref().map(|next| link.with_cursor(&Cursor::encode(next))),
-            is_filtered: query.family.is_some() || query.text.is_some() || query.owner.is_some(),
+            is_filtered: query.family.is_some()
+                || query.text.is_some()
+                || query.owner.is_some()
+                || !filters(link, query).is_empty(),
+            filters: filters(link, query),
             empty: match query.standing {
                 Standing::Snoozed => "Nothing is put aside.",
                 Standing::Closed => "Nothing has been closed yet.",
@@ -203,6 +235,18 @@ impl List {
     }
 }
 
+/// The filters that no tab or chooser shows.
+fn filters(link: &Link, query: &Query) -> Vec<(String, String)> {
+    let rule = query.rule.as_ref().map(|rule| ("rule", format!("Rule {rule}")));
+    let severity = query.severity.map(|severity| ("severity", words::kind(severity.name())));
+    let least = query
+        .value_min
+        .map(|amount| ("min", format!("From {}", words::value(Value { amount, currency: None }))));
+    let entity = query.entity.as_ref().map(|(_, id)| ("entity", id.clone()));
+    let all = [rule, severity, least, entity].into_iter().flatten();
+    all.map(|(name, text)| (text, link.without(name))).collect()
+}
+
 impl RowView {
     pub(super) fn new(alert: &Alert, clock: Timestamp) -> Self {
         let who = alert.entity_name.clone().unwrap_or_else(|| alert.entity_id.clone());
@@ -216,6 +260,7 @@ impl RowView {
             family_label: words::family(alert.family),
             opened_at: alert.opened_at,
             opened: words::time(alert.opened_at),
+            opened_short: words::short_time(alert.opened_at),
             age: words::age(clock - alert.opened_at),
             state: alert.state.name(),
             state_label: match &alert.state {
@@ -223,6 +268,7 @@ impl RowView {
                 AlertState::Firing => String::new(),
                 AlertState::Acknowledged { .. } => "On it".to_owned(),
                 AlertState::Snoozed { until, .. } => format!("until {}", words::date(*until)),
+                AlertState::Waiting { .. } => "until news".to_owned(),
                 AlertState::Closed { reason, .. } => reason_name(reason).to_owned(),
             },
         }
@@ -232,15 +278,18 @@ impl RowView {
 impl Detail {
     /// `owner_name` says how an owner's key is shown.
     pub(super) fn new(
-        alert: &Alert,
+        kept: &Kept,
+        deeds: &[Deed],
         clock: Timestamp,
         owner_name: impl Fn(&str) -> String,
     ) -> Self {
+        let alert = &kept.alert;
+        let currency = alert.value.and_then(|value| value.currency);
         let labels = alert.labels.iter().filter(|(name, _)| *name != "play" && *name != "severity");
         let label = alert.labels.get("play").map(String::as_str);
         let condition = alert.reasons.iter().find(|reason| reason.name == "when");
-        let kept = alert.evidence.len() as u64;
-        let more = alert.evidence_total.saturating_sub(kept);
+        let shown = alert.evidence.len() as u64;
+        let more = alert.evidence_total.saturating_sub(shown);
         Self {
             row: RowView::new(alert, clock),
             description: alert.description.clone(),
@@ -255,6 +304,15 @@ impl Detail {
                 0 => String::new(),
                 more => format!("and {} earlier events", money::grouped(more)),
             },
+            history: deeds.iter().map(|deed| DeedView::new(deed, currency, &owner_name)).collect(),
+            others: Vec::new(),
+            owner_key: alert.owner.key(),
+            until: match &alert.state {
+                AlertState::Snoozed { until, .. } => until.to_string(),
+                _ => String::new(),
+            },
+            amount: kept.amount.map(words::value),
+            currency: currency.map(|currency| currency.to_string()).unwrap_or_default(),
             entity_id: alert.entity_id.clone(),
             entity_href: (alert.entity_kind == EntityKind::Customer)
                 .then(|| format!("/customers/{}", encoded(&alert.entity_id))),
@@ -295,6 +353,33 @@ impl From<&Listed> for Sent {
     }
 }
 
+impl DeedView {
+    fn new(deed: &Deed, currency: Option<Currency>, name: impl Fn(&str) -> String) -> Self {
+        let who = if deed.by.contains(':') { name(&deed.by) } else { deed.by.clone() };
+        let mut said = None;
+        let did = match &deed.action {
+            Action::Acknowledge => "is on it".to_owned(),
+            Action::Snooze { until } => format!("put it aside until {}", words::time(*until)),
+            Action::Wait => "put it aside until something new happens".to_owned(),
+            Action::Reopen => "opened it again".to_owned(),
+            Action::Close { reason, amount } => {
+                let amount = amount.map(|amount| words::value(Value { amount, currency }));
+                let amount = amount.map(|amount| format!(", {amount}")).unwrap_or_default();
+                match reason {
+                    CloseReason::Dismissed(note) => format!("dismissed it: {note}"),
+                    reason => format!("closed it as {}{amount}", reason_name(reason)),
+                }
+            }
+            Action::Reassign { owner } => format!("handed it to {}", name(&owner.key())),
+            Action::Comment { text } | Action::Retract { text } => {
+                said = Some(text.clone());
+                "said".to_owned()
+            }
+        };
+        Self { at: deed.at, time: words::short_time(deed.at), who, did, said }
+    }
+}
+
 impl From<&Evidence> for EvidenceView {
     fn from(event: &Evidence) -> Self {
         Self {
@@ -320,6 +405,10 @@ fn sentence(state: &AlertState, owner_name: impl Fn(&str) -> String) -> String {
         }
         AlertState::Snoozed { by, until } => {
             format!("{} put it aside until {}.", who(by), words::time(*until))
+        }
+        AlertState::Waiting { by, since } => {
+            let since = words::time(*since);
+            format!("{} put it aside on {since} until something new happens.", who(by))
         }
         AlertState::Closed { at, reason } => {
             let at = words::time(*at);

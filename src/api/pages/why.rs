@@ -68,7 +68,12 @@ pub(super) fn parts(reasons: &[Reason]) -> Vec<Told> {
 
 /// A part without a value, or with the whole condition, explains nothing.
 fn says_something(reason: &Reason) -> bool {
-    reason.name != "when" && reason.value != "–" && !reason.value.starts_with("no value")
+    reason.name != "when" && has_value(&reason.value)
+}
+
+/// Whether a value was written that says something.
+pub(super) fn has_value(value: &str) -> bool {
+    !value.is_empty() && value != "–" && !value.starts_with("no value")
 }
 
 fn told(reason: &Reason, shares: &[&str]) -> Told {

@@ -59,6 +59,9 @@ pub(super) fn state(alert: &Alert) -> String {
         AlertState::Snoozed { by, until } => {
             format!("{} put it aside until {}.", by_whom(by), time(*until))
         }
+        AlertState::Waiting { by, .. } => {
+            format!("{} put it aside until something new happens.", by_whom(by))
+        }
         AlertState::Closed { reason, .. } => match reason {
             CloseReason::Resolved => "Over: it resolved by itself.".to_owned(),
             CloseReason::Expired => "Over: the moment has passed.".to_owned(),

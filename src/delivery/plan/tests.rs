@@ -80,9 +80,20 @@ impl Play {
             Action::Acknowledge => AlertState::Acknowledged { by, at },
             Action::Snooze { until } => AlertState::Snoozed { by, until: *until },
             Action::Reopen => AlertState::Firing,
-            Action::Close { reason } => AlertState::Closed { at, reason: reason.clone() },
+            Action::Close { reason, .. } => AlertState::Closed { at, reason: reason.clone() },
+            other => unreachable!("{other:?}"),
         };
         self.inbox.apply(&[Output::Changed { id, state, at }]).unwrap();
+    }
+
+    fn close(&mut self, id: AlertId, reason: CloseReason) {
+        self.act(id, &Action::Close { reason, amount: None });
+    }
+
+    /// Something that leaves the alert where it stands.
+    fn note(&mut self, id: AlertId, action: Action) {
+        let deed = crate::alert::Deed { action, by: "rep:r9".to_owned(), at: self.now };
+        self.inbox.apply(&[Output::Acted { id, deed }]).unwrap();
     }
 
     /// Plans, and says what is new: `mail r1 opened pending`, with the reason's first word.
@@ -135,7 +146,7 @@ fn a_change_goes_to_those_who_were_told_of_the_opening() {
     assert_eq!(play.minutes(1).send(), 2);
     play.act(id, &Action::Acknowledge);
     assert_eq!(play.plan(), ["crm changed pending"], "the rep knows what the rep did");
-    play.act(id, &Action::Close { reason: CloseReason::Resolved });
+    play.close(id, CloseReason::Resolved);
     assert_eq!(play.plan(), ["crm changed pending", "mail r1 changed pending"]);
     assert_eq!(play.send(), 2, "one after the other for the program");
     assert_eq!(play.send(), 1);
@@ -146,7 +157,7 @@ fn what_is_over_before_it_was_sent_is_not_sent_to_people() {
     let mut play = Play::new(CHANNELS);
     let id = play.open("R", "c1");
     play.plan();
-    play.act(id, &Action::Close { reason: CloseReason::Won });
+    play.close(id, CloseReason::Won);
     assert_eq!(play.plan(), ["crm changed pending"]);
     assert_eq!(play.minutes(1).send(), 1, "of the program's two the first");
     let suppressed = Query { status: Some(Status::Suppressed), ..Query::default() };
@@ -154,7 +165,7 @@ fn what_is_over_before_it_was_sent_is_not_sent_to_people() {
     assert_eq!(listed[0].reason, "over: it was closed before it was sent");
     // Opened and closed between two steps: one delivery, as it stands.
     let id = play.open("R", "c2");
-    play.act(id, &Action::Close { reason: CloseReason::Won });
+    play.close(id, CloseReason::Won);
     assert_eq!(play.plan(), ["crm opened pending", "mail r1 opened suppressed over"]);
 }
 
@@ -241,7 +252,7 @@ fn the_same_news_of_the_same_customer_wears_off() {
         let id = play.open("R", "c1");
         assert_eq!(play.plan(), [format!("mail r1 opened {want}")]);
         play.minutes(1).send();
-        play.act(id, &Action::Close { reason: CloseReason::Resolved });
+        play.close(id, CloseReason::Resolved);
         play.plan();
         play.minutes(1).send();
     }
@@ -267,7 +278,7 @@ fn an_alert_keeps_lesser_ones_of_its_customer_back() {
     assert_eq!(play.plan(), ["crm opened pending", "mail r1 opened suppressed inhibited"]);
     play.open("R", "c2");
     assert_eq!(play.plan(), ["crm opened pending", "mail r1 opened pending"], "another customer");
-    play.act(id, &Action::Close { reason: CloseReason::Won });
+    play.close(id, CloseReason::Won);
     play.plan();
     play.minutes(1).open("R", "c1");
     assert_eq!(play.plan(), ["crm opened pending", "mail r1 opened pending"], "it is over");
@@ -343,4 +354,76 @@ fn changes_that_are_not_planned_yet_are_kept_in_the_inbox() {
         taken += more;
     }
     assert_eq!(taken, 257);
+}
+
+#[test]
+fn a_new_owner_is_told_and_a_comment_is_no_news() {
+    let mut play = Play::new(CHANNELS);
+    let id = play.open("R", "c1");
+    play.plan();
+    play.minutes(1).send();
+    play.note(id, Action::Comment { text: "Called, nobody there".to_owned() });
+    assert_eq!(play.plan(), ["crm changed pending"]);
+    let owner = crate::alert::Owner::Rep("r2".to_owned());
+    play.minutes(1).note(id, Action::Reassign { owner });
+    assert_eq!(play.plan(), ["crm changed pending", "mail r2 opened pending"]);
+}
+
+/// Numbers that look random and are the same in every run.
+fn draw(seed: &mut u64, below: u64) -> u64 {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*seed >> 33) % below
+}
+
+#[test]
+fn in_a_busy_week_no_rep_is_above_budget_and_every_alert_is_accounted_for() {
+    const BUDGET: usize = 5;
+    let text = format!(
+        "[delivery]\nbudget_per_day = {BUDGET}\nquiet_hours = '18:00-08:00 sat sun'\n{MAIL}"
+    );
+    let (mut play, mut seed) = (Play::new(&text), 1);
+    let mut open: Vec<AlertId> = Vec::new();
+    let mut told: BTreeMap<(String, i64), usize> = BTreeMap::new();
+    let (mut alerts, mut digests) = (0, 0);
+    for _ in 0..7 * 24 * 4 {
+        for _ in 0..draw(&mut seed, 4) {
+            let (rep, customer) = (draw(&mut seed, 3), draw(&mut seed, 60));
+            let mut alert =
+                play.alert(&format!("R{}", draw(&mut seed, 4)), &format!("c{customer}"));
+            alert.owner = crate::alert::Owner::Rep(format!("r{rep}"));
+            open.push(play.open_this(alert));
+            alerts += 1;
+        }
+        while open.len() > 40 {
+            let index = draw(&mut seed, open.len() as u64);
+            let id = open.swap_remove(usize::try_from(index).unwrap());
+            play.close(id, CloseReason::Won);
+        }
+        play.planner.step(play.now).unwrap();
+        for claim in play.outbox.claim("mail", 100, play.now, true).unwrap() {
+            if claim.about == About::Digest {
+                digests += 1;
+            } else {
+                *told.entry((claim.person.clone(), play.now.day())).or_default() += 1;
+            }
+            play.outbox.settle(claim.row, &Verdict::Delivered(String::new()), play.now).unwrap();
+        }
+        play.minutes(15);
+    }
+    assert!(alerts > 900 && digests >= 15, "{alerts} alerts, {digests} digests");
+    assert!(told.len() >= 15, "messages on {} days", told.len());
+    assert!(told.values().all(|count| *count <= BUDGET), "{told:?}");
+    // The last hours wait for the next digest; all else is told, or says why not.
+    let (mut before, mut seen) = (None, 0);
+    loop {
+        let page = play.outbox.list(&Query { before, limit: 500, ..Query::default() }).unwrap();
+        let Some(last) = page.last() else { break };
+        before = Some(last.row);
+        for delivery in page.iter().filter(|delivery| delivery.about == "opened") {
+            seen += 1;
+            let is_told = delivery.status == Status::Delivered;
+            assert!(is_told || !delivery.reason.is_empty(), "{delivery:?}");
+        }
+    }
+    assert_eq!(seen, alerts);
 }

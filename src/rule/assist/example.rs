@@ -140,7 +140,8 @@ impl Moment<'_> {
         let (symbols, plan) = (&typing.symbols, &typing.planner.plan);
         let mut about = self.history.about.as_deref().map(|id| symbols.intern(id));
         let (mut catalog, mut customers, mut events) = (Catalog::default(), Vec::new(), Vec::new());
-        for record in self.history.test.records(0, symbols).0 {
+        let lines = self.history.test.records(0, symbols);
+        for record in lines.references.into_iter().chain(lines.events) {
             match record {
                 Record::Reference(reference) => {
                     catalog.apply(&reference);

@@ -121,7 +121,7 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<Pressed, InteractionError> {
     let payload: Payload = serde_json::from_str(&payload).map_err(|_| InteractionError::Payload)?;
     let button = payload.actions.first().filter(|_| payload.kind == "block_actions");
     let button = button.ok_or(InteractionError::Payload)?;
-    let close = |reason| Some(Action::Close { reason });
+    let close = |reason| Some(Action::Close { reason, amount: None });
     let action = match button.action_id.as_str() {
         "siaga:open" => None,
         "siaga:acknowledge" => Some(Action::Acknowledge),
@@ -187,7 +187,8 @@ mod tests {
         let won = payload("siaga:won", &id.to_string());
         let pressed = read(won.as_bytes(), Timestamp::EPOCH).unwrap();
         assert_eq!(pressed.alert, id);
-        assert_eq!(pressed.action, Some(Action::Close { reason: CloseReason::Won }));
+        let won = Action::Close { reason: CloseReason::Won, amount: None };
+        assert_eq!(pressed.action, Some(won));
         assert_eq!((pressed.member.as_str(), pressed.name.as_str()), ("U1", "ann"));
         let (other, no_id) = (payload("other:won", &id.to_string()), payload("siaga:won", "x"));
         for bad in ["", "payload={}", "payload", other.as_str(), no_id.as_str(), "\u{0}#%"] {
