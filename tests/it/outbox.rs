@@ -185,7 +185,9 @@ fn whatever_the_receiver_does_each_change_arrives_with_one_id_and_in_order() {
     post.start(&webhook(&receiver, "timeout_s = 1\nat_once = 3"));
     let ids: Vec<AlertId> = (0..60).map(|number| post.open(&format!("c{number}"))).collect();
     post.wait("the openings", || (post.list().len() == 60).then_some(()));
-    ids.iter().for_each(|id| post.close(*id));
+    for id in &ids {
+        post.close(*id);
+    }
     post.wait_for(120, Status::Delivered);
     post.stop();
 
