@@ -412,6 +412,7 @@ fn in_a_busy_week_no_rep_is_above_budget_and_every_alert_is_accounted_for() {
         }
         play.minutes(15);
     }
+    play.send();
     let alerts = alerts.len();
     assert!(alerts > 900 && digests >= 15, "{alerts} alerts, {digests} digests");
     assert!(told.len() >= 15, "messages on {} days", told.len());
