@@ -4,12 +4,15 @@ pub mod channels;
 pub mod demo;
 pub mod doctor;
 pub mod journal;
+pub mod models;
 pub mod outbox;
 pub mod replay;
 pub mod routes;
 pub mod rules;
 pub mod serve;
 mod summary;
+pub mod tokens;
+pub mod users;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -43,6 +46,7 @@ Examples:
   siaga demo                                 a made-up company, live, in your browser
   siaga replay orders.csv --mapping my.toml  what would the rules have found?
   siaga serve --config siaga.toml            take events over HTTP, show alerts as they fire
+  siaga users add maya --role rep --rep r07  let somebody sign in
   siaga doctor --config siaga.toml           is this machine ready for it?
   siaga rules check rules/                   are my rules sound?
   siaga journal verify siaga-data/journal    is everything that was taken in still there?
@@ -70,6 +74,7 @@ enum Verb {
     Outbox(outbox::OutboxCommand),
     Doctor(doctor::Doctor),
     Replay(replay::Replay),
+    Models(models::Models),
     /// Look into a journal, without changing it
     #[command(subcommand)]
     Journal(journal::JournalCommand),
@@ -82,6 +87,12 @@ enum Verb {
         shell: clap_complete::Shell,
     },
     Serve(serve::Serve),
+    /// Say which programs may use the API
+    #[command(subcommand)]
+    Tokens(tokens::TokensCommand),
+    /// Say who may sign in
+    #[command(subcommand)]
+    Users(users::UsersCommand),
 }
 
 /// Parses the arguments and does what they say.
@@ -101,6 +112,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Outbox(command) => outbox::run(&command),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Replay(args) => replay::run(&args),
+        Verb::Models(args) => models::run(&args),
         Verb::Journal(command) => journal::run(&command),
         Verb::Rules(command) => rules::run(command),
         Verb::Completions { shell } => {
@@ -109,6 +121,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Verb::Serve(args) => serve::run(&args),
+        Verb::Tokens(command) => tokens::run(&command),
+        Verb::Users(command) => users::run(&command),
     };
     result.unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "siaga: {error:#}");

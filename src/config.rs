@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::access::AccessConfig;
 use crate::api::HttpConfig;
 use crate::delivery::channel::config::ChannelConfig;
 use crate::delivery::desk::DeliveryConfig;
@@ -30,6 +31,8 @@ use crate::engine::config::EngineConfig;
 pub struct Config {
     /// Pages and API.
     pub http: HttpConfig,
+    /// Signing in.
+    pub access: AccessConfig,
     /// Files on disk.
     pub storage: StorageConfig,
     /// The store of alerts.
@@ -343,8 +346,12 @@ mod tests {
             ("[htpt]", &[], "unknown field `htpt`"),
             ("[engine]\nlateness = \"2 hours\"", &[], "`2 hours` is not a duration"),
             ("", &[("SIAGA_HTTP_PORT", "1")], "SIAGA_HTTP_PORT sets nothing"),
-            ("", &[("SIAGA_HTPT_LISTEN", "1")], "DELIVERY, ENGINE, HTTP, INBOX, RULES, STORAGE"),
-            ("", &[("SIAGA_HTTP", "1")], "ALLOW_REMOTE_WITHOUT_SIGN_IN"),
+            (
+                "",
+                &[("SIAGA_HTPT_LISTEN", "1")],
+                "ACCESS, DELIVERY, ENGINE, HTTP, INBOX, RULES, STORAGE",
+            ),
+            ("", &[("SIAGA_HTTP", "1")], "BODY_BYTES_MAX"),
             ("", &[("SIAGA_HTTP_DEMO", "yes")], "write `true` or `false`"),
             ("", &[("SIAGA_ENGINE_SHARDS", "many")], "write a whole number"),
             ("", &[("SIAGA_HTTP_LISTEN", "here")], "socket address"),

@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::Path;
 use axum::extract::Query;
@@ -27,6 +28,7 @@ use serde::Serialize;
 use crate::api::Services;
 use crate::api::alerts;
 use crate::api::blocking;
+use crate::api::gate::Caller;
 use crate::api::problem::Problem;
 use crate::delivery::channel::secret::Secret;
 use crate::delivery::channel::slack_interaction;
@@ -98,10 +100,11 @@ pub(super) async fn list(
 /// `GET /v1/alerts/{id}/deliveries`
 pub(super) async fn of_alert(
     State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let alert = alerts::alert_id(&id)?;
-    blocking(&services, move |services| alerts::find(services, alert).map(drop)).await?;
+    blocking(&services, move |services| alerts::find(services, &caller, alert).map(drop)).await?;
     let limit = query::Query::LIMIT_MAX;
     page(&services, query::Query { alert: Some(alert), limit, ..query::Query::default() }).await
 }
@@ -184,15 +187,18 @@ fn refused(error: InteractionError) -> Problem {
 /// Does what the button says, as whoever pressed it.
 fn press(services: &Services, pressed: &Pressed) -> Result<(), Problem> {
     let Some(action) = &pressed.action else { return Ok(()) };
-    let alert = alerts::find(services, pressed.alert)?.alert;
+    let kept = services.inbox.get(pressed.alert)?.filter(|kept| !kept.alert.is_shadow);
+    let alert = kept.ok_or_else(|| Problem::missing("No alert has this id."))?.alert;
     alerts::allowed(&alert.state, action)?;
     let people = services.desk.iter().flat_map(|desk| &desk.people.0);
     let is_member = |slack: &Option<String>| slack.as_deref() == Some(pressed.member.as_str());
     let person = people.into_iter().find(|(_, person)| is_member(&person.slack));
-    let by = match person {
-        Some((id, _)) => format!("rep:{id}"),
-        None => format!("slack:{}", pressed.name).chars().take(100).collect(),
+    let Some((id, _)) = person else {
+        let detail = "Who pressed the button is nobody here: set `slack` of a section [people.ID].";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     };
+    let by = format!("rep:{id}");
+    services.access.note(&by, "slack_button", &format!("alert:{}", alert.id), "")?;
     alerts::hand_over(services, &alert, action.clone(), (by, services.clock()))
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::access::Access;
 use crate::api;
 use crate::api::HttpConfig;
 use crate::api::Services;
@@ -92,6 +93,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let inbox = Inbox::open(&folder.join("inbox.sqlite"), config.inbox.clone())?;
+    let access = Access::open(&folder.join(Access::FILE), config.access.clone())?;
     let dead = DeadLetters::create(&folder.join("dead-letters.ndjson"), dead_letter::BYTES_MAX)?;
     let settings =
         Settings { shards: threads(config.engine.shards), lateness: config.engine.lateness };
@@ -109,7 +111,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         symbols: service.symbols().clone(),
         service: Arc::clone(&service),
     };
-    house.run(&config.http, Some(ask), move || {
+    house.run(&config.http, access, Some(ask), move || {
         take_history(&service, &history, &mapping)?;
         service.set_ready();
         let reloading = std::thread::Builder::new().name("rules".to_owned());
@@ -206,21 +208,37 @@ impl House {
     pub(super) fn run(
         self,
         http: &HttpConfig,
+        access: Access,
         reload: Option<SyncSender<()>>,
         begin: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
         let Self { service, symbols, inbox, feed, metrics, deliverer, desk } = self;
         let port = Arc::clone(&service) as Arc<dyn crate::engine::port::Port>;
         let carried = (Arc::clone(&inbox), feed.clone(), Arc::clone(&metrics));
-        let mut services =
-            Services::new(Arc::clone(&port), symbols, (inbox, feed), metrics, http.clone());
+        let access = Arc::new(access);
+        let mut services = Services::new(
+            Arc::clone(&port),
+            symbols,
+            (inbox, feed),
+            Arc::clone(&access),
+            metrics,
+            http.clone(),
+        );
         services.desk.clone_from(&desk);
         let services = Arc::new(services);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let failure = runtime.block_on(async {
-            let listener = api::bind(http).await?;
+            let listener = api::bind(http, &access).await?;
+            let address = listener.local_addr()?;
             let courier = outbound::start(desk, port, carried)?;
-            crate::cli::say(&format!("siaga: open http://{}", listener.local_addr()?));
+            crate::cli::say(&format!("siaga: open http://{address}"));
+            if access.is_untouched()? {
+                let key = access.begin_setup()?;
+                crate::cli::say(&format!(
+                    "siaga: nobody has to sign in on this machine; this link, good for once, makes \
+                     the first account: http://{address}/setup?key={key}"
+                ));
+            }
             let measured = Arc::clone(&service);
             let metering = tokio::spawn(async move {
                 let mut second = tokio::time::interval(Duration::from_secs(1));

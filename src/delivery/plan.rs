@@ -23,6 +23,7 @@ use crate::delivery::desk::Destination;
 use crate::delivery::fatigue;
 use crate::delivery::fatigue::Asked;
 use crate::delivery::inbox::InboxError;
+use crate::delivery::inbox::people::Sight;
 use crate::delivery::inbox::query::Since;
 use crate::delivery::outbox;
 use crate::delivery::outbox::About;
@@ -86,18 +87,23 @@ impl Planner {
     pub fn step(&self, now: Timestamp) -> Result<Step, InboxError> {
         let inbox = &self.outbox.inbox;
         let from = self.begin(now)?;
-        let (changes, to) = match inbox.changes_since(from, None, Self::CHANGES_MAX)? {
-            Since::Changes(changes) => {
-                let to = changes.last().map_or(from, |change| change.seq);
-                (changes, to)
-            }
-            // None is kept: none can have been missed.
-            Since::Resync(newest) if newest <= from => (Vec::new(), from),
-            Since::Resync(newest) => {
-                tracing::error!(from, newest, "changes are missing: their deliveries are not made");
-                (Vec::new(), newest)
-            }
-        };
+        let (changes, to) =
+            match inbox.changes_since(from, (&Sight::Everything, None), Self::CHANGES_MAX)? {
+                Since::Changes(changes) => {
+                    let to = changes.last().map_or(from, |change| change.seq);
+                    (changes, to)
+                }
+                // None is kept: none can have been missed.
+                Since::Resync(newest) if newest <= from => (Vec::new(), from),
+                Since::Resync(newest) => {
+                    tracing::error!(
+                        from,
+                        newest,
+                        "changes are missing: their deliveries are not made"
+                    );
+                    (Vec::new(), newest)
+                }
+            };
         let mut news: BTreeMap<AlertId, (bool, Timestamp)> = BTreeMap::new();
         for change in &changes {
             let known = news.entry(change.id).or_insert((false, change.at));

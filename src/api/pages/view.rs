@@ -165,6 +165,7 @@ impl List {
         let current = match query.standing {
             Standing::Snoozed => "snoozed",
             Standing::Closed => "closed",
+            Standing::Any | Standing::Shadow => "",
             _ => "open",
         };
         let state = |name: &'static str, label, tally: &Tally| Tab {
@@ -194,9 +195,14 @@ impl List {
             alerts: money::grouped(tally.alerts),
             current: query.family == Some(*family),
         }));
+        let all = Tally {
+            alerts: counts.open.alerts + counts.snoozed.alerts + counts.closed.alerts,
+            money: Vec::new(),
+        };
         let shown = match query.standing {
             Standing::Snoozed => &counts.snoozed,
             Standing::Closed => &counts.closed,
+            Standing::Any => &all,
             _ => &counts.open,
         };
         Self {

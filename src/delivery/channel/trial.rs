@@ -52,6 +52,7 @@ pub fn alert(now: Timestamp) -> Alert {
             margin: None,
         }],
         evidence_total: 1,
+        trust: 1.0,
         is_shadow: false,
     }
 }

@@ -108,6 +108,14 @@ pub(super) fn prune(to: &Transaction<'_>) -> Result<(), InboxError> {
 }
 
 impl Inbox {
+    /// When something was last done with an alert, a comment that was taken back included.
+    pub fn acted_at(&self, id: AlertId) -> Result<Option<Timestamp>, InboxError> {
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached("SELECT MAX(at) FROM deeds WHERE alert = ?1")?;
+        let millis: Option<i64> = statement.query_row([id.to_string()], |row| row.get(0))?;
+        Ok(millis.map(Timestamp::saturating))
+    }
+
     /// What was done with an alert, the oldest first; comments that were taken back are left out.
     pub fn deeds(&self, id: AlertId) -> Result<Vec<Deed>, InboxError> {
         let reader = self.reader();

@@ -4,6 +4,7 @@
 //! alerts   one row an alert; `rank` is its money, `shelf` 0 open, 1 snoozed, 2 closed, 3 shadow
 //! changes  one row a change; `seq` only grows, also after old rows are gone
 //! deeds    one row for what somebody did with an alert: its history, its comments
+//! reps     one row a rep, by the reference data: who is whose manager
 //! deliveries, outbox_marks, escalations    see `delivery::outbox`
 //! ```
 //!
@@ -15,7 +16,7 @@ use rusqlite::TransactionBehavior;
 
 use crate::delivery::inbox::InboxError;
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE alerts (
         row         INTEGER PRIMARY KEY,
@@ -67,6 +68,17 @@ const MIGRATIONS: [&str; 3] = [
         action   TEXT    NOT NULL,
         is_taken_back INTEGER NOT NULL DEFAULT 0,
         UNIQUE (alert, at, by, action)
+    ) STRICT;
+",
+    "
+    ALTER TABLE alerts ADD COLUMN keeper TEXT NOT NULL DEFAULT '';
+    ALTER TABLE alerts ADD COLUMN owned_at INTEGER NOT NULL DEFAULT 0;
+    UPDATE alerts SET keeper = owner, owned_at = opened_at;
+    CREATE TABLE reps (
+        id          TEXT PRIMARY KEY,
+        name        TEXT,
+        manager     TEXT,
+        territories TEXT NOT NULL
     ) STRICT;
 ",
     "
