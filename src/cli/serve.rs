@@ -1,6 +1,7 @@
 //! `siaga serve`: takes events over HTTP, shows alerts as they fire, and outlives its process.
 
 mod durable;
+mod outbound;
 pub(in crate::cli) mod reload;
 mod settled;
 
@@ -31,6 +32,7 @@ use crate::config::Config;
 use crate::delivery;
 use crate::delivery::Delivery;
 use crate::delivery::Feed;
+use crate::delivery::desk::Desk;
 use crate::delivery::inbox::Inbox;
 use crate::engine::Output;
 use crate::engine::runtime::Engine;
@@ -112,6 +114,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let mapping = mapping(args.mapping.as_deref())?;
     let stored = folder.join("inbox.sqlite");
     let inbox = Inbox::open(&stored, config.inbox.clone())?;
+    let desk = outbound::desk(&config)?;
     let access = Access::open(&folder.join(Access::FILE), config.access.clone())?;
     let dead = DeadLetters::create(&folder.join("dead-letters.ndjson"), dead_letter::BYTES_MAX)?;
     let settings =
@@ -120,7 +123,8 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         Limits { waiting_max: config.engine.queue_records_max as u64, ahead_max: Some(Span::DAY) };
     let wanted = Wanted { rules, lateness: config.engine.lateness, history: config.engine.history };
     let parts = (Arc::clone(&mapping), dead, limits);
-    let house = House::open_on((inbox, Some(&stored)), before, symbols, settings, parts)?;
+    let mut house = House::open_on((inbox, Some(&stored)), before, symbols, settings, parts)?;
+    house.desk = desk;
     let service = Arc::clone(&house.service);
     service.recover_first();
     let history = args.history.clone();
@@ -259,6 +263,8 @@ pub(super) struct House {
     metrics: Arc<Metrics>,
     settled: Arc<Settled>,
     deliverer: std::thread::JoinHandle<()>,
+    /// Where alerts go beside the pages; nowhere when there are no channels.
+    desk: Option<Arc<Desk>>,
 }
 
 impl House {
@@ -316,7 +322,7 @@ impl House {
             metrics: Arc::clone(&metrics),
             limits,
         }));
-        Ok(Self { service, symbols, inbox, feed, metrics, settled, deliverer })
+        Ok(Self { service, symbols, inbox, feed, metrics, settled, deliverer, desk: None })
     }
 
     /// Serves pages and API until the program is told to stop. `begin` runs beside the server;
@@ -328,22 +334,27 @@ impl House {
         reload: Option<SyncSender<()>>,
         begin: impl FnOnce(&Running) -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
-        let Self { service, symbols, inbox, feed, metrics, deliverer, .. } = self;
+        let Self { service, symbols, inbox, feed, metrics, deliverer, desk, .. } = self;
         let end = Arc::default();
         let ending = Arc::clone(&end);
+        let port = Arc::clone(&service) as Arc<dyn crate::engine::port::Port>;
+        let carried = (Arc::clone(&inbox), feed.clone(), Arc::clone(&metrics));
         let access = Arc::new(access);
-        let services = Arc::new(Services::new(
-            Arc::clone(&service) as Arc<dyn crate::engine::port::Port>,
+        let mut services = Services::new(
+            Arc::clone(&port),
             symbols,
             (inbox, feed),
             Arc::clone(&access),
             metrics,
             http.clone(),
-        ));
+        );
+        services.desk.clone_from(&desk);
+        let services = Arc::new(services);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let failure = runtime.block_on(async {
             let listener = api::bind(http, &access).await?;
             let address = listener.local_addr()?;
+            let courier = outbound::start(desk, port, carried)?;
             crate::cli::say(&format!("siaga: open http://{address}"));
             if access.is_untouched()? {
                 let key = access.begin_setup()?;
@@ -380,6 +391,9 @@ impl House {
                 let _ = tell.send(failure);
             };
             api::serve(listener, services, stop).await?;
+            if let Some(courier) = courier {
+                courier.stop().await;
+            }
             metering.abort();
             if let Some(hanging_up) = hanging_up {
                 hanging_up.abort();

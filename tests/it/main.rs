@@ -37,6 +37,7 @@ mod rule_tools;
 mod typos;
 mod operations;
 mod operators;
+mod outbox;
 mod past_alerts;
 mod many_rules;
 mod models;
