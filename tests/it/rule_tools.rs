@@ -216,7 +216,7 @@ fn mistakes_come_in_every_form() {
 fn each_rule_is_shown_with_its_cost_and_a_dear_one_is_refused() {
     let (verdict, _, err) = run(&["check", "--cost", shown(&starter())]);
     assert_eq!(verdict, Verdict::Good);
-    assert_eq!(err.matches(" operations  ").count(), 4, "{err}");
+    assert_eq!(err.matches(" operations  ").count(), 6, "{err}");
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dear.rules.yaml");
