@@ -171,13 +171,11 @@ impl Services {
     pub fn new(
         engine: Arc<dyn Port>,
         symbols: Symbols,
-        inbox: (Arc<Inbox>, Feed),
-        access: Arc<Access>,
+        (inbox, feed, access): (Arc<Inbox>, Feed, Arc<Access>),
         metrics: Arc<Metrics>,
         http: HttpConfig,
     ) -> Self {
         let streams = Arc::new(Semaphore::new(http.streams_max.min(Semaphore::MAX_PERMITS)));
-        let (inbox, feed) = inbox;
         let stopping = watch::Sender::new(false);
         let hashing = Semaphore::new(HASHING_MAX);
         let desk = None;

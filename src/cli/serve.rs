@@ -5,6 +5,7 @@ mod outbound;
 pub(in crate::cli) mod reload;
 mod settled;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -340,14 +341,8 @@ impl House {
         let port = Arc::clone(&service) as Arc<dyn crate::engine::port::Port>;
         let carried = (Arc::clone(&inbox), feed.clone(), Arc::clone(&metrics));
         let access = Arc::new(access);
-        let mut services = Services::new(
-            Arc::clone(&port),
-            symbols,
-            (inbox, feed),
-            Arc::clone(&access),
-            metrics,
-            http.clone(),
-        );
+        let kept = (inbox, feed, Arc::clone(&access));
+        let mut services = Services::new(Arc::clone(&port), symbols, kept, metrics, http.clone());
         services.desk.clone_from(&desk);
         let services = Arc::new(services);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -355,14 +350,7 @@ impl House {
             let listener = api::bind(http, &access).await?;
             let address = listener.local_addr()?;
             let courier = outbound::start(desk, port, carried)?;
-            crate::cli::say(&format!("siaga: open http://{address}"));
-            if access.is_untouched()? {
-                let key = access.begin_setup()?;
-                crate::cli::say(&format!(
-                    "siaga: nobody has to sign in on this machine; this link, good for once, makes \
-                     the first account: http://{address}/setup?key={key}"
-                ));
-            }
+            announce(address, &access)?;
             let measured = Arc::clone(&service);
             let metering = tokio::spawn(async move {
                 let mut second = tokio::time::interval(Duration::from_secs(1));
@@ -415,6 +403,19 @@ impl House {
         stopped?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Says where the pages are, and how the first account is made.
+fn announce(address: SocketAddr, access: &Access) -> anyhow::Result<()> {
+    crate::cli::say(&format!("siaga: open http://{address}"));
+    if access.is_untouched()? {
+        let key = access.begin_setup()?;
+        crate::cli::say(&format!(
+            "siaga: nobody has to sign in on this machine; this link, good for once, makes the \
+             first account: http://{address}/setup?key={key}"
+        ));
+    }
+    Ok(())
 }
 
 /// Passes each SIGHUP on; one that is still waiting stands for those that follow it.

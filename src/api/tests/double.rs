@@ -195,7 +195,7 @@ impl Server {
         let engine: Arc<dyn Port> = double.clone();
         let access = Arc::new(Access::in_memory(AccessConfig::default()).unwrap());
         let services =
-            Arc::new(Services::new(engine, symbols, (inbox, feed), access, metrics, http));
+            Arc::new(Services::new(engine, symbols, (inbox, feed, access), metrics, http));
         let (stop, stopped) = oneshot::channel::<()>();
         let (address, bound) = std::sync::mpsc::sync_channel(1);
         let served = Arc::clone(&services);
