@@ -6,6 +6,7 @@ pub mod replay;
 pub mod rules;
 pub mod serve;
 mod summary;
+pub mod topics;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -40,6 +41,7 @@ Examples:
   siaga replay orders.csv --mapping my.toml  what would the rules have found?
   siaga serve --config siaga.toml            take events over HTTP, show alerts as they fire
   siaga rules check rules/                   are my rules sound?
+  siaga topics create --config siaga.toml    make the topics that are missing
   siaga journal verify siaga-data/journal    is everything that was taken in still there?
 
 Exit codes: 0 good, 1 failed, 2 wrong usage.")]
@@ -64,6 +66,9 @@ enum Verb {
         shell: clap_complete::Shell,
     },
     Serve(serve::Serve),
+    /// Make or list the topics of a Fluvio cluster
+    #[command(subcommand)]
+    Topics(topics::TopicsCommand),
 }
 
 /// Parses the arguments and does what they say.
@@ -87,6 +92,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Verb::Serve(args) => serve::run(&args),
+        Verb::Topics(command) => topics::run(&command),
     };
     result.unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "siaga: {error:#}");

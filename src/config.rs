@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::api::HttpConfig;
 use crate::delivery::inbox::InboxConfig;
 use crate::engine::config::EngineConfig;
+use crate::source::fluvio::config::FluvioConfig;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -31,6 +32,8 @@ pub struct Config {
     pub rules: RulesConfig,
     /// Histories and evaluation.
     pub engine: EngineConfig,
+    /// Topics that are read and written.
+    pub fluvio: FluvioConfig,
 }
 
 /// Section `[storage]`.
@@ -236,7 +239,7 @@ mod tests {
             ("[htpt]", &[], "unknown field `htpt`"),
             ("[engine]\nlateness = \"2 hours\"", &[], "`2 hours` is not a duration"),
             ("", &[("SIAGA_HTTP_PORT", "1")], "SIAGA_HTTP_PORT sets nothing"),
-            ("", &[("SIAGA_HTPT_LISTEN", "1")], "ENGINE, HTTP, INBOX, RULES, STORAGE"),
+            ("", &[("SIAGA_HTPT_LISTEN", "1")], "ENGINE, FLUVIO, HTTP, INBOX, RULES, STORAGE"),
             ("", &[("SIAGA_HTTP", "1")], "ALLOW_REMOTE_WITHOUT_SIGN_IN"),
             ("", &[("SIAGA_HTTP_DEMO", "yes")], "write `true` or `false`"),
             ("", &[("SIAGA_ENGINE_SHARDS", "many")], "write a whole number"),

@@ -39,6 +39,10 @@ use crate::source::Batch;
 use crate::source::dead_letter;
 use crate::source::dead_letter::DeadLetters;
 use crate::source::file;
+use crate::source::fluvio;
+use crate::source::fluvio::FluvioSource;
+use crate::source::fluvio::config::FluvioConfig;
+use crate::source::log::Taker;
 use crate::source::merge::Merge;
 use crate::time;
 use crate::time::Span;
@@ -97,6 +101,10 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let house = House::open(inbox, rules, symbols, settings, (Arc::clone(&mapping), dead, limits))?;
     let service = Arc::clone(&house.service);
     let history = args.history.clone();
+    let topics = Topics { config: config.fluvio.clone(), metrics: Arc::clone(&house.metrics) };
+    // Reads until the server has stopped.
+    let reading = Arc::new(parking_lot::Mutex::new(None));
+    let begun = Arc::clone(&reading);
     let (ask, asked) = std::sync::mpsc::sync_channel(1);
     let reloader = Reloader {
         folder: folder_of_rules,
@@ -104,8 +112,9 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         symbols: service.symbols().clone(),
         service: Arc::clone(&service),
     };
-    house.run(&config.http, Some(ask), move || {
+    let ended = house.run(&config.http, Some(ask), move || {
         take_history(&service, &history, &mapping)?;
+        *begun.lock() = topics.read(&service, mapping)?;
         service.set_ready();
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
@@ -117,7 +126,37 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
             }
         })?;
         Ok(())
-    })
+    });
+    reading.lock().take();
+    ended
+}
+
+/// The topics of a Fluvio cluster, if there is one.
+struct Topics {
+    config: FluvioConfig,
+    metrics: Arc<Metrics>,
+}
+
+impl Topics {
+    /// Starts to read them.
+    fn read(
+        self,
+        service: &Arc<Service>,
+        mapping: Arc<Mapping>,
+    ) -> anyhow::Result<Option<FluvioSource>> {
+        if !self.config.is_used() {
+            return Ok(None);
+        }
+        service.await_log();
+        let parts = fluvio::Parts {
+            mapping,
+            symbols: service.symbols().clone(),
+            metrics: self.metrics,
+            positions: Vec::new(),
+            taker: Arc::clone(service) as Arc<dyn Taker>,
+        };
+        Ok(Some(FluvioSource::start(self.config, parts)?))
+    }
 }
 
 fn take_history(

@@ -193,6 +193,12 @@ impl Engine {
         self.flush()
     }
 
+    /// Event time stands still while a source is away (`true`), or goes on.
+    pub fn hold(&mut self, held: bool) -> Result<(), Stopped> {
+        self.sequencer.hold(held);
+        self.flush()
+    }
+
     /// How far event time has come.
     pub fn watermark(&self) -> Timestamp {
         self.sequencer.watermark()

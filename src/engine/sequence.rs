@@ -43,6 +43,8 @@ pub struct Sequencer {
     recent: Recent,
     newest: Timestamp,
     watermark: Timestamp,
+    /// Whether the watermark stands still.
+    held: bool,
     /// What is learned meanwhile, once rules ask for it.
     learning: Option<Learning>,
     /// What was done so far.
@@ -111,6 +113,7 @@ impl Sequencer {
             recent: Recent::new(),
             newest: Timestamp::MIN,
             watermark: Timestamp::MIN,
+            held: false,
             learning: rules.learns().then(|| Learning::new(Arc::default())),
             tally: Tally::default(),
         }
@@ -211,7 +214,7 @@ impl Sequencer {
         self.learn(&event, send);
         let watermark = self.watermark;
         self.newest = self.newest.max(event.time);
-        self.watermark = self.watermark.max(self.newest - self.lateness);
+        self.follow();
         let mut sent = false;
         if let (true, Some(rep)) = (self.reps, event.rep) {
             let entity = EntityId { kind: EntityKind::Rep, id: rep };
@@ -268,8 +271,23 @@ impl Sequencer {
 
     /// A tick of the clock: event time has come so far even if nothing happened.
     pub fn tick(&mut self, now: Timestamp) {
-        self.newest = self.newest.max(now);
-        self.watermark = self.watermark.max(now - self.lateness);
+        if !self.held {
+            self.newest = self.newest.max(now);
+            self.follow();
+        }
+    }
+
+    /// Lets the watermark stand still while a source is away, and follow again when it is back:
+    /// what nobody could hear of is no silence.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
+        self.follow();
+    }
+
+    fn follow(&mut self) {
+        if !self.held {
+            self.watermark = self.watermark.max(self.newest - self.lateness);
+        }
     }
 
     /// The shard of an entity.

@@ -5,6 +5,8 @@
 //!                 └─► refused ─► dead letters, and an answer that says why
 //! ```
 
+mod read;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -47,10 +49,12 @@ use crate::metrics::Metrics;
 use crate::rule::file::Mode;
 use crate::rule::set::RuleSet;
 use crate::source::Batch;
+use crate::source::Refused;
 use crate::source::body;
 use crate::source::body::BodyError;
 use crate::source::cloud_events;
 use crate::source::dead_letter::DeadLetters;
+use crate::source::log::Health;
 use crate::time;
 use crate::time::Span;
 use crate::time::Timestamp;
@@ -76,6 +80,8 @@ pub struct Service {
     duplicates: AtomicU64,
     refused: AtomicU64,
     ready: std::sync::atomic::AtomicBool,
+    /// How the reading of a log is; none where none is read.
+    health: Mutex<Option<Health>>,
     reload: Mutex<Reload>,
     counted: Mutex<Totals>,
 }
@@ -130,6 +136,7 @@ impl Service {
             duplicates: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             ready: std::sync::atomic::AtomicBool::new(false),
+            health: Mutex::default(),
             reload: Mutex::new(Reload { at: time::now(), problem: None }),
             counted: Mutex::default(),
         };
@@ -165,6 +172,7 @@ impl Service {
 
     /// Event time has come so far even if nothing happened.
     pub fn tick(&self, now: Timestamp) -> Result<(), IngestError> {
+        let now = self.heard_until(now);
         let mut guard = self.engine.lock();
         let engine = guard.as_mut().ok_or(IngestError::Stopped)?;
         engine.tick(now).map_err(|_| IngestError::Stopped)?;
@@ -254,6 +262,28 @@ impl Service {
         *before = now;
     }
 
+    /// Writes refused records down.
+    fn bury(&self, refused: &[Refused]) {
+        if refused.is_empty() {
+            return;
+        }
+        let mut dead = self.dead.lock();
+        let written = refused.iter().try_for_each(|found| dead.add(found));
+        if let Err(error) = written.and_then(|()| dead.flush()) {
+            tracing::error!(%error, "refused records could not be kept");
+        }
+    }
+
+    /// Counts what is about to be taken.
+    fn count(&self, records: &[Record]) {
+        for record in records {
+            if let Record::Event(event) = record {
+                let kind = event.kind.name();
+                self.metrics.events_total.with_label_values(&[kind]).inc();
+            }
+        }
+    }
+
     fn decoder(&self, source: Symbol) -> Decoder {
         let kept = self.decoders.lock().remove(&source);
         kept.unwrap_or_else(|| Decoder::new(Arc::clone(&self.mapping), source))
@@ -285,7 +315,7 @@ impl Service {
                 });
                 match record {
                     Ok(record) => batch.records.push(record),
-                    Err(reason) => batch.refused.push(crate::source::Refused {
+                    Err(reason) => batch.refused.push(Refused {
                         source: name,
                         position: 1,
                         offset: 0,
@@ -356,31 +386,17 @@ impl Port for Service {
         let mut batch = self.decode(content_type, headers, body, source)?;
         let mut refused = Vec::new();
         self.ahead(&mut batch, &mut refused);
-        {
-            let mut dead = self.dead.lock();
-            for found in &batch.refused {
-                if let Err(error) = dead.add(found) {
-                    tracing::error!(%error, "a refused record could not be kept");
-                }
-                let (code, reason) = (found.reason.code().to_owned(), found.reason.to_string());
-                refused.push(RefusedRecord { position: found.position, code, reason });
-            }
-            if !batch.refused.is_empty()
-                && let Err(error) = dead.flush()
-            {
-                tracing::error!(%error, "refused records could not be kept");
-            }
-        }
+        self.bury(&batch.refused);
+        refused.extend(batch.refused.iter().map(|found| RefusedRecord {
+            position: found.position,
+            code: found.reason.code().to_owned(),
+            reason: found.reason.to_string(),
+        }));
         for found in &refused {
             self.metrics.events_refused_total.with_label_values(&[found.code.as_str()]).inc();
         }
         self.refused.fetch_add(refused.len() as u64, Ordering::Relaxed);
-        for record in &batch.records {
-            if let Record::Event(event) = record {
-                let kind = event.kind.name();
-                self.metrics.events_total.with_label_values(&[kind]).inc();
-            }
-        }
+        self.count(&batch.records);
         let (accepted, duplicates) = self.take(batch.records, Some(arrived))?;
         Ok(IngestReport { accepted, duplicates, refused })
     }
@@ -453,7 +469,8 @@ impl Port for Service {
             clock: at(&self.newest),
             entities: totals.entities,
             queue_depth: totals.waiting,
-            ready: self.ready.load(Ordering::Acquire),
+            ready: self.ready.load(Ordering::Acquire) && self.is_read_well(),
+            trouble: self.health.lock().as_ref().and_then(|health| health.trouble.clone()),
         }
     }
 }

@@ -12,6 +12,7 @@ mod browser;
 mod cel;
 mod golden;
 mod explain;
+mod fluvio;
 mod hostile;
 mod history;
 mod journal;
