@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!             `when` holds          …for `for`             a rep acts
-//!   (quiet) ───────────────► pending ─────────► firing ◄──────────────► acknowledged, snoozed
+//!   (quiet) ───────────────► pending ─────────► firing ◄──────────────► acknowledged, snoozed, waiting
 //!                               │                  │                        │
 //!                               └─► (quiet)        └────────► closed ◄──────┘
 //!                                                   resolved, expired, withdrawn, won, lost, dismissed
@@ -12,6 +12,7 @@
 //! of an event never makes a second one.
 
 pub mod id;
+pub mod play;
 pub mod life_cycle;
 
 use std::collections::BTreeMap;
@@ -152,6 +153,13 @@ pub enum AlertState {
         /// When it comes back.
         until: Timestamp,
     },
+    /// Put aside until something new happens that the rule would warn of.
+    Waiting {
+        /// By whom.
+        by: String,
+        /// Since when: what happened before is known.
+        since: Timestamp,
+    },
     /// Over.
     Closed {
         /// When.
@@ -190,13 +198,45 @@ pub enum Action {
         /// When it should come back.
         until: Timestamp,
     },
+    /// "Not before something new happens."
+    Wait,
     /// Back to firing: undoes an acknowledgement, a snooze or a close by hand.
     Reopen,
     /// "Over", for this reason.
     Close {
         /// Why.
         reason: CloseReason,
+        /// What it brought in or cost, in the alert's currency, where somebody said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        amount: Option<Decimal>,
     },
+    /// "This is yours."
+    Reassign {
+        /// Who should act from now on.
+        owner: Owner,
+    },
+    /// A note for whoever opens the alert.
+    Comment {
+        /// What it says.
+        text: String,
+    },
+    /// Takes a comment of the same words back.
+    Retract {
+        /// What it said.
+        text: String,
+    },
+}
+
+/// Something that somebody did with an alert, as its history keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deed {
+    /// What was done.
+    #[serde(flatten)]
+    pub action: Action,
+    /// By whom.
+    pub by: String,
+    /// When, in event time.
+    pub at: Timestamp,
 }
 
 /// A named part of a rule, with the value it had.
@@ -292,12 +332,42 @@ impl AlertState {
             Self::Firing => "firing",
             Self::Acknowledged { .. } => "acknowledged",
             Self::Snoozed { .. } => "snoozed",
+            Self::Waiting { .. } => "waiting",
             Self::Closed { .. } => "closed",
         }
     }
 }
 
+impl Action {
+    /// Where an alert stands after it; `None` for what leaves it where it is.
+    pub fn leads_to(&self, by: &str, at: Timestamp) -> Option<AlertState> {
+        let by = by.to_owned();
+        Some(match self {
+            Self::Acknowledge => AlertState::Acknowledged { by, at },
+            Self::Snooze { until } => AlertState::Snoozed { by, until: *until },
+            Self::Wait => AlertState::Waiting { by, since: at },
+            Self::Reopen => AlertState::Firing,
+            Self::Close { reason, .. } => AlertState::Closed { at, reason: reason.clone() },
+            Self::Reassign { .. } | Self::Comment { .. } | Self::Retract { .. } => return None,
+        })
+    }
+
+    /// Whether it shows that somebody has taken the alert in hand: response times end with it.
+    pub fn is_response(&self) -> bool {
+        !matches!(self, Self::Reopen | Self::Retract { .. })
+    }
+}
+
 impl Owner {
+    /// The owner of this word, which [`Owner::key`] wrote.
+    pub fn from_key(key: &str) -> Self {
+        match key.split_once(':') {
+            Some(("rep", id)) => Self::Rep(id.to_owned()),
+            Some(("territory", id)) => Self::Territory(id.to_owned()),
+            _ => Self::Queue,
+        }
+    }
+
     /// As one word, for a column or a query: `rep:r12`, `territory:North`, `queue`.
     pub fn key(&self) -> String {
         match self {

@@ -4,9 +4,9 @@
 //! browser, CRM ─► guard ─┬─► ingest ──────► engine             POST /v1/events
 //!   (headers, origin,    ├─► alerts ──────► inbox, engine      GET  /v1/alerts, POST …/actions
 //!    host, time-out)     ├─► entities ────► engine             GET  /v1/customers/{id} …
-//!                        ├─► rules ───────► engine             GET  /v1/rules
+//!                        ├─► rules, team ─► engine, inbox      GET  /v1/rules, /v1/team
 //!                        ├─► stream ◄───── feed, inbox         GET  /v1/stream (SSE)
-//!                        ├─► pages ───────► inbox, engine      GET  /, /customers/{id}
+//!                        ├─► pages ───────► inbox, engine      GET  /, /customers/{id}, /team …
 //!                        └─► metrics, health                   GET  /metrics, /-/ready
 //! ```
 //!
@@ -23,6 +23,7 @@ mod pages;
 mod problem;
 mod rules;
 mod stream;
+mod team;
 #[cfg(test)]
 mod tests;
 
@@ -168,6 +169,9 @@ pub fn router(services: Arc<Services>) -> Router {
         .route("/", get(pages::inbox))
         .route("/alerts/{id}", get(pages::alert))
         .route("/customers/{id}", get(pages::customer))
+        .route("/team", get(pages::team))
+        .route("/rules", get(pages::rule_list))
+        .route("/rules/{name}", get(pages::rule))
         .route("/fragments/list", get(pages::list_fragment))
         .route("/fragments/alert/{id}", get(pages::alert_fragment))
         .route("/assets/{name}", get(assets::asset))
@@ -179,6 +183,7 @@ pub fn router(services: Arc<Services>) -> Router {
         .route("/v1/reps/{id}", get(entities::rep))
         .route("/v1/products/{id}", get(entities::product))
         .route("/v1/rules", get(rules::rules))
+        .route("/v1/team", get(team::team))
         .route("/v1/stream", get(stream::stream))
         .route("/metrics", get(health::metrics))
         .route("/-/healthy", get(health::healthy))

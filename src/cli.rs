@@ -1,6 +1,7 @@
 //! The command line: one verb, one file.
 
 pub mod demo;
+pub mod doctor;
 pub mod journal;
 pub mod replay;
 pub mod rules;
@@ -40,6 +41,7 @@ Examples:
   siaga demo                                 a made-up company, live, in your browser
   siaga replay orders.csv --mapping my.toml  what would the rules have found?
   siaga serve --config siaga.toml            take events over HTTP, show alerts as they fire
+  siaga doctor --config siaga.toml           is this machine ready for it?
   siaga rules check rules/                   are my rules sound?
   siaga topics create --config siaga.toml    make the topics that are missing
   siaga journal verify siaga-data/journal    is everything that was taken in still there?
@@ -53,6 +55,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Demo(demo::Demo),
+    Doctor(doctor::Doctor),
     Replay(replay::Replay),
     /// Look into a journal, without changing it
     #[command(subcommand)]
@@ -83,6 +86,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     log();
     let result = match cli.verb {
         Verb::Demo(args) => demo::run(&args),
+        Verb::Doctor(args) => doctor::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Journal(command) => journal::run(&command),
         Verb::Rules(command) => rules::run(command),

@@ -34,6 +34,7 @@ use crate::alert::Action;
 use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
+use crate::alert::Deed;
 use crate::event::EntityId;
 use crate::event::Event;
 use crate::event::Reference;
@@ -95,6 +96,14 @@ pub enum Output {
         state: AlertState,
         /// Event time of the change.
         at: Timestamp,
+    },
+    /// Somebody did something with an alert; where that moves it, [`Output::Changed`] says so
+    /// before.
+    Acted {
+        /// Which alert.
+        id: AlertId,
+        /// What, who and when.
+        deed: Deed,
     },
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! events ─► rules ─► alerts ─► inbox ─► pages          every arrow has a counter,
 //!   │         │        │         │        │            every queue a gauge,
-//!   └─────────┴────────┴────┬────┴────────┘            and the way from arrival to alert a summary
+//!   └─────────┴────────┴────┬────┴────────┘            and the way from arrival to alert a histogram
 //!                           ▼
 //!                    GET /metrics (Prometheus text)
 //! ```
@@ -26,6 +26,7 @@ use prometheus::Registry;
 use prometheus::TextEncoder;
 use prometheus::core::Collector;
 use prometheus::core::Desc;
+use prometheus::process_collector::ProcessCollector;
 use prometheus::proto;
 
 /// Every metric of the program.
@@ -73,6 +74,10 @@ pub struct Metrics {
     pub inbox_failures_total: IntCounter,
     /// Records that wait for the engine.
     pub queue_depth: IntGauge,
+    /// Records that may wait for it before more are turned away.
+    pub queue_capacity: IntGauge,
+    /// Whether it has caught up and takes events.
+    pub ready: IntGauge,
     /// Event time up to which everything has arrived.
     pub watermark_timestamp_seconds: Gauge,
     /// Entities with a history, by kind.
@@ -207,6 +212,12 @@ impl Metrics {
                 "Batches of outputs that the inbox failed to keep.",
             )?,
             queue_depth: gauge(r, "queue_depth", "Records that wait for the engine.")?,
+            queue_capacity: gauge(
+                r,
+                "queue_capacity",
+                "Records that may wait for the engine before more are turned away.",
+            )?,
+            ready: gauge(r, "ready", "1 if the engine has caught up and takes events, else 0.")?,
             watermark_timestamp_seconds: instant(
                 r,
                 "watermark_timestamp_seconds",
@@ -244,6 +255,8 @@ impl Metrics {
         let build = gauges(r, "build_info", "The running program.", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(metrics.event_to_alert_latency.clone()))?;
+        // Processor, memory, open files and start of the process, under Prometheus's own names.
+        registry.register(Box::new(ProcessCollector::for_self()))?;
         Ok(metrics)
     }
 
@@ -301,11 +314,12 @@ fn instant(registry: &Registry, name: &str, help: &str) -> Result<Gauge, Metrics
 
 /// How long something took: exact to three digits from a nanosecond to an hour, since the start.
 ///
-/// Prometheus's own histogram needs buckets chosen beforehand; this one knows its quantiles. It is
-/// exported as a summary, with the longest as a gauge of its own.
+/// Prometheus's own histogram knows its buckets only; this one knows its quantiles as well. It is
+/// exported as a histogram, which can be added up over processes and looked at over any time, with
+/// the longest as a gauge of its own.
 #[derive(Clone)]
 pub struct Latency {
-    summary: Desc,
+    histogram: Desc,
     longest: Desc,
     recorded: std::sync::Arc<Mutex<Recorded>>,
 }
@@ -317,7 +331,11 @@ struct Recorded {
 
 impl Latency {
     const LONGEST: Duration = Duration::from_hours(1);
-    const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
+    /// Upper bounds of the exported buckets, in milliseconds: five a decade at the promised speed,
+    /// fewer where something is wrong anyway.
+    const BOUNDS: [f64; 16] = [
+        0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1e3, 2.5e3, 1e4, 6e4,
+    ];
 
     /// Nothing recorded yet; `name` ends in `_seconds`.
     fn new(name: &str, help: &str) -> Result<Self, MetricsError> {
@@ -327,7 +345,7 @@ impl Latency {
         let nanos_max = u64::try_from(Self::LONGEST.as_nanos()).unwrap_or(u64::MAX);
         let nanos = Histogram::new_with_bounds(1, nanos_max, 3)?;
         Ok(Self {
-            summary: describe(name.to_owned(), help.to_owned())?,
+            histogram: describe(name.to_owned(), help.to_owned())?,
             longest: describe(format!("{name}_max"), format!("{help} The longest so far."))?,
             recorded: std::sync::Arc::new(Mutex::new(Recorded { nanos, sum: Duration::ZERO })),
         })
@@ -349,36 +367,38 @@ impl Latency {
     }
 }
 
+impl Recorded {
+    /// How many took no longer than so many seconds.
+    fn up_to(&self, seconds: f64) -> proto::Bucket {
+        let nanos = Duration::from_secs_f64(seconds).as_nanos();
+        let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
+        let mut bucket = proto::Bucket::default();
+        bucket.set_upper_bound(seconds);
+        bucket.set_cumulative_count(self.nanos.count_between(0, nanos));
+        bucket
+    }
+}
+
 impl Collector for Latency {
     fn desc(&self) -> Vec<&Desc> {
-        vec![&self.summary, &self.longest]
+        vec![&self.histogram, &self.longest]
     }
 
     fn collect(&self) -> Vec<proto::MetricFamily> {
         let recorded = self.recorded.lock();
         let seconds = |nanos: u64| Duration::from_nanos(nanos).as_secs_f64();
-        let quantiles = Self::QUANTILES.into_iter().map(|share| {
-            let mut quantile = proto::Quantile::default();
-            quantile.set_quantile(share);
-            quantile.set_value(if recorded.nanos.is_empty() {
-                f64::NAN
-            } else {
-                seconds(recorded.nanos.value_at_quantile(share))
-            });
-            quantile
-        });
-        let mut summary = proto::Summary::default();
-        summary.set_quantile(quantiles.collect());
-        summary.set_sample_count(recorded.nanos.len());
-        summary.set_sample_sum(recorded.sum.as_secs_f64());
-        let mut summary_metric = proto::Metric::default();
-        summary_metric.set_summary(summary);
+        let mut histogram = proto::Histogram::default();
+        histogram.set_bucket(Self::BOUNDS.map(|bound| recorded.up_to(bound / 1e3)).into());
+        histogram.set_sample_count(recorded.nanos.len());
+        histogram.set_sample_sum(recorded.sum.as_secs_f64());
+        let mut histogram_metric = proto::Metric::default();
+        histogram_metric.set_histogram(histogram);
         let mut longest = proto::Gauge::default();
         longest.set_value(seconds(recorded.nanos.max()));
         let mut longest_metric = proto::Metric::default();
         longest_metric.set_gauge(longest);
         vec![
-            family(&self.summary, proto::MetricType::SUMMARY, summary_metric),
+            family(&self.histogram, proto::MetricType::HISTOGRAM, histogram_metric),
             family(&self.longest, proto::MetricType::GAUGE, longest_metric),
         ]
     }
@@ -410,8 +430,10 @@ mod tests {
             "siaga_events_total{kind=\"order\"} 1",
             "siaga_http_requests_total{route=\"/v1/events\",status=\"202\"} 1",
             "siaga_rules_last_reload_successful 0",
-            "# TYPE siaga_event_to_alert_latency_seconds summary",
-            "siaga_event_to_alert_latency_seconds{quantile=\"0.5\"} 0.50",
+            "# TYPE siaga_event_to_alert_latency_seconds histogram",
+            "siaga_event_to_alert_latency_seconds_bucket{le=\"0.1\"} 100",
+            "siaga_event_to_alert_latency_seconds_bucket{le=\"+Inf\"} 1000",
+            "process_resident_memory_bytes ",
             "siaga_event_to_alert_latency_seconds_count 1000",
             "siaga_event_to_alert_latency_seconds_sum 500.5",
             "siaga_event_to_alert_latency_seconds_max 1.0",
@@ -425,6 +447,6 @@ mod tests {
     fn nothing_recorded_has_no_quantile() {
         let metrics = Metrics::new().unwrap();
         assert_eq!(metrics.event_to_alert_latency.quantile(0.99), None);
-        assert!(metrics.text().unwrap().contains("latency_seconds{quantile=\"0.99\"} NaN"));
+        assert!(metrics.text().unwrap().contains("latency_seconds_bucket{le=\"+Inf\"} 0"));
     }
 }

@@ -16,10 +16,11 @@ pub mod diagnostic;
 pub mod document;
 pub mod expression;
 pub mod template;
+pub mod vocabulary;
+pub mod words;
 pub mod keys;
 pub mod file;
 pub mod fixture;
-pub mod vocabulary;
 pub mod plan;
 pub mod text;
 pub mod schedule;
@@ -37,3 +38,6 @@ pub mod cost;
 pub mod lint;
 pub mod skeleton;
 pub mod assist;
+
+#[cfg(test)]
+mod rows;

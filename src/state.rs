@@ -15,7 +15,9 @@ mod cell;
 mod fingerprint;
 pub mod history;
 pub mod item;
+pub mod learned;
 pub mod models;
+pub mod offers;
 pub mod program;
 pub mod refill;
 mod code;
@@ -173,6 +175,12 @@ impl Entity {
     pub(crate) fn owns(&self, set: u16, name: Option<Symbol>) -> bool {
         let names = self.owned.0.as_ref();
         names.is_some_and(|names| names.binary_search(&(set, name)).is_ok())
+    }
+
+    /// The names in a set, in no order that means anything.
+    pub(crate) fn owned_names(&self, set: u16) -> impl Iterator<Item = Symbol> + '_ {
+        let names = self.owned.0.iter().flat_map(|names| names.iter());
+        names.filter(move |(known, _)| *known == set).filter_map(|(_, name)| *name)
     }
 
     /// Whether no item of the set was ever seen.

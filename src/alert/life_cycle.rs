@@ -76,6 +76,13 @@ pub struct Open {
     pub state: AlertState,
 }
 
+impl Open {
+    /// Whether it is put aside until something new happens.
+    pub fn waits(&self) -> bool {
+        matches!(self.state, AlertState::Waiting { .. })
+    }
+}
+
 impl Phase {
     /// Reads a little of it, so that it is near when it is needed.
     pub(crate) fn touch(&self) -> u64 {
@@ -254,6 +261,28 @@ pub fn pass(phase: &mut Option<Phase>, at: Timestamp) -> Option<(AlertId, AlertS
     }
 }
 
+/// Whether this is the alert that the rule told of last.
+pub fn is_current(phase: Option<&Phase>, alert: AlertId) -> bool {
+    match phase {
+        Some(Phase::Open(open)) => open.id == alert,
+        Some(Phase::Closed { id, .. }) => *id == alert,
+        Some(Phase::Pending { .. }) | None => false,
+    }
+}
+
+/// Brings an alert back that waits for new evidence: the condition holds, and something has
+/// happened since.
+pub fn stir(phase: &mut Option<Phase>, newest: Option<Timestamp>) -> Option<(AlertId, AlertState)> {
+    let Some(Phase::Open(open)) = phase else { return None };
+    match open.state {
+        AlertState::Waiting { since, .. } if newest.is_some_and(|newest| newest > since) => {
+            open.state = AlertState::Firing;
+            Some((open.id, AlertState::Firing))
+        }
+        _ => None,
+    }
+}
+
 /// What a sales person does to it. `None` when the alert is not the rule's current one, or
 /// already stands there.
 pub fn act(
@@ -264,14 +293,10 @@ pub fn act(
 ) -> Option<AlertState> {
     match phase {
         Some(Phase::Open(open)) if open.id == id => {
-            let state = match action {
-                Action::Acknowledge => AlertState::Acknowledged { by: by.to_owned(), at },
-                Action::Snooze { until } => {
-                    AlertState::Snoozed { by: by.to_owned(), until: *until }
-                }
-                Action::Reopen => AlertState::Firing,
-                Action::Close { reason } => return Some(close(phase, at, reason.clone()).1),
-            };
+            if let Action::Close { reason, .. } = action {
+                return Some(close(phase, at, reason.clone()).1);
+            }
+            let state = action.leads_to(by, at)?;
             open.state = state.clone();
             Some(state)
         }
@@ -392,9 +417,25 @@ mod tests {
         assert_eq!(act(Action::Acknowledge), Some(acknowledged));
         assert_eq!(act(Action::Reopen), Some(AlertState::Firing));
         let won = AlertState::Closed { at: at(1), reason: CloseReason::Won };
-        assert_eq!(act(Action::Close { reason: CloseReason::Won }), Some(won));
+        let close = Action::Close { reason: CloseReason::Won, amount: None };
+        assert_eq!(act(close), Some(won));
         assert_eq!(act(Action::Acknowledge), None, "it is closed");
         assert_eq!(act(Action::Reopen), Some(AlertState::Firing));
+    }
+
+    #[test]
+    fn an_alert_that_waits_comes_back_with_new_evidence_only() {
+        let id = AlertId::new("r", "customer", "c", "e");
+        let seen = Observation { holds: true, episode: 0, at: at(0), now: at(0) };
+        let mut phase = Some(opened(id, Timing::default(), seen, None));
+        assert_eq!(stir(&mut phase, Some(at(9))), None, "it does not wait");
+        act(&mut phase, id, &Action::Wait, ("ann", at(1)));
+        assert_eq!(phase.as_ref().and_then(|phase| deadline(phase, Timing::default())), None);
+        for newest in [None, Some(at(0)), Some(at(1))] {
+            assert_eq!(stir(&mut phase, newest), None, "{newest:?} is known");
+        }
+        assert_eq!(stir(&mut phase, Some(at(2))), Some((id, AlertState::Firing)));
+        assert_eq!(stir(&mut phase, Some(at(3))), None, "it is back already");
     }
 
     #[test]

@@ -28,7 +28,10 @@ use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
 use crate::alert::CloseReason;
+use crate::alert::Deed;
 use crate::alert::Family;
+use crate::alert::Owner;
+use crate::alert::Severity;
 use crate::api::Services;
 use crate::api::blocking;
 use crate::api::problem::Problem;
@@ -37,17 +40,20 @@ use crate::delivery::inbox::query::Cursor;
 use crate::delivery::inbox::query::Kept;
 use crate::delivery::inbox::query::Standing;
 use crate::delivery::wire::WireAlert;
+use crate::delivery::wire::WireDeed;
+use crate::delivery::wire::WireValue;
 use crate::engine::ActionInput;
 use crate::engine::Output;
 use crate::engine::port::IngestError;
 use crate::event::EntityId;
 use crate::event::EntityKind;
+use crate::money::Decimal;
 use crate::time::Span;
 use crate::time::Timestamp;
 
 /// How long an action waits for its own effect.
 const EFFECT_WAIT: Duration = Duration::from_secs(1);
-const NOTE_CHARS_MAX: usize = 200;
+const NOTE_CHARS_MAX: usize = 500;
 const SNOOZE_MAX: Span = Span::from_millis(366 * 86_400_000);
 
 /// What a list may be asked for; the pages take the same words.
@@ -60,6 +66,10 @@ pub(super) struct Parameters {
     /// `customer:c1`, `rep:r1`, `product:p1`.
     pub(super) entity: Option<String>,
     pub(super) q: Option<String>,
+    pub(super) rule: Option<String>,
+    pub(super) severity: Option<String>,
+    /// Worth at least this much.
+    pub(super) min: Option<String>,
     pub(super) cursor: Option<String>,
     pub(super) limit: Option<u32>,
     /// The alert that lies open beside the list; only pages use it.
@@ -89,7 +99,19 @@ impl Parameters {
             });
             parts.ok_or_else(|| Problem::bad_request("`entity` is not like `customer:c1`."))
         });
+        let severity = given(&self.severity).map(|word| {
+            Severity::from_name(&word).ok_or_else(|| {
+                Problem::bad_request("`severity` is none of info, warning, critical.")
+            })
+        });
+        let value_min = given(&self.min).map(|word| {
+            Decimal::parse(word.trim())
+                .map_err(|_| Problem::bad_request("`min` is not a number: write e.g. `500`."))
+        });
         Ok(query::Query {
+            rule: given(&self.rule),
+            severity: severity.transpose()?,
+            value_min: value_min.transpose()?,
             standing,
             owner: given(&self.owner),
             family: family.transpose()?,
@@ -113,11 +135,23 @@ struct Numbered<'a> {
     seq: u64,
     #[serde(flatten)]
     alert: WireAlert<'a>,
+    /// What it brought in or cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<WireValue>,
+}
+
+/// One alert with what was done about it.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    alert: Numbered<'a>,
+    history: Vec<WireDeed<'a>>,
 }
 
 impl<'a> From<&'a Kept> for Numbered<'a> {
     fn from(kept: &'a Kept) -> Self {
-        Self { seq: kept.seq, alert: WireAlert::from(&kept.alert) }
+        let amount = kept.amount.map(WireValue::from);
+        Self { seq: kept.seq, alert: WireAlert::from(&kept.alert), amount }
     }
 }
 
@@ -131,6 +165,8 @@ struct ActionBody {
     span: Option<String>,
     reason: Option<String>,
     note: Option<String>,
+    amount: Option<serde_json::Number>,
+    owner: Option<String>,
 }
 
 /// `GET /v1/alerts`
@@ -154,8 +190,14 @@ pub(super) async fn one(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = alert_id(&id)?;
-    let text = blocking(&services, move |services| json(&Numbered::from(&find(services, id)?)));
+    let text = blocking(&services, move |services| told(services, id));
     Ok(answer(StatusCode::OK, text.await?))
+}
+
+fn told(services: &Services, id: AlertId) -> Result<String, Problem> {
+    let (kept, deeds) = (find(services, id)?, services.inbox.deeds(id)?);
+    let history = deeds.iter().map(WireDeed::from).collect();
+    json(&Told { alert: Numbered::from(&kept), history })
 }
 
 /// `POST /v1/alerts/{id}/actions`
@@ -190,7 +232,7 @@ pub(super) async fn act(
     };
     let done = tokio::time::timeout(EFFECT_WAIT, effect).await.is_ok();
     let status = if done { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let text = blocking(&services, move |services| json(&Numbered::from(&find(services, id)?)));
+    let text = blocking(&services, move |services| told(services, id));
     Ok(answer(status, text.await?))
 }
 
@@ -203,26 +245,27 @@ fn hand_over(
 ) -> Result<(), Problem> {
     let entity =
         EntityId { kind: alert.entity_kind, id: services.symbols.intern(&alert.entity_id) };
-    let state = after(&action, &by, at);
-    let rule = alert.rule.clone();
-    let input = ActionInput { entity, rule, alert: alert.id, action, by, at };
+    let (id, rule) = (alert.id, alert.rule.clone());
+    let deed = Deed { action, by, at };
+    let input = ActionInput {
+        entity,
+        rule,
+        alert: id,
+        action: deed.action.clone(),
+        by: deed.by.clone(),
+        at,
+    };
     match services.engine.act(input) {
         Ok(()) => Ok(()),
         Err(IngestError::Unknown(_)) => {
-            let changed = Output::Changed { id: alert.id, state, at };
-            services.feed.tell(services.inbox.apply(&[changed])?);
+            let state = deed.action.leads_to(&deed.by, at);
+            let changed = state.map(|state| Output::Changed { id, state, at });
+            let outputs: Vec<Output> =
+                changed.into_iter().chain([Output::Acted { id, deed }]).collect();
+            services.feed.tell(services.inbox.apply(&outputs)?);
             Ok(())
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-fn after(action: &Action, by: &str, at: Timestamp) -> AlertState {
-    match action {
-        Action::Acknowledge => AlertState::Acknowledged { by: by.to_owned(), at },
-        Action::Snooze { until } => AlertState::Snoozed { by: by.to_owned(), until: *until },
-        Action::Reopen => AlertState::Firing,
-        Action::Close { reason } => AlertState::Closed { at, reason: reason.clone() },
     }
 }
 
@@ -231,46 +274,78 @@ fn action(body: &ActionBody, now: Timestamp) -> Result<Action, Problem> {
     match body.action.as_str() {
         "acknowledge" => Ok(Action::Acknowledge),
         "reopen" => Ok(Action::Reopen),
-        "snooze" => {
-            let until = match (&body.until, &body.span) {
-                (Some(until), None) => Timestamp::parse(until),
-                (None, Some(span)) => Span::parse(span).map(|span| now + span),
-                _ => {
-                    let detail = "A snooze has `until`, a time, or `for`, e.g. `1h`, `1d`.";
-                    return Err(Problem::bad_request(detail));
-                }
-            };
-            let until = until.map_err(|error| Problem::bad_request(error.to_string()))?;
-            if until <= now || until > now + SNOOZE_MAX {
-                let detail = format!("A snooze ends within a year after {now}, not at {until}.");
-                return Err(Problem::bad_request(detail));
+        "wait" => Ok(Action::Wait),
+        "snooze" => Ok(Action::Snooze { until: until(body, now)? }),
+        "close" => Ok(Action::Close { reason: reason(body)?, amount: amount(body)? }),
+        "comment" => Ok(Action::Comment { text: text(body, "A comment has a `note`.")? }),
+        "retract" => {
+            let detail = "A retraction has the `note` that the comment had.";
+            Ok(Action::Retract { text: text(body, detail)? })
+        }
+        "reassign" => match body.owner.as_deref().map(Owner::from_key) {
+            Some(owner) if Some(owner.key()) == body.owner => Ok(Action::Reassign { owner }),
+            _ => {
+                let detail = "A reassignment has an `owner`: `rep:r1`, `territory:North`, `queue`.";
+                Err(Problem::bad_request(detail))
             }
-            Ok(Action::Snooze { until })
-        }
-        "close" => {
-            let note = body.note.as_deref().unwrap_or_default().trim();
-            let reason = match body.reason.as_deref() {
-                Some("won") => CloseReason::Won,
-                Some("lost") => CloseReason::Lost,
-                Some("dismissed") if note.is_empty() => {
-                    let detail = "A dismissed alert has a `note` that says why.";
-                    return Err(Problem::bad_request(detail));
-                }
-                Some("dismissed") => {
-                    CloseReason::Dismissed(note.chars().take(NOTE_CHARS_MAX).collect())
-                }
-                _ => {
-                    let detail = "A close has a `reason`: `won`, `lost` or `dismissed`.";
-                    return Err(Problem::bad_request(detail));
-                }
-            };
-            Ok(Action::Close { reason })
-        }
+        },
         _ => {
-            let detail = "`action` is none of `acknowledge`, `snooze`, `close`, `reopen`.";
+            let detail = "`action` is none of `acknowledge`, `snooze`, `wait`, `close`, `reopen`, \
+                          `reassign`, `comment`, `retract`.";
             Err(Problem::bad_request(detail))
         }
     }
+}
+
+fn until(body: &ActionBody, now: Timestamp) -> Result<Timestamp, Problem> {
+    let until = match (&body.until, &body.span) {
+        (Some(until), None) => Timestamp::parse(until),
+        (None, Some(span)) => Span::parse(span).map(|span| now + span),
+        _ => {
+            let detail = "A snooze has `until`, a time, or `for`, e.g. `1h`, `1d`.";
+            return Err(Problem::bad_request(detail));
+        }
+    };
+    let until = until.map_err(|error| Problem::bad_request(error.to_string()))?;
+    if until <= now || until > now + SNOOZE_MAX {
+        let detail = format!("A snooze ends within a year after {now}, not at {until}.");
+        return Err(Problem::bad_request(detail));
+    }
+    Ok(until)
+}
+
+fn reason(body: &ActionBody) -> Result<CloseReason, Problem> {
+    match body.reason.as_deref() {
+        Some("won") => Ok(CloseReason::Won),
+        Some("lost") => Ok(CloseReason::Lost),
+        Some("dismissed") => {
+            let detail = "A dismissed alert has a `note` that says why.";
+            Ok(CloseReason::Dismissed(text(body, detail)?))
+        }
+        _ => {
+            let detail = "A close has a `reason`: `won`, `lost` or `dismissed`.";
+            Err(Problem::bad_request(detail))
+        }
+    }
+}
+
+/// The amount as it was written: a number of JSON keeps its digits.
+fn amount(body: &ActionBody) -> Result<Option<Decimal>, Problem> {
+    let Some(number) = &body.amount else { return Ok(None) };
+    let amount = Decimal::parse(&number.to_string());
+    let amount = amount.ok().filter(|amount| *amount >= Decimal::ZERO).ok_or_else(|| {
+        Problem::bad_request(format!("`amount` is {number}: write a positive number."))
+    })?;
+    Ok(Some(amount))
+}
+
+/// The note, which has to say something.
+fn text(body: &ActionBody, missing: &str) -> Result<String, Problem> {
+    let note = body.note.as_deref().unwrap_or_default().trim();
+    if note.is_empty() {
+        return Err(Problem::bad_request(missing));
+    }
+    Ok(note.chars().take(NOTE_CHARS_MAX).collect())
 }
 
 /// Refuses what the state does not allow.
@@ -283,7 +358,10 @@ fn allowed(state: &AlertState, action: &Action) -> Result<(), Problem> {
         (AlertState::Closed { reason, .. }, Action::Reopen) if reason.is_by_engine() => {
             conflict("The moment of this alert has passed; it cannot be reopened.")
         }
-        (AlertState::Closed { .. }, Action::Acknowledge | Action::Snooze { .. }) => {
+        (
+            AlertState::Closed { .. },
+            Action::Acknowledge | Action::Snooze { .. } | Action::Wait | Action::Reassign { .. },
+        ) => {
             conflict("The alert is closed: reopen it first.")
         }
         _ => Ok(()),

@@ -5,16 +5,21 @@
 //!                                   └ detail.html ◄─ /fragments/alert/{id}   the stream says so
 //! /alerts/{id}          alert.html  ─ detail.html
 //! /customers/{id}       customer.html
+//! /team                 team.html     how each rep does, for who leads them
+//! /rules, /rules/{name} rules.html    how each rule does, for who writes them
 //! ```
 //!
 //! The server writes every word, in a page as in a fragment, by the same templates: a page works
 //! without a script, which only keeps it fresh and saves reloads. Templates escape all that they
 //! are given.
 
-mod chart;
 mod customer;
 mod link;
+mod plot;
+mod rules;
+mod team;
 mod view;
+mod why;
 mod words;
 
 use std::sync::Arc;
@@ -30,7 +35,11 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 
 pub(super) use self::customer::customer;
+pub(super) use self::rules::rule;
+pub(super) use self::rules::rules as rule_list;
+pub(super) use self::team::team;
 use self::link::Link;
+use self::plot::Shape;
 use self::view::Choice;
 use self::view::Detail;
 use self::view::List;
@@ -47,14 +56,32 @@ use crate::time::Timestamp;
 /// Owners whose names are looked up for the chooser.
 const OWNERS_NAMED_MAX: usize = 200;
 
+/// What stands round every page.
+struct Frame {
+    /// Whether the data are made up.
+    demo: bool,
+    clock: Timestamp,
+    /// Number of the newest change that the page shows.
+    seq: u64,
+    /// Which page of the navigation it is.
+    here: &'static str,
+}
+
+impl Frame {
+    /// To be made before the page is read: a change in between is then shown and told, never lost.
+    fn new(services: &Services, here: &'static str) -> Result<Self, Problem> {
+        let (demo, clock) = (services.http.demo, services.clock());
+        Ok(Self { demo, clock, seq: services.inbox.newest_seq()?, here })
+    }
+}
+
 #[derive(Template)]
 #[template(path = "inbox.html")]
 struct InboxPage {
-    demo: bool,
-    clock: Timestamp,
-    seq: u64,
+    frame: Frame,
     parameters: Parameters,
     owners: Vec<Choice>,
+    rules: Vec<Choice>,
     list: List,
     detail: Option<Detail>,
 }
@@ -74,18 +101,14 @@ struct DetailFragment {
 #[derive(Template)]
 #[template(path = "alert.html")]
 struct AlertPage {
-    demo: bool,
-    clock: Timestamp,
-    seq: u64,
+    frame: Frame,
     detail: Detail,
 }
 
 #[derive(Template)]
 #[template(path = "missing.html")]
 struct MissingPage {
-    demo: bool,
-    clock: Timestamp,
-    seq: u64,
+    frame: Frame,
     title: &'static str,
     detail: String,
 }
@@ -98,14 +121,13 @@ pub(super) async fn inbox(State(services): State<Arc<Services>>, given: Given) -
     let page = async {
         let parameters = given.map_err(|e| Problem::bad_request(e.body_text()))?.0;
         blocking(&services, move |services| {
-            // The number first: a change in between is then shown and told, never lost.
-            let seq = services.inbox.newest_seq()?;
+            let frame = Frame::new(services, "inbox")?;
             let open = parameters.alert.as_deref().and_then(|id| alerts::alert_id(id).ok());
             let detail = open.and_then(|id| detail(services, id).ok());
             let (list, counts) = list(services, &parameters)?;
             let owners = owners(services, &counts, parameters.owner.as_deref());
-            let clock = services.clock();
-            html(&InboxPage { demo, clock, seq, parameters, owners, list, detail })
+            let rules = rules(services, parameters.rule.as_deref());
+            html(&InboxPage { frame, parameters, owners, rules, list, detail })
         })
         .await
     };
@@ -119,9 +141,8 @@ pub(super) async fn alert(
 ) -> Response {
     let demo = services.http.demo;
     let page = blocking(&services, move |services| {
-        let seq = services.inbox.newest_seq()?;
-        let detail = detail(services, alerts::alert_id(&id)?)?;
-        html(&AlertPage { demo, clock: services.clock(), seq, detail })
+        let frame = Frame::new(services, "")?;
+        html(&AlertPage { frame, detail: detail(services, alerts::alert_id(&id)?)? })
     });
     page_or_missing(page.await, demo)
 }
@@ -161,7 +182,25 @@ fn list(services: &Services, parameters: &Parameters) -> Result<(List, query::Co
 
 fn detail(services: &Services, id: AlertId) -> Result<Detail, Problem> {
     let kept = alerts::find(services, id)?;
-    Ok(Detail::new(&kept.alert, services.clock(), |key| owner_name(services, key)))
+    let deeds = services.inbox.deeds(id)?;
+    let mut detail =
+        Detail::new(&kept, &deeds, services.clock(), |key| owner_name(services, key));
+    let counts = services.inbox.counts(&query::Query::default())?;
+    let others = owners(services, &counts, None).into_iter();
+    detail.others = others.filter(|choice| choice.key != detail.owner_key).collect();
+    Ok(detail)
+}
+
+/// The rules to choose from.
+fn rules(services: &Services, chosen: Option<&str>) -> Vec<Choice> {
+    let rules = services.engine.rules().rules.into_iter();
+    rules
+        .map(|rule| Choice {
+            chosen: chosen == Some(rule.name.as_str()),
+            label: rule.name.clone(),
+            key: rule.name,
+        })
+        .collect()
 }
 
 /// A rep's name where the engine knows it, else the key in words.
@@ -209,13 +248,8 @@ fn page_or_missing(page: Result<Html<String>, Problem>, demo: bool) -> Response 
         Err(problem) => problem,
     };
     let title = if problem.status == StatusCode::NOT_FOUND { "Not here" } else { "That failed" };
-    let missing = MissingPage {
-        demo,
-        clock: Timestamp::EPOCH,
-        seq: 0,
-        title,
-        detail: problem.detail.clone(),
-    };
+    let frame = Frame { demo, clock: Timestamp::EPOCH, seq: 0, here: "" };
+    let missing = MissingPage { frame, title, detail: problem.detail.clone() };
     match html(&missing) {
         Ok(page) => (problem.status, page).into_response(),
         Err(_) => problem.into_response(),

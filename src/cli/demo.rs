@@ -17,6 +17,9 @@ use crate::api::HttpConfig;
 use crate::cli::replay::threads;
 use crate::cli::rule_set;
 use crate::cli::serve::House;
+use crate::cli::serve::reload::Folder;
+use crate::cli::serve::reload::Reloader;
+use crate::config::Config;
 use crate::delivery::inbox::Inbox;
 use crate::delivery::inbox::InboxConfig;
 use crate::demo;
@@ -42,6 +45,9 @@ Examples:
   siaga demo --speed 60 --listen 127.0.0.1:9000
   siaga demo --rules my-rules/
   siaga demo --write company --customers 200 --days 365
+
+A rule file that is changed runs at once: its windows are filled from the history, which is kept
+for SIAGA_ENGINE_HISTORY (400d).
 
 With --write its days begin on 2025-01-06, and the same command writes the same bytes.
 All customers, reps and amounts are made up by a generator with a seed.")]
@@ -78,7 +84,11 @@ pub fn run(args: &Demo) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let symbols = Symbols::default();
-    let rules = Arc::new(rule_set(&args.rules, &symbols)?);
+    let folder = Folder::new(args.rules.clone());
+    let history = Config::load(None, std::env::vars())?.engine.history;
+    let mut rules = rule_set(&args.rules, &symbols)?;
+    rules.keep(history);
+    let rules = Arc::new(rules);
     let settings = demo::Settings {
         seed: args.seed,
         customers: args.customers,
@@ -98,7 +108,14 @@ pub fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     let source = symbols.intern("demo");
     let decoder = Decoder::new(mapping, source);
     let pace = demo::Pace { speed: args.speed.max(1.0), ..demo::Pace::default() };
-    house.run(&http, None, move || play(&service, &symbols, decoder, &settings, pace))
+    let (ask, asked) = std::sync::mpsc::sync_channel(1);
+    let reloader =
+        Reloader { folder, history, symbols: symbols.clone(), service: Arc::clone(&service) };
+    house.run(&http, Some(ask), move || {
+        let reloading = std::thread::Builder::new().name("rules".to_owned());
+        reloading.spawn(move || reloader.run(&asked))?;
+        play(&service, &symbols, decoder, &settings, pace)
+    })
 }
 
 /// The history as two files that every other command reads. Files that are there stay as they are.

@@ -1,6 +1,6 @@
 //! `siaga serve`: takes events over HTTP, shows alerts as they fire.
 
-mod reload;
+pub(in crate::cli) mod reload;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -9,7 +9,10 @@
 //! nothing, and never takes back what a rep did. Readers have connections of their own, so that a
 //! long list does not hold up a new alert (`SQLite`, write-ahead log).
 
+mod deed;
 pub mod query;
+pub mod record;
+pub mod team;
 mod schema;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -62,6 +65,9 @@ pub enum InboxError {
     /// An alert in the file is not one.
     #[error("an alert in the inbox cannot be read: {0}: restore the file from a backup")]
     Body(#[from] serde_json::Error),
+    /// The file is damaged.
+    #[error("the inbox is damaged: {0}")]
+    Corrupt(String),
     /// A later program wrote the file.
     #[error("the inbox has version {found}, this program knows {known}: run a newer siaga")]
     Newer {
@@ -88,7 +94,7 @@ pub struct Change {
     pub owner: String,
     /// The alert's family, by name.
     pub family: String,
-    /// Name of the state that it has now.
+    /// Name of the state that it has now; [`MOVED`] where it is no longer this owner's.
     pub state: String,
     /// Event time of the change.
     pub at: Timestamp,
@@ -103,6 +109,9 @@ pub struct Inbox {
     batches: AtomicU64,
     config: InboxConfig,
 }
+
+/// The state in a change that tells an owner that the alert is somebody else's now.
+pub const MOVED: &str = "moved";
 
 impl Inbox {
     /// Batches between two removals of what is no longer kept.
@@ -152,6 +161,10 @@ impl Inbox {
             let change = match output {
                 Output::Opened { alert, .. } => open_alert(&transaction, alert)?,
                 Output::Changed { id, state, at } => change_alert(&transaction, *id, state, *at)?,
+                Output::Acted { id, deed } => {
+                    deed::keep(&transaction, *id, deed, &mut changes)?;
+                    None
+                }
             };
             changes.extend(change);
         }
@@ -174,11 +187,23 @@ fn prepared(mut connection: Connection) -> Result<Connection, InboxError> {
 /// Where alerts of rules in shadow mode lie, whatever their state.
 const SHADOW: i64 = 3;
 
+/// Reads an inbox through, without changing it, and counts its alerts. A server may have it open.
+pub fn verify(path: &Path) -> Result<u64, InboxError> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    let told: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if told != "ok" {
+        return Err(InboxError::Corrupt(told));
+    }
+    let count = "SELECT count(*) FROM alerts";
+    Ok(connection.query_row(count, [], |row| row.get::<_, i64>(0))?.cast_unsigned())
+}
+
 /// Where an alert in this state lies: 0 open, 1 snoozed, 2 closed.
 fn shelf(state: &AlertState) -> i64 {
     match state {
         AlertState::Pending | AlertState::Firing | AlertState::Acknowledged { .. } => 0,
-        AlertState::Snoozed { .. } => 1,
+        AlertState::Snoozed { .. } | AlertState::Waiting { .. } => 1,
         AlertState::Closed { .. } => 2,
     }
 }
@@ -212,8 +237,8 @@ fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, Inb
     let words = [name, &alert.entity_id, &alert.summary, &alert.rule].join("\n").to_lowercase();
     to.prepare_cached(
         "INSERT INTO alerts (id, family, entity_kind, entity_id, owner, shelf, state_name, state,
-             rank, currency, opened_at, changed_at, seq, words, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14)",
+             rank, currency, opened_at, changed_at, seq, words, body, rule, severity)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16)",
     )?
     .execute(rusqlite::params![
         id,
@@ -230,6 +255,8 @@ fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, Inb
         change.seq.cast_signed(),
         words,
         serde_json::to_string(alert)?,
+        alert.rule,
+        alert.severity.name(),
     ])?;
     Ok((!alert.is_shadow).then_some(change))
 }
@@ -320,7 +347,7 @@ fn prune(to: &Transaction<'_>, config: &InboxConfig) -> Result<(), InboxError> {
              (SELECT row FROM alerts WHERE shelf = 3 ORDER BY row DESC LIMIT 1 OFFSET ?1), 0)",
     )?
     .execute([limit(config.closed_kept)])?;
-    Ok(())
+    deed::prune(to)
 }
 
 #[cfg(test)]

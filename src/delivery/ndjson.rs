@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::alert::AlertId;
 use crate::delivery::wire::WireAlert;
+use crate::delivery::wire::WireDeed;
 use crate::delivery::wire::WireState;
 use crate::delivery::wire::WireTime;
 use crate::engine::Output;
@@ -32,6 +33,7 @@ pub enum NdjsonError {
 enum OutputLine<'a> {
     Opened { alert: WireAlert<'a> },
     Changed { id: AlertId, at: WireTime, state: WireState<'a> },
+    Acted { id: AlertId, deed: WireDeed<'a> },
 }
 
 /// Writes one line for each output, and flushes.
@@ -42,6 +44,7 @@ pub fn write(to: &mut dyn Write, outputs: &[Output]) -> Result<(), NdjsonError> 
             Output::Changed { id, state, at } => {
                 OutputLine::Changed { id: *id, at: WireTime(*at), state: state.into() }
             }
+            Output::Acted { id, deed } => OutputLine::Acted { id: *id, deed: deed.into() },
         };
         serde_json::to_writer(&mut *to, &line)?;
         to.write_all(b"\n")?;

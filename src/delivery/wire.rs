@@ -14,10 +14,12 @@ use serde::Serialize;
 use serde::Serializer;
 use serde_json::value::RawValue;
 
+use crate::alert::Action;
 use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
 use crate::alert::CloseReason;
+use crate::alert::Deed;
 use crate::alert::Evidence;
 use crate::alert::Reason;
 use crate::alert::Value;
@@ -73,9 +75,29 @@ pub struct WireState<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<WireTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<WireTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
+}
+
+/// What somebody did with an alert, ready to be written.
+#[derive(Debug, Serialize)]
+pub struct WireDeed<'a> {
+    action: &'static str,
+    by: &'a str,
+    at: WireTime,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<WireTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<WireDecimal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
 }
 
 /// One event of an entity, ready to be written.
@@ -150,6 +172,9 @@ impl<'a> From<&'a AlertState> for WireState<'a> {
             AlertState::Snoozed { by, until } => {
                 Self { by: Some(by), until: Some(WireTime(*until)), ..wire }
             }
+            AlertState::Waiting { by, since } => {
+                Self { by: Some(by), since: Some(WireTime(*since)), ..wire }
+            }
             AlertState::Closed { at, reason } => {
                 let note = match reason {
                     CloseReason::Dismissed(note) => Some(note.as_str()),
@@ -162,6 +187,33 @@ impl<'a> From<&'a AlertState> for WireState<'a> {
                     ..wire
                 }
             }
+        }
+    }
+}
+
+impl<'a> From<&'a Deed> for WireDeed<'a> {
+    fn from(deed: &'a Deed) -> Self {
+        let (by, at) = (deed.by.as_str(), WireTime(deed.at));
+        let action = action_name(&deed.action);
+        let (until, reason, note, amount, owner) = (None, None, None, None, None);
+        let wire = Self { action, by, at, until, reason, note, amount, owner };
+        match &deed.action {
+            Action::Acknowledge | Action::Wait | Action::Reopen => wire,
+            Action::Snooze { until } => Self { until: Some(WireTime(*until)), ..wire },
+            Action::Close { reason, amount } => {
+                let note = match reason {
+                    CloseReason::Dismissed(note) => Some(note.as_str()),
+                    _ => None,
+                };
+                Self {
+                    reason: Some(reason_name(reason)),
+                    note: note.filter(|note| !note.is_empty()),
+                    amount: amount.map(WireDecimal),
+                    ..wire
+                }
+            }
+            Action::Reassign { owner } => Self { owner: Some(owner.key()), ..wire },
+            Action::Comment { text } | Action::Retract { text } => Self { note: Some(text), ..wire },
         }
     }
 }
@@ -192,6 +244,20 @@ impl<'a> From<&'a Alert> for WireAlert<'a> {
             evidence_total: alert.evidence_total,
             shadow: alert.is_shadow,
         }
+    }
+}
+
+/// The word of an action.
+pub fn action_name(action: &Action) -> &'static str {
+    match action {
+        Action::Acknowledge => "acknowledge",
+        Action::Snooze { .. } => "snooze",
+        Action::Wait => "wait",
+        Action::Reopen => "reopen",
+        Action::Close { .. } => "close",
+        Action::Reassign { .. } => "reassign",
+        Action::Comment { .. } => "comment",
+        Action::Retract { .. } => "retract",
     }
 }
 

@@ -367,7 +367,7 @@ impl Explainer {
                         open.last = at;
                     }
                 }
-                Output::Changed { .. } => {}
+                Output::Changed { .. } | Output::Acted { .. } => {}
             }
         }
     }

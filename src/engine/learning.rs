@@ -80,6 +80,14 @@ impl Learning {
         adopted
     }
 
+    /// What is known so far becomes a version at once, in place of a fit that is under way.
+    pub fn conclude(&mut self) -> Arc<Models> {
+        let survey = self.learner.survey();
+        (self.last_survey, self.fit) = (Some(survey.at), None);
+        self.models = Arc::new(fitting::fit(&survey, &self.models));
+        Arc::clone(&self.models)
+    }
+
     /// When the next survey is due; none before the first order.
     fn due(&self) -> Option<Timestamp> {
         let first = self.learner.first()?;

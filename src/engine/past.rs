@@ -27,6 +27,7 @@ pub(crate) fn remember(past: &mut PastAlerts, told: &[Output], symbols: &Symbols
                 let (state, closed) = stands(state);
                 past.change(id.bits(), state, closed);
             }
+            Output::Acted { .. } => {}
         }
     }
 }
@@ -35,6 +36,7 @@ fn opened(alert: &Alert, symbols: &Symbols) -> PastAlert {
     let (state, closed) = stands(&alert.state);
     // One whose moment has no length is over as soon as it is told; nothing more comes of it.
     let over = alert.expires_at == Some(alert.opened_at);
+    let offer = alert.reasons.iter().find(|reason| reason.name == PastAlert::OFFER);
     PastAlert {
         id: alert.id.bits(),
         rule: symbols.intern(&alert.rule),
@@ -43,6 +45,7 @@ fn opened(alert: &Alert, symbols: &Symbols) -> PastAlert {
         closed: if over { alert.expires_at } else { closed },
         state: if over { Standing::Expired } else { state },
         value: alert.value.map(|value| value.amount),
+        offer: offer.map(|reason| symbols.intern(&reason.value)),
     }
 }
 
@@ -51,7 +54,7 @@ fn stands(state: &AlertState) -> (Standing, Option<Timestamp>) {
         // What is pending was told to nobody.
         AlertState::Pending | AlertState::Firing => (Standing::Firing, None),
         AlertState::Acknowledged { .. } => (Standing::Acknowledged, None),
-        AlertState::Snoozed { .. } => (Standing::Snoozed, None),
+        AlertState::Snoozed { .. } | AlertState::Waiting { .. } => (Standing::Snoozed, None),
         AlertState::Closed { at, reason } => {
             let why = match reason {
                 CloseReason::Resolved => Standing::Resolved,

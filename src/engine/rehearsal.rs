@@ -28,6 +28,7 @@ use crate::engine::runtime::Stopped;
 use crate::event::Symbols;
 use crate::rule::diagnostic::Diagnostic;
 use crate::rule::fixture::Fixture;
+use crate::rule::fixture::Lines;
 use crate::rule::fixture::Test;
 use crate::rule::set::RuleSet;
 use crate::time::Span;
@@ -153,8 +154,12 @@ fn play(
     let sink: Sink = Arc::new(move |batch: &mut Vec<Output>| kept.lock().append(batch));
     let settings = Settings { shards: 1, lateness: Span::ZERO };
     let mut engine = Engine::start(rules, symbols, settings, sink)?;
-    let (records, refused) = test.records(file, symbols);
-    for record in records {
+    let Lines { references, peers, events, refused } = test.records(file, symbols);
+    for record in references {
+        engine.take([record], None)?;
+    }
+    engine.teach(&peers)?;
+    for record in events {
         engine.take([record], None)?;
     }
     if let Some(until) = &test.until {
@@ -171,6 +176,7 @@ fn play(
                     alert.state = state;
                 }
             }
+            Output::Acted { .. } => {}
         }
     }
     Ok(Played { alerts, evaluations, refused })

@@ -182,6 +182,13 @@ impl Engine {
         self.flush()
     }
 
+    /// Learns from records that no rule gets to see; it takes effect at this place of the one order.
+    pub fn teach(&mut self, records: &[Record]) -> Result<(), Stopped> {
+        let Self { sequencer, workers, .. } = self;
+        sequencer.teach(records, &mut |shard, input| workers.send(shard, input));
+        self.flush()
+    }
+
     /// What was learned, in the version that holds; none where no rule asks for any.
     pub fn models(&self) -> Option<&Arc<Models>> {
         self.sequencer.models()

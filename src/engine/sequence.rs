@@ -22,6 +22,7 @@ use crate::engine::learning::Learning;
 use crate::event::EntityId;
 use crate::event::EntityKind;
 use crate::event::Event;
+use crate::event::Kind;
 use crate::event::Record;
 use crate::event::Reference;
 use crate::event::Symbol;
@@ -56,6 +57,8 @@ pub struct Sequencer {
 pub struct Tally {
     /// Events taken in.
     pub events: u64,
+    /// The same by kind, in the order of [`Kind::ALL`].
+    pub kinds: [u64; Kind::ALL.len()],
     /// Records of reference data taken in.
     pub references: u64,
     /// Repeats dropped.
@@ -139,6 +142,19 @@ impl Sequencer {
         self.tell(models, send);
     }
 
+    /// Learns from records that no rule gets to see; what was learned by them takes effect at once.
+    pub fn teach(&mut self, records: &[Record], send: &mut impl FnMut(usize, Input)) {
+        let Some(learning) = self.learning.as_mut().filter(|_| !records.is_empty()) else { return };
+        for record in records {
+            match record {
+                Record::Event(event) => learning.learner.event(event),
+                Record::Reference(reference) => learning.learner.reference(reference),
+            }
+        }
+        let models = learning.conclude();
+        self.tell(&models, send);
+    }
+
     fn tell(&self, models: &Arc<Models>, send: &mut impl FnMut(usize, Input)) {
         let watermark = self.watermark;
         for shard in 0..self.shards {
@@ -211,6 +227,7 @@ impl Sequencer {
             return false;
         }
         self.tally.events += 1;
+        self.tally.kinds[event.kind as usize] += 1;
         self.learn(&event, send);
         let watermark = self.watermark;
         self.newest = self.newest.max(event.time);
@@ -300,7 +317,6 @@ impl Sequencer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Kind;
     use crate::event::Symbols;
 
     #[test]

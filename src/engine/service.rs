@@ -40,6 +40,7 @@ use crate::engine::tally::RuleTally;
 use crate::engine::view;
 use crate::event::EntityId;
 use crate::event::EntityKind;
+use crate::event::Kind;
 use crate::event::Record;
 use crate::event::Symbol;
 use crate::event::Symbols;
@@ -225,6 +226,12 @@ impl Service {
         let metrics = &self.metrics;
         let since = |now: u64, before: u64| now.saturating_sub(before);
         let old = &before.sequence;
+        for (place, (_, kind)) in Kind::ALL.iter().enumerate() {
+            let (now, before) = (now.sequence.kinds[place], old.kinds[place]);
+            if now > before {
+                metrics.events_total.with_label_values(&[kind]).inc_by(now - before);
+            }
+        }
         metrics.events_duplicate_total.inc_by(
             since(now.sequence.duplicates, old.duplicates)
                 + since(now.shards.duplicates, before.shards.duplicates),
@@ -253,6 +260,8 @@ impl Service {
         }
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         metrics.queue_depth.set(gauge(now.waiting));
+        metrics.queue_capacity.set(gauge(self.limits.waiting_max));
+        metrics.ready.set(i64::from(self.ready.load(Ordering::Acquire)));
         metrics.entities.with_label_values(&["all"]).set(gauge(now.entities));
         let watermark = Timestamp::saturating(self.watermark.load(Ordering::Relaxed));
         if watermark > Timestamp::MIN {
@@ -271,16 +280,6 @@ impl Service {
         let written = refused.iter().try_for_each(|found| dead.add(found));
         if let Err(error) = written.and_then(|()| dead.flush()) {
             tracing::error!(%error, "refused records could not be kept");
-        }
-    }
-
-    /// Counts what is about to be taken.
-    fn count(&self, records: &[Record]) {
-        for record in records {
-            if let Record::Event(event) = record {
-                let kind = event.kind.name();
-                self.metrics.events_total.with_label_values(&[kind]).inc();
-            }
         }
     }
 
@@ -396,7 +395,6 @@ impl Port for Service {
             self.metrics.events_refused_total.with_label_values(&[found.code.as_str()]).inc();
         }
         self.refused.fetch_add(refused.len() as u64, Ordering::Relaxed);
-        self.count(&batch.records);
         let (accepted, duplicates) = self.take(batch.records, Some(arrived))?;
         Ok(IngestReport { accepted, duplicates, refused })
     }

@@ -18,6 +18,7 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use crate::alert::Deed;
 use crate::alert::life_cycle;
 use crate::alert::life_cycle::Observation;
 use crate::alert::life_cycle::Phase;
@@ -238,11 +239,16 @@ impl Shard {
         let live = &mut **guard;
         let mut phase = live.take(rule);
         let by = (action.by.as_str(), action.at);
-        let state = life_cycle::act(&mut phase, action.alert, &action.action, by);
+        let (id, at) = (action.alert, action.at);
+        let moves = action.action.leads_to(by.0, at).is_some();
+        let state = life_cycle::act(&mut phase, id, &action.action, by);
+        let done = if moves { state.is_some() } else { life_cycle::is_current(phase.as_ref(), id) };
         live.put(&self.rules, rule, phase);
         let first = out.len();
-        if let Some(state) = state {
-            out.push(Output::Changed { id: action.alert, state, at: action.at });
+        out.extend(state.map(|state| Output::Changed { id, state, at }));
+        if done {
+            let deed = Deed { action: action.action.clone(), by: action.by.clone(), at };
+            out.push(Output::Acted { id, deed });
         }
         let Self { rules, symbols, catalog, wheel, parts, tally, observer, .. } = self;
         let observer = observer.as_deref();
@@ -421,7 +427,15 @@ impl Running<'_> {
         let before = life_cycle::episode(phase.as_ref());
         let step = life_cycle::observe(&mut phase, rule.timing, seen);
         let opens = match step {
-            Step::Nothing => false,
+            Step::Nothing => {
+                if holds && matches!(&phase, Some(Phase::Open(open)) if open.waits()) {
+                    let history = &self.live.entity.history;
+                    let newest = history.before(history.end()).map(|entry| entry.time());
+                    let back = life_cycle::stir(&mut phase, newest);
+                    out.extend(back.map(|(id, state)| Output::Changed { id, state, at: now }));
+                }
+                false
+            }
             Step::Open => true,
             Step::Close(id, state) => {
                 out.push(Output::Changed { id, state, at: now });

@@ -30,6 +30,7 @@ mod reference;
 use crate::alert::Action;
 use crate::alert::AlertId;
 use crate::alert::CloseReason;
+use crate::alert::Owner;
 use crate::event::EntityId;
 use crate::event::EntityKind;
 use crate::event::Record;
@@ -349,20 +350,52 @@ fn put_action(body: &mut Out, action: &Action) {
             body.time(*until);
         }
         Action::Reopen => body.byte(2),
-        Action::Close { reason } => {
+        Action::Close { reason, amount: None } => {
             body.byte(3);
-            match reason {
-                CloseReason::Resolved => body.byte(0),
-                CloseReason::Expired => body.byte(1),
-                CloseReason::Won => body.byte(2),
-                CloseReason::Lost => body.byte(3),
-                CloseReason::Dismissed(why) => {
-                    body.byte(4);
-                    body.text(why);
+            put_reason(body, reason);
+        }
+        Action::Close { reason, amount: Some(amount) } => {
+            body.byte(4);
+            put_reason(body, reason);
+            body.decimal(*amount);
+        }
+        Action::Wait => body.byte(5),
+        Action::Reassign { owner } => {
+            body.byte(6);
+            match owner {
+                Owner::Queue => body.byte(0),
+                Owner::Rep(id) => {
+                    body.byte(1);
+                    body.text(id);
                 }
-                CloseReason::Withdrawn => body.byte(5),
+                Owner::Territory(id) => {
+                    body.byte(2);
+                    body.text(id);
+                }
             }
         }
+        Action::Comment { text } => {
+            body.byte(7);
+            body.text(text);
+        }
+        Action::Retract { text } => {
+            body.byte(8);
+            body.text(text);
+        }
+    }
+}
+
+fn put_reason(body: &mut Out, reason: &CloseReason) {
+    match reason {
+        CloseReason::Resolved => body.byte(0),
+        CloseReason::Expired => body.byte(1),
+        CloseReason::Won => body.byte(2),
+        CloseReason::Lost => body.byte(3),
+        CloseReason::Dismissed(why) => {
+            body.byte(4);
+            body.text(why);
+        }
+        CloseReason::Withdrawn => body.byte(5),
     }
 }
 
@@ -371,18 +404,32 @@ fn get_action(body: &mut In<'_>) -> Result<Action, EntryError> {
         0 => Action::Acknowledge,
         1 => Action::Snooze { until: body.time()? },
         2 => Action::Reopen,
-        3 => Action::Close {
-            reason: match body.byte()? {
-                0 => CloseReason::Resolved,
-                1 => CloseReason::Expired,
-                2 => CloseReason::Won,
-                3 => CloseReason::Lost,
-                4 => CloseReason::Dismissed(body.text()?.to_owned()),
-                5 => CloseReason::Withdrawn,
-                _ => return Err(EntryError::Value("reason")),
+        3 => Action::Close { reason: get_reason(body)?, amount: None },
+        4 => Action::Close { reason: get_reason(body)?, amount: Some(body.decimal()?) },
+        5 => Action::Wait,
+        6 => Action::Reassign {
+            owner: match body.byte()? {
+                0 => Owner::Queue,
+                1 => Owner::Rep(body.text()?.to_owned()),
+                2 => Owner::Territory(body.text()?.to_owned()),
+                _ => return Err(EntryError::Value("owner")),
             },
         },
+        7 => Action::Comment { text: body.text()?.to_owned() },
+        8 => Action::Retract { text: body.text()?.to_owned() },
         _ => return Err(EntryError::Value("action")),
+    })
+}
+
+fn get_reason(body: &mut In<'_>) -> Result<CloseReason, EntryError> {
+    Ok(match body.byte()? {
+        0 => CloseReason::Resolved,
+        1 => CloseReason::Expired,
+        2 => CloseReason::Won,
+        3 => CloseReason::Lost,
+        4 => CloseReason::Dismissed(body.text()?.to_owned()),
+        5 => CloseReason::Withdrawn,
+        _ => return Err(EntryError::Value("reason")),
     })
 }
 

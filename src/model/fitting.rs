@@ -3,7 +3,7 @@
 //! ```text
 //! survey ─┬─ people by segment ─► BG/NBD, spreads, percentiles       a segment from 30 customers on,
 //!         ├─ weeks ─► season                                         its rhythm from 100 on
-//!         ├─ pairs ─► EASE weights, top 32 a target
+//!         ├─ pairs ─► EASE weights of orders, top 32 a target; counts of owners
 //!         └─ team, own brand, minutes, outcomes ─► as they are, shrunk
 //! ```
 //!
@@ -50,8 +50,6 @@ const MARGIN_DEVIATION_MIN: f64 = 0.5;
 const RHYTHMS: [usize; 2] = [1_000, 400];
 /// Days of the unit in which the search for parameters runs; about the size of a gap.
 const UNIT_DAYS: f64 = 7.0;
-/// Weights over owners; the penalty is the one chosen on Complete Journey, see `benches/quality`.
-const OWNERS: AffinityRule = AffinityRule { ridge: 200.0, popularity_power: 0.0, keep: 32 };
 
 /// The version that follows `before`.
 pub fn fit(survey: &Survey, before: &Models) -> Models {
@@ -181,13 +179,20 @@ fn affinity(survey: &Survey) -> Affinity {
         Category { name: sold.name, net, margin: sold.margin }
     };
     let categories = survey.categories.iter().map(category).collect();
-    let baskets = together(&survey.baskets, &AffinityRule::START);
-    Affinity::new(categories, baskets, together(&survey.owners, &OWNERS))
+    let baskets = together(&survey.baskets, Some(&AffinityRule::START));
+    Affinity::new(categories, baskets, together(&survey.owners, None))
 }
 
-/// Counts and weights. Items that were met too rarely for any offer are left out of the fit.
-fn together(gram: &Gram, rule: &AffinityRule) -> Together {
+/// Counts, and weights where a rule for them is given. Items that were met too rarely for any offer
+/// are left out of the fit.
+fn together(gram: &Gram, rule: Option<&AffinityRule>) -> Together {
     let size = gram.counts.size();
+    let triangle = (0..size).flat_map(|row| gram.counts.row(row)[..=row].iter());
+    let counts = triangle.map(|count| single(*count)).collect();
+    let (mut weights, mut divisors) = (vec![Vec::new(); size], vec![1.0; size]);
+    let Some(rule) = rule else {
+        return Together::new(counts, gram.baskets, weights, divisors);
+    };
     let common: Vec<usize> =
         (0..size).filter(|item| gram.counts.at(*item, *item) >= f64::from(PAIR_MIN)).collect();
     let mut dense = Matrix::zero(common.len());
@@ -195,7 +200,6 @@ fn together(gram: &Gram, rule: &AffinityRule) -> Together {
         let cells = common.iter().map(|other| gram.counts.at(*item, *other));
         dense.row_mut(row).iter_mut().zip(cells).for_each(|(cell, count)| *cell = count);
     }
-    let (mut weights, mut divisors) = (vec![Vec::new(); size], vec![1.0; size]);
     let gram_of_common = Gram { counts: dense, baskets: gram.baskets };
     // A positive penalty leaves no matrix of counts without an inverse.
     if let Ok(fitted) = Fitted::fit(&gram_of_common, rule) {
@@ -209,8 +213,6 @@ fn together(gram: &Gram, rule: &AffinityRule) -> Together {
             divisors[*item] = single(fitted.divisor(place));
         }
     }
-    let triangle = (0..size).flat_map(|row| gram.counts.row(row)[..=row].iter());
-    let counts = triangle.map(|count| single(*count)).collect();
     Together::new(counts, gram.baskets, weights, divisors)
 }
 

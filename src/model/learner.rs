@@ -201,7 +201,7 @@ impl Learner {
     /// Takes in what a sales person did with an alert of a rule.
     pub fn action(&mut self, rule: &str, alert: AlertId, action: &Action) {
         match action {
-            Action::Close { reason } if !reason.is_by_engine() => {
+            Action::Close { reason, .. } if !reason.is_by_engine() => {
                 let won = *reason == CloseReason::Won;
                 self.outcomes.entry(rule.to_owned()).or_default().count(won, true);
                 self.closed.push_back((alert, won));

@@ -11,19 +11,18 @@
 //! ```
 //!
 //! All of it is a function of texts: nothing is read, written or kept, so that a language server
-//! is a loop around it. Meaning comes from the tables of the vocabulary and from the checker itself.
+//! is a loop around it. Meaning comes from the tables of the keys and the vocabulary, and
+//! from the checker itself.
 
 pub mod complete;
 pub mod example;
 pub mod fix;
 pub mod hover;
-pub mod keys;
 pub mod names;
 pub mod outline;
 pub mod problems;
 pub mod sight;
 pub mod symbols;
-pub mod words;
 pub mod written;
 
 #[cfg(test)]

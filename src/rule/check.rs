@@ -10,6 +10,7 @@
 mod call;
 mod list;
 mod method;
+mod offers;
 mod operator;
 mod sort;
 
@@ -35,6 +36,7 @@ use crate::rule::vocabulary::ItemType;
 use crate::rule::vocabulary::PRODUCT_FIELDS;
 use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::Type;
+use crate::state::offers::Ask;
 use crate::state::program::Field;
 use crate::state::program::Items;
 use crate::state::program::KnownField;
@@ -91,6 +93,7 @@ pub struct ListExpr {
 enum ListSource {
     History(List, Window),
     Alerts(Window),
+    Offers(Ask),
     EventLines,
     Values(Arc<[Value]>),
     /// The parts of a text: text, separator, how many at most.
@@ -463,6 +466,7 @@ impl<'a> Checker<'a> {
             Record::Entity if self.entity != EntityKind::Customer && field != "id" => {
                 self.known_field(expr, field)
             }
+            Record::Entity if field == "value_tier" => self.value_tier(),
             Record::Entity if field == "consent" => Checked::Record(Record::Consent),
             Record::Entity if field == "attributes" => Checked::Record(Record::Attributes),
             Record::Entity => match CUSTOMER_FIELDS.iter().find(|(name, ..)| *name == field) {
@@ -470,7 +474,7 @@ impl<'a> Checker<'a> {
                 None => {
                     let mut names: Vec<&str> =
                         CUSTOMER_FIELDS.iter().map(|(name, ..)| *name).collect();
-                    names.extend(["consent", "attributes"]);
+                    names.extend(["value_tier", "consent", "attributes"]);
                     self.no_field(expr, "a customer", field, &names)
                 }
             },
@@ -510,8 +514,10 @@ impl<'a> Checker<'a> {
             ItemRef::Variable(_, ty) => *ty,
             ItemRef::Chosen(list, _) => list.item,
         };
-        if item_type == ItemType::Alert {
-            return self.alert_field(expr, item, field);
+        match item_type {
+            ItemType::Alert => return self.alert_field(expr, item, field),
+            ItemType::Offer => return self.offer_field(expr, item, field),
+            _ => {}
         }
         let on_line = item_type == ItemType::Line;
         let found =

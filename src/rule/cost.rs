@@ -142,6 +142,7 @@ impl Meter<'_> {
         let items = match &scan.source {
             Source::Window(_, span) => window(self.plan, *span),
             Source::Newest(_, count) => u64::from(*count),
+            Source::Offers(ask) => u64::from(ask.number),
             Source::Alerts(Reach::Newest(count)) => u64::from(*count).min(ALERTS_KEPT),
             Source::Alerts(_) => ALERTS_KEPT,
             Source::EventLines => ITEMS_OF_EVENT,

@@ -23,8 +23,10 @@ mod spelling;
 use std::ops::Range;
 
 pub use self::github::github;
-pub(crate) use self::junit::escaped;
+pub use self::junit::Case;
+pub use self::junit::Suite;
 pub use self::junit::junit;
+pub use self::junit::suites;
 pub use self::render::json_lines;
 pub use self::render::render;
 pub use self::sarif::sarif;

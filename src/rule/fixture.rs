@@ -17,6 +17,7 @@ mod records;
 use std::ops::Range;
 use std::path::PathBuf;
 
+pub use self::records::Lines;
 use serde_json::Map;
 use serde_json::Value;
 
@@ -61,6 +62,8 @@ pub struct Test {
     pub products: Vec<Located<Map<String, Value>>>,
     /// Reps, in the line form.
     pub reps: Vec<Located<Map<String, Value>>>,
+    /// Orders of other customers, each of one of its own: what the models are learned from.
+    pub peers: Vec<EventSource>,
     /// Events, and generators of events.
     pub events: Vec<EventSource>,
     /// How far the virtual clock goes on; absent: to the last event.
@@ -184,18 +187,18 @@ pub fn read(file: usize, files: &Files) -> (Option<Fixture>, Vec<Diagnostic>) {
 impl Test {
     /// The events as lines of JSON, generators unrolled, in the order of time.
     pub fn expand(&self) -> Vec<EventLine> {
-        let mut lines = Vec::new();
-        for (number, event) in self.events.iter().enumerate() {
-            let repeat = event.repeat.unwrap_or(Repeat { every: Span::ZERO, count: 1 });
-            let mut at = event.at.value;
-            for index in 0..repeat.count.min(EVENTS_MAX) {
-                let json = self.line(event, number + 1, index, at);
-                lines.push(EventLine { at, json, source: number });
-                at = at + repeat.every;
-            }
-        }
-        lines.sort_by_key(|line| line.at);
-        lines
+        unrolled(&self.events, |event, number, index, at| self.line(event, (number, index), at))
+    }
+
+    /// The orders of peers as lines of JSON, each of another customer, in the order of time.
+    pub fn expand_peers(&self) -> Vec<EventLine> {
+        unrolled(&self.peers, |event, number, index, at| {
+            let mut peer = event.clone();
+            let id = format!("peer-{number}-{index}");
+            peer.fields.insert("customer_id".to_owned(), Value::String(id.clone()));
+            peer.fields.insert("event_id".to_owned(), Value::String(id));
+            self.line(&peer, (number, index), at)
+        })
     }
 
     /// The reference data as lines of JSON.
@@ -207,7 +210,7 @@ impl Test {
         products.chain(reps).chain(customers).collect()
     }
 
-    fn line(&self, source: &EventSource, number: usize, index: usize, at: Timestamp) -> String {
+    fn line(&self, source: &EventSource, (number, index): (usize, usize), at: Timestamp) -> String {
         let mut fields = source.fields.clone();
         let id = match fields.get("event_id") {
             // Each event of a generator has an id of its own.
@@ -232,6 +235,26 @@ impl Expected {
         let anybody = [&self.customer_id, &self.rep_id, &self.product_id];
         named.as_deref().map_or_else(|| anybody.iter().all(|n| n.is_none()), |named| named == id)
     }
+}
+
+/// Each source as often as it repeats, in the order of time; `line` gets its number, from 1, and
+/// which repetition it is, from 0.
+fn unrolled(
+    sources: &[EventSource],
+    line: impl Fn(&EventSource, usize, usize, Timestamp) -> String,
+) -> Vec<EventLine> {
+    let mut lines = Vec::new();
+    for (number, event) in sources.iter().enumerate() {
+        let repeat = event.repeat.unwrap_or(Repeat { every: Span::ZERO, count: 1 });
+        let mut at = event.at.value;
+        for index in 0..repeat.count.min(EVENTS_MAX) {
+            let json = line(event, number + 1, index, at);
+            lines.push(EventLine { at, json, source: number });
+            at = at + repeat.every;
+        }
+    }
+    lines.sort_by_key(|line| line.at);
+    lines
 }
 
 fn json(fields: &Map<String, Value>) -> String {

@@ -16,6 +16,7 @@ use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::SCOPE;
 use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::VALUE_METHODS;
+use crate::rule::vocabulary::offers::OFFER_FIELDS;
 use crate::state::program::KnownField;
 
 /// The whole reference.
@@ -29,6 +30,7 @@ pub fn reference() -> Page {
     section("Names in expressions", told(["Name", "What it is"], &SCOPE));
     section("Fields of events and of the items of lists", fields());
     section("Fields of the items of `alerts`", alert_fields());
+    section("Fields of offers", offer_fields());
     section("Fields of `customer`", customer_fields());
     section("Fields of `rep`", known_fields(&REP_FIELDS, false));
     section("Fields of `product`", known_fields(&PRODUCT_FIELDS, true));
@@ -69,6 +71,13 @@ fn fields() -> Block {
 
 fn alert_fields() -> Block {
     let rows = ALERT_FIELDS
+        .iter()
+        .map(|(name, _, ty, what)| vec![code(name), ty.to_string(), (*what).to_owned()]);
+    table(&["Field", "Type", ""], rows)
+}
+
+fn offer_fields() -> Block {
+    let rows = OFFER_FIELDS
         .iter()
         .map(|(name, _, ty, what)| vec![code(name), ty.to_string(), (*what).to_owned()]);
     table(&["Field", "Type", ""], rows)

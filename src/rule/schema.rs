@@ -10,6 +10,8 @@ use serde_json::json;
 use crate::rule::keys;
 use crate::rule::keys::Holds;
 use crate::rule::keys::Key;
+use crate::rule::words;
+use crate::rule::words::Word;
 
 /// The schema of rule files.
 pub fn of_rule_files() -> Value {
@@ -85,7 +87,7 @@ fn node(holds: Holds) -> Value {
             "anyOf": [
                 {
                     "type": "array", "minItems": 1,
-                    "items": {"enum": keys::event_types()},
+                    "items": {"enum": names(&words::KINDS)},
                     "description": "types of events",
                 },
                 described(mapping(&keys::SILENCE), "no such event for a while"),
@@ -95,16 +97,24 @@ fn node(holds: Holds) -> Value {
         Holds::AlertName => json!({
             "type": "string", "pattern": "^[A-Z][A-Za-z0-9]*$", "maxLength": 80,
         }),
-        Holds::Choice(words) => json!({"enum": words()}),
+        Holds::Choice(words) => json!({"enum": names(words)}),
+        // What the decoder takes, it takes in more than one form.
+        Holds::Datum(_) => json!({}),
         Holds::Expression => json!({"$ref": "#/$defs/expression"}),
         Holds::Template => json!({"$ref": "#/$defs/template"}),
-        Holds::Text => json!({"$ref": "#/$defs/text"}),
+        Holds::Text | Holds::Likewise | Holds::Rule | Holds::RuleFile => {
+            json!({"$ref": "#/$defs/text"})
+        }
         Holds::Duration => json!({"$ref": "#/$defs/duration"}),
         Holds::TimeOfDay => json!({"$ref": "#/$defs/time_of_day"}),
         Holds::Instant => json!({"$ref": "#/$defs/instant"}),
         Holds::Number => json!({"type": "number"}),
         Holds::Count => json!({"type": "integer", "minimum": 1}),
     }
+}
+
+fn names(words: &[Word]) -> Vec<&'static str> {
+    words.iter().map(|(word, _)| *word).collect()
 }
 
 fn mapping(keys: &[Key]) -> Value {

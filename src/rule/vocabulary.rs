@@ -1,6 +1,8 @@
 //! What can a rule say? The types of the language, and the tables of names that the checker, the completion and the
 //! reference page read.
 
+pub mod offers;
+
 use std::fmt;
 
 use crate::state::past::AlertField;
@@ -44,6 +46,8 @@ pub enum ItemType {
     Line,
     /// An alert that the entity has had.
     Alert,
+    /// A category that the customer may take.
+    Offer,
     /// A plain value.
     Value(Type),
 }
@@ -199,7 +203,7 @@ pub const FIELDS: [(&str, Field, Type, bool, &str); 24] = [
 ];
 
 /// Fields of the items of `alerts`: name, field, type, what it means.
-pub const ALERT_FIELDS: [(&str, AlertField, Type, &str); 6] = [
+pub const ALERT_FIELDS: [(&str, AlertField, Type, &str); 7] = [
     ("rule", AlertField::Rule, Type::Text, "name of the rule"),
     ("family", AlertField::Family, Type::Text, "family of the rule: `cross_sell`, `drift` …"),
     ("opened", AlertField::Opened, Type::Time, "when it opened; windows go by it"),
@@ -211,6 +215,12 @@ pub const ALERT_FIELDS: [(&str, AlertField, Type, &str); 6] = [
         "`firing`, `acknowledged`, `snoozed`, or why it was closed: `resolved`, `expired`, `withdrawn`, `won`, `lost`, `dismissed`",
     ),
     ("value", AlertField::Value, Type::Money, "money at stake; null where the rule names none"),
+    (
+        "offer",
+        AlertField::Offer,
+        Type::Text,
+        "what it offered: its rule's part named `offer`; null where there is none",
+    ),
 ];
 
 /// Fields of `customer`: name, field, type, what it means.
@@ -340,7 +350,7 @@ pub fn value_methods(ty: Type) -> impl Iterator<Item = &'static (&'static str, &
 }
 
 /// Functions with what they take and give.
-pub const FUNCTIONS: [(&str, &str); 32] = [
+pub const FUNCTIONS: [(&str, &str); 37] = [
     ("size", "`size(list)` how many items; `size(text)` how many characters"),
     ("has", "`has(x.field)` whether the source says"),
     ("margin_rate", "`margin_rate(lines)` share of the net amount that is left after cost"),
@@ -348,6 +358,26 @@ pub const FUNCTIONS: [(&str, &str); 32] = [
     (
         "gap_stddev",
         "`gap_stddev(orders.last('365d'))` how much the time between events varies; null of fewer than three",
+    ),
+    (
+        "next_best",
+        "`next_best(event.lines, 5)`, `next_best('Welding', 5)` offers that go with these in one order, the best first; never what was ever bought or declined",
+    ),
+    (
+        "white_space",
+        "`white_space(lines, 5)` offers that customers who own the same own, too; never what was ever bought or declined",
+    ),
+    (
+        "affinity",
+        "`affinity(event.lines, 'Safety')` how much likelier a category is in such an order than in any; null where it was never sold",
+    ),
+    (
+        "declined",
+        "`declined('Safety')` whether an alert that offered it was closed as lost or dismissed",
+    ),
+    (
+        "peers",
+        "`peers(customer.segment).quantile('profit', 0.5)`, `.rank('net', amount)`, `.size()` figures of 52 weeks over the customers of a segment, or over all",
     ),
     ("duration", "`duration('30d')`, `duration('1.5h')` a length of time"),
     ("timestamp", "`timestamp('2025-01-01T00:00:00Z')` an instant; of an int: seconds since 1970"),

@@ -14,7 +14,14 @@ use crate::event::EntityKind;
 use crate::event::Symbols;
 use crate::rule::vocabulary;
 use crate::rule::vocabulary::ALERTS;
+use crate::rule::vocabulary::offers::OFFER_FIELDS;
+use crate::rule::vocabulary::offers::OFFERS;
 use crate::state::builtin::Builtin;
+use crate::state::learned::Learned;
+use crate::state::learned::PeerFigure;
+use crate::state::offers::Ask;
+use crate::state::offers::Context;
+use crate::state::offers::OfferField;
 use crate::state::past::AlertField;
 use crate::state::past::Reach;
 use crate::state::program::End;
@@ -146,6 +153,10 @@ impl Writer<'_> {
             Node::OfAlert(outwards, field) => {
                 format!("{}.{}", self.variable(*outwards), alert_field_name(*field))
             }
+            Node::OfOffer(outwards, field) => {
+                format!("{}.{}", self.variable(*outwards), offer_field_name(*field))
+            }
+            Node::Learned(question) => self.learned(question),
             Node::Variable(outwards) => self.variable(*outwards),
             Node::Event(field) => format!("event.{}", field_name(*field)),
             Node::Profile(field) => self.profile(*field),
@@ -312,6 +323,7 @@ impl Writer<'_> {
                 span.map_or_else(String::new, |span| window(list.name(), span.from, span.to))
             }
             Source::Newest(list, count) => format!("{}.last({count})", list.name()),
+            Source::Offers(ask) => self.ask(ask),
             Source::Alerts(reach) => match *reach {
                 Reach::Kept => ALERTS.to_owned(),
                 Reach::Newest(count) => format!("{ALERTS}.last({count})"),
@@ -383,10 +395,54 @@ impl Writer<'_> {
             Node::Variable(0) => format!("{text}{dot}{asked}"),
             Node::Field(0, field) => format!("{text}{dot}{asked}.{}", field_name(*field)),
             Node::OfAlert(0, field) => format!("{text}{dot}{asked}.{}", alert_field_name(*field)),
+            Node::OfOffer(0, field) => format!("{text}{dot}{asked}.{}", offer_field_name(*field)),
             _ => self.bound(scan_letter(scan), |writer, name| {
                 let inner = writer.node(node, 0);
                 format!("{text}.map({name}, {inner}){dot}{asked}")
             }),
+        }
+    }
+
+    /// A list of offers.
+    fn ask(&mut self, ask: &Ask) -> String {
+        let name = OFFERS.iter().find(|(_, meeting)| *meeting == ask.meeting);
+        let name = name.map_or("?", |(name, _)| *name);
+        format!("{name}({}, {})", self.context(&ask.context), ask.number)
+    }
+
+    fn context(&mut self, context: &Context) -> String {
+        match context {
+            Context::Category(node) => self.node(*node, 0),
+            Context::Event => "event.lines".to_owned(),
+            Context::Owned(_) => "lines".to_owned(),
+            Context::Newest(count) => format!("lines.last({count})"),
+            Context::Window(span) => {
+                let span = self.writing.plan.spans.get(usize::from(*span));
+                span.map_or_else(String::new, |span| window("lines", span.from, span.to))
+            }
+        }
+    }
+
+    /// A question about what was learned.
+    fn learned(&mut self, question: &Learned) -> String {
+        let named = |figure: &PeerFigure| {
+            PeerFigure::ALL.iter().find(|(known, _)| known == figure).map_or("?", |(_, name)| name)
+        };
+        match question {
+            Learned::Lift(context, category) => {
+                format!("affinity({}, {})", self.context(context), self.node(*category, 0))
+            }
+            Learned::Quantile(figure, segment, share) => {
+                let (segment, share) = (self.node(*segment, 0), self.node(*share, 0));
+                format!("peers({segment}).quantile('{}', {share})", named(figure))
+            }
+            Learned::Rank(figure, segment, amount) => {
+                let (segment, amount) = (self.node(*segment, 0), self.node(*amount, 0));
+                format!("peers({segment}).rank('{}', {amount})", named(figure))
+            }
+            Learned::Size(segment) => format!("peers({}).size()", self.node(*segment, 0)),
+            Learned::Declined(offer) => format!("declined({})", self.node(*offer, 0)),
+            Learned::ValueTier => "customer.value_tier".to_owned(),
         }
     }
 
@@ -467,6 +523,7 @@ fn scan_letter(scan: &Scan) -> &'static str {
     match scan.source {
         Source::Window(list, _) | Source::Newest(list, _) => letter(list),
         Source::Alerts(_) => "a",
+        Source::Offers(_) => "o",
         Source::EventLines => "l",
         Source::Values(_) => "v",
         Source::Split(..) => "t",
@@ -475,6 +532,11 @@ fn scan_letter(scan: &Scan) -> &'static str {
 
 fn field_name(field: Field) -> &'static str {
     let known = vocabulary::FIELDS.iter().find(|(_, known, ..)| *known == field);
+    known.map_or("?", |(name, ..)| *name)
+}
+
+fn offer_field_name(field: OfferField) -> &'static str {
+    let known = OFFER_FIELDS.iter().find(|(_, known, ..)| *known == field);
     known.map_or("?", |(name, ..)| *name)
 }
 

@@ -70,6 +70,7 @@ impl<'a> Comparison<'a> {
                 Node::Constant(_)
                 | Node::Field(..)
                 | Node::OfAlert(..)
+                | Node::OfOffer(..)
                 | Node::Variable(_)
                 | Node::Event(_)
                 | Node::Profile(_)

@@ -16,6 +16,8 @@ use crate::state::field::field_of;
 use crate::state::field::is_foreign;
 use crate::state::field::known_field;
 use crate::state::field::profile_field;
+use crate::state::learned;
+use crate::state::offers;
 use crate::state::past::AlertField;
 use crate::state::program::Bound;
 use crate::state::program::Field;
@@ -113,6 +115,11 @@ pub(crate) fn other(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
             _ => Err(Fault::Type),
         },
         Node::OfAlert(outwards, field) => told(scope, *outwards, *field),
+        Node::OfOffer(outwards, field) => match scope.items.get(*outwards) {
+            Some(Bound::Offer(offer)) => Ok(offers::field(scope, offer, *field)),
+            _ => Err(Fault::Type),
+        },
+        Node::Learned(question) => learned::answer(scope, question),
         Node::Variable(outwards) => match scope.items.get(*outwards) {
             Some(Bound::Value(value)) => Ok(*value),
             _ => Err(Fault::Type),

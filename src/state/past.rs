@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! alerts.last('90d').exists(a, a.rule == 'DriftSilence' && a.state == 'won')
-//! └─ at most 64, by `opened` ─┘          └── rule, family, opened, closed, state, value
+//! └─ at most 64, by `opened` ─┘          └── rule, family, opened, closed, state, value, offer
 //! ```
 //!
 //! Whoever runs the rules keeps it, and brings it up to date between two moments, never within
@@ -37,6 +37,8 @@ pub struct PastAlert {
     pub state: Standing,
     /// Money at stake, in the entity's currency.
     pub value: Option<Decimal>,
+    /// What it offered: the text of the rule's part named `offer`.
+    pub offer: Option<Symbol>,
 }
 
 /// Where an alert stands, or why it was closed.
@@ -77,6 +79,8 @@ pub enum AlertField {
     State,
     /// Money at stake.
     Value,
+    /// What it offered.
+    Offer,
 }
 
 /// Which of the alerts a list holds.
@@ -121,6 +125,9 @@ impl Standing {
 }
 
 impl PastAlert {
+    /// The part of a rule that says what it offers; who declines the alert declines that.
+    pub const OFFER: &str = "offer";
+
     /// One of its fields; null where there is nothing to say.
     pub fn field(&self, field: AlertField, symbols: &Symbols) -> Value {
         match field {
@@ -129,6 +136,7 @@ impl PastAlert {
             AlertField::Opened => Value::Time(self.opened),
             AlertField::Closed => self.closed.map_or(Value::Null, Value::Time),
             AlertField::State => Value::Text(symbols.intern(self.state.name())),
+            AlertField::Offer => self.offer.map_or(Value::Null, Value::Text),
             AlertField::Value => self.value.map_or(Value::Null, Value::Money),
         }
     }
@@ -202,7 +210,8 @@ mod tests {
     fn alert(symbols: &Symbols, id: u128, day: i64) -> PastAlert {
         let (rule, family) = (symbols.intern("R"), symbols.intern("drift"));
         let (opened, closed) = (on_day(day), None);
-        PastAlert { id, rule, family, opened, closed, state: Standing::Firing, value: None }
+        let state = Standing::Firing;
+        PastAlert { id, rule, family, opened, closed, state, value: None, offer: None }
     }
 
     /// The ids of what stands at these places.

@@ -26,6 +26,11 @@ use crate::state::builtin::Builtin;
 use crate::state::catalog::Catalog;
 use crate::state::code::Code;
 use crate::state::item::Item;
+use crate::state::learned::Learned;
+use crate::state::models::affinity::Offer;
+use crate::state::offers::Ask;
+use crate::state::offers::Context;
+use crate::state::offers::OfferField;
 use crate::state::past::AlertField;
 use crate::state::past::Reach;
 use crate::state::texts::Texts;
@@ -116,6 +121,10 @@ pub enum Node {
     Function(Function, NodeId),
     /// A function of two values.
     Function2(Function2, NodeId, NodeId),
+    /// A field of the innermost, next-to-innermost … offer.
+    OfOffer(u8, OfferField),
+    /// A question about what was learned across customers.
+    Learned(Arc<Learned>),
     /// A function of the standard library.
     Call(Builtin, Arc<[NodeId]>),
     /// A field of the rep's or the product's reference data.
@@ -130,6 +139,7 @@ impl Node {
             Self::Constant(_)
             | Self::Field(..)
             | Self::OfAlert(..)
+            | Self::OfOffer(..)
             | Self::Variable(_)
             | Self::Event(_)
             | Self::Profile(_)
@@ -154,6 +164,7 @@ impl Node {
             | Self::Function2(_, a, b) => SmallVec::from_slice(&[*a, *b]),
             Self::Conditional(a, b, c) => SmallVec::from_slice(&[*a, *b, *c]),
             Self::Call(_, operands) => SmallVec::from_slice(operands),
+            Self::Learned(question) => question.operands(),
         }
     }
 }
@@ -188,6 +199,9 @@ impl Scan {
     pub(crate) fn of_all(&self) -> impl Iterator<Item = NodeId> {
         let parts = match self.source {
             Source::Split(text, separator, most) => [Some(text), Some(separator), most],
+            Source::Offers(Ask { context: Context::Category(category), .. }) => {
+                [Some(category), None, None]
+            }
             _ => [None; 3],
         };
         let end = match self.end {
@@ -401,6 +415,8 @@ pub enum Source {
     EventLines,
     /// Constants.
     Values(Arc<[Value]>),
+    /// What can be offered to the customer.
+    Offers(Ask),
     /// The parts of a text between separators: text, separator, and how many at most.
     Split(NodeId, NodeId, Option<NodeId>),
 }
@@ -510,6 +526,8 @@ pub enum Bound {
     Item(Item),
     /// An alert that the entity has had, by its place among them.
     Alert(usize),
+    /// What can be offered.
+    Offer(Offer),
     /// A plain value.
     Value(Value),
 }

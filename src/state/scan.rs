@@ -13,6 +13,7 @@ use crate::state::field::is_foreign;
 use crate::state::item::Body;
 use crate::state::item::Head;
 use crate::state::item::Item;
+use crate::state::offers;
 use crate::state::program::Bound;
 use crate::state::program::DISTINCT_MAX;
 use crate::state::program::End;
@@ -84,6 +85,13 @@ pub(crate) fn walk(scope: &mut Scope<'_>, scan: &Scan) -> Result<Value, Fault> {
             let (from, skip) = newest(entity, *list, *count);
             end.skip = skip;
             history_items(scope, scan, entity, (*list, from, entity.history.end()), &mut end)?;
+        }
+        Source::Offers(ask) => {
+            for offer in offers::offers(scope, ask)?.iter() {
+                if feed(scope, scan, Bound::Offer(*offer), &mut end)? {
+                    break;
+                }
+            }
         }
         Source::Alerts(reach) => {
             let entity = entity.ok_or(Fault::Type)?;

@@ -9,6 +9,7 @@
 //! Equal expressions are one node of the program, so the node tells what is equal. Running values
 //! need none of this: they cost one read.
 
+use crate::state::offers::Answered;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
 use crate::state::program::Program;
@@ -26,6 +27,7 @@ pub struct Walked {
     moment: u64,
     open: bool,
     kept: Vec<Option<Kept>>,
+    answered: Option<(u64, Answered)>,
 }
 
 /// What a list has given.
@@ -48,6 +50,17 @@ impl Walked {
     /// The entity changes: nothing is kept, and nothing read.
     pub fn end(&mut self) {
         self.open = false;
+    }
+
+    /// The offers that were found last at this moment.
+    pub(crate) fn answered(&self) -> Option<&Answered> {
+        let (moment, answered) = self.answered.as_ref()?;
+        (self.open && *moment == self.moment).then_some(answered)
+    }
+
+    /// Keeps the offers that were found.
+    pub(crate) fn answer(&mut self, answered: Answered) {
+        self.answered = Some((self.moment, answered));
     }
 
     fn read(&self, node: NodeId) -> Option<Kept> {
@@ -99,9 +112,10 @@ pub(crate) fn alike(program: &Program, scan: &Scan) -> bool {
 fn closed(program: &Program, id: NodeId, depth: u8) -> bool {
     match program.node(id) {
         Node::Let(_) | Node::Event(_) => false,
-        Node::Field(outwards, _) | Node::OfAlert(outwards, _) | Node::Variable(outwards) => {
-            *outwards < depth
-        }
+        Node::Field(outwards, _)
+        | Node::OfAlert(outwards, _)
+        | Node::OfOffer(outwards, _)
+        | Node::Variable(outwards) => *outwards < depth,
         Node::Scan(scan) => closed_scan(program, scan, depth),
         node => node.operands().into_iter().all(|operand| closed(program, operand, depth)),
     }

@@ -144,7 +144,7 @@ fn an_alert_has_a_family_a_value_and_its_times() {
 
 #[test]
 fn what_reps_have_done_is_seen() {
-    let closed = |reason| Action::Close { reason };
+    let closed = |reason| Action::Close { reason, amount: None };
     let state = "alerts.filter(a, a.rule == 'Large').last().state";
     for (action, want) in [
         (Action::Acknowledge, "acknowledged"),

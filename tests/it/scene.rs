@@ -147,5 +147,6 @@ pub(crate) fn written(output: &Output) -> String {
     match output {
         Output::Opened { alert, .. } => serde_json::to_string(alert).unwrap(),
         Output::Changed { id, state, at } => serde_json::to_string(&(id, state, at)).unwrap(),
+        Output::Acted { id, deed } => serde_json::to_string(&(id, deed)).unwrap(),
     }
 }

@@ -48,6 +48,7 @@ fn diary(outputs: &[Output]) -> Vec<String> {
             format!("-{}", at.millis() - BEGIN)
         }
         Output::Changed { state, .. } => unreachable!("{state:?}"),
+        Output::Acted { deed, .. } => unreachable!("{deed:?}"),
     });
     told.collect()
 }

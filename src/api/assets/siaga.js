@@ -12,7 +12,7 @@ const detail = byId("detail");
 const main = byId("main");
 const wide = matchMedia("(min-width: 60rem)");
 let seq = document.body.dataset.seq;
-let lastAction = null;
+let undoing = null;
 
 // ── The clock: event time as the server told it, plus what has passed since. ──
 
@@ -66,7 +66,7 @@ async function refresh() {
 }
 
 function merge(fresh) {
-  for (const name of ["tabs", "stake", "end"]) {
+  for (const name of ["tabs", "filters", "stake", "end"]) {
     const from = list.querySelector(`[data-part="${name}"]`);
     const to = fresh.querySelector(`[data-part="${name}"]`);
     if (!from || !to || from.innerHTML === to.innerHTML) continue;
@@ -130,15 +130,21 @@ function announce(text) {
 
 let asked = 0;
 
-async function open(id, { focus = false } = {}) {
+async function open(id, { focus = false, again = false } = {}) {
   if (!detail) return;
   const turn = (asked += 1);
+  const held = detail.contains(document.activeElement) && document.activeElement.dataset.key;
   try {
     const fresh = await fragment("/fragments/alert/" + encodeURIComponent(id));
     if (turn !== asked) return;
     detail.replaceChildren(...fresh.childNodes);
   } catch {
     return say("This alert cannot be shown just now.");
+  }
+  if (again) {
+    // The same alert: whoever works with the keyboard stays where they were.
+    if (held) (detail.querySelector(`[data-key="${held}"]`) ?? detail).focus({ preventScroll: true });
+    return mark();
   }
   main.classList.add("is-open");
   remember(id);
@@ -177,39 +183,82 @@ function say(text, undo = false) {
   say.timer = setTimeout(() => (toast.hidden = true), undo ? 8000 : 5000);
 }
 
-async function act(id, body, said) {
+async function send(id, body) {
   const by = query().get("owner");
   const answer = await fetch(`/v1/alerts/${encodeURIComponent(id)}/actions`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(by ? { ...body, by } : body),
   }).catch(() => null);
-  if (!answer) return say("The server does not answer. Nothing was changed.");
-  if (!answer.ok) {
-    const problem = await answer.json().catch(() => ({}));
-    return say(problem.detail ?? "That did not work.");
+  if (!answer) return "The server does not answer. Nothing was changed.";
+  if (answer.ok) return null;
+  const problem = await answer.json().catch(() => ({}));
+  return problem.detail ?? "That did not work.";
+}
+
+// What takes an action back: the alert stands again where it stood.
+function inverse(body, before) {
+  switch (body.action) {
+    case "comment":
+      return [{ action: "retract", note: body.note }];
+    case "retract":
+      return [{ action: "comment", note: body.note }];
+    case "reassign":
+      return [{ action: "reassign", owner: before.owner }];
+    case "reopen":
+      return [];
   }
-  const undone = body.action === "reopen";
-  lastAction = undone ? null : id;
-  say(said, !undone);
+  const again = {
+    acknowledged: [{ action: "acknowledge" }],
+    waiting: [{ action: "wait" }],
+    snoozed: [{ action: "snooze", until: before.until }],
+  };
+  return [{ action: "reopen" }, ...(again[before.state] ?? [])];
+}
+
+async function act(id, bodies, said, before) {
+  for (const body of bodies) {
+    const problem = await send(id, body);
+    if (problem) return say(problem);
+  }
+  const back = before ? inverse(bodies[0], before) : [];
+  undoing = back.length ? { id, bodies: back } : null;
+  say(said, back.length > 0);
   refresh();
-  if (detail?.querySelector("article")?.dataset.id === id) open(id);
+  if (detail?.querySelector("article")?.dataset.id === id) open(id, { again: true });
+}
+
+function perform(element, more) {
+  const article = element.closest("article");
+  const { state, owner, until, id } = article.dataset;
+  const body = { ...JSON.parse(element.dataset.act), ...more };
+  element.closest("details")?.removeAttribute("open");
+  return act(id, [body], element.dataset.said, { state, owner, until });
 }
 
 function press(button) {
-  const article = button.closest("article");
-  const body = JSON.parse(button.dataset.act);
-  if (button.dataset.until === "tomorrow") body.until = tomorrow();
-  button.closest("details")?.removeAttribute("open");
-  act(article.dataset.id, body, button.dataset.said);
+  perform(button, button.dataset.until === "tomorrow" ? { until: tomorrow() } : {});
+}
+
+// What a form adds to its action: the fields that were filled in.
+function filled(form) {
+  const more = {};
+  for (const field of form.elements) {
+    const text = field.value?.trim();
+    if (!field.name || !text) continue;
+    if (field.type === "number") more[field.name] = Number(text);
+    else if (field.type === "datetime-local") more[field.name] = text + ":00Z";
+    else more[field.name] = text;
+  }
+  return more;
 }
 
 function undo() {
-  if (lastAction) act(lastAction, { action: "reopen" }, "Open again");
+  if (undoing) act(undoing.id, undoing.bodies, "Undone");
 }
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-act]");
+  const button = event.target.closest("button[data-act]");
   if (button) return press(button);
   if (event.target.closest("[data-close]")) return shut();
   if (event.target.closest("#toast button")) return undo();
@@ -226,12 +275,13 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("submit", (event) => {
-  const form = event.target.closest("[data-dismiss]");
+  const form = event.target.closest("form[data-act]");
   if (!form) return;
   event.preventDefault();
-  const note = form.querySelector("input").value.trim();
-  const id = form.closest("article").dataset.id;
-  if (note) act(id, { action: "close", reason: "dismissed", note }, "Dismissed");
+  const more = filled(form);
+  // What was typed is on its way: a change that comes in may replace the form.
+  if (form.matches(".comment")) form.reset();
+  perform(form, more);
 });
 
 // ── Filters. ──
@@ -252,6 +302,9 @@ if (find) {
       refresh();
     }, 150);
   });
+  for (const menu of find.querySelectorAll("details.menu select")) {
+    menu.addEventListener("change", () => find.requestSubmit());
+  }
   find.addEventListener("formdata", (event) => {
     for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
   });
@@ -286,7 +339,9 @@ async function onCurrent(key) {
   if (!target) return;
   if (target.tagName === "DETAILS") {
     target.open = true;
-    target.querySelector("button").focus();
+    target.querySelector("input, select, button").focus();
+  } else if (target.tagName === "INPUT") {
+    target.focus();
   } else {
     press(target);
   }
@@ -317,7 +372,7 @@ document.addEventListener("keydown", (event) => {
   if (run) {
     event.preventDefault();
     run();
-  } else if ("aswle".includes(event.key)) {
+  } else if ("aswlerc".includes(event.key)) {
     event.preventDefault();
     onCurrent(event.key);
   }
@@ -347,9 +402,10 @@ function listen() {
     seq = event.lastEventId || seq;
     refresh();
     const article = detail.querySelector("article");
-    const busy = detail.querySelector("details[open]");
-    if (event.type === "changed" && article && !busy && JSON.parse(event.data).id === article.dataset.id) {
-      open(article.dataset.id);
+    const typing = [...detail.querySelectorAll("input[data-key]")].some((input) => input.value);
+    const busy = typing || detail.querySelector("details.menu[open]");
+    if (event.type !== "resync" && article && !busy && JSON.parse(event.data).id === article.dataset.id) {
+      open(article.dataset.id, { again: true });
     }
   };
   for (const name of ["opened", "changed", "resync"]) source.addEventListener(name, changed);

@@ -1,4 +1,5 @@
-//! The page of one customer: facts, what the rules watch, alerts and the newest events.
+//! The page of one customer: what is known, what is to be done, and what happened, events and alerts
+//! on one line of time.
 
 use std::sync::Arc;
 
@@ -7,13 +8,21 @@ use axum::extract::Path;
 use axum::extract::State;
 use axum::response::Response;
 
+use crate::alert::Alert;
+use crate::alert::AlertState;
+use crate::alert::Evidence;
 use crate::api::Services;
 use crate::api::blocking;
-use crate::api::pages::chart::Chart;
+use crate::api::pages::Frame;
 use crate::api::pages::html;
+use crate::api::pages::link::encoded;
 use crate::api::pages::page_or_missing;
+use crate::api::pages::plot;
+use crate::api::pages::plot::Plot;
+use crate::api::pages::plot::Shape;
 use crate::api::pages::view::EvidenceView;
 use crate::api::pages::view::RowView;
+use crate::api::pages::why;
 use crate::api::pages::words;
 use crate::api::problem::Problem;
 use crate::delivery::inbox::query::Query;
@@ -29,16 +38,27 @@ const EVENTS_MAX: usize = 100;
 #[derive(Template)]
 #[template(path = "customer.html")]
 struct CustomerPage {
-    demo: bool,
-    clock: Timestamp,
-    seq: u64,
+    frame: Frame,
     name: String,
     id: String,
     facts: Vec<(&'static str, String)>,
-    windows: Vec<(String, String)>,
-    chart: Option<Chart>,
+    plots: Vec<Plot>,
+    /// Alerts that are not over.
     rows: Vec<RowView>,
-    events: Vec<EvidenceView>,
+    /// The newest first.
+    timeline: Vec<Happened>,
+    /// By rule, with its address: the parts that have a value.
+    watched: Vec<(String, String, Vec<(String, String)>)>,
+}
+
+/// One line of the timeline.
+enum Happened {
+    Event(EvidenceView),
+    Alert {
+        row: RowView,
+        /// What became of it; empty while it is open.
+        outcome: String,
+    },
 }
 
 /// `GET /customers/{id}`
@@ -48,10 +68,11 @@ pub(in crate::api) async fn customer(
 ) -> Response {
     let demo = services.http.demo;
     let page = blocking(&services, move |services| {
-        let clock = services.clock();
+        let frame = Frame::new(services, "")?;
+        let clock = frame.clock;
         let entity = Some((EntityKind::Customer, id.clone()));
-        let query = Query { standing: Standing::Any, entity, ..Query::default() };
-        let seq = services.inbox.newest_seq()?;
+        let limit = Query::LIMIT_MAX;
+        let query = Query { standing: Standing::Any, entity, limit, ..Query::default() };
         let alerts = services.inbox.list(&query)?.alerts;
         let known = services.engine.entity(EntityKind::Customer, &id);
         if known.is_none() && alerts.is_empty() {
@@ -60,21 +81,60 @@ pub(in crate::api) async fn customer(
         }
         let mut view = known.unwrap_or_default();
         view.recent.truncate(EVENTS_MAX);
+        let told: Vec<&Alert> = alerts.iter().map(|kept| &kept.alert).collect();
         let named = alerts.first().and_then(|kept| kept.alert.entity_name.clone());
         html(&CustomerPage {
-            demo,
-            clock,
-            seq,
+            frame,
             name: view.name.clone().or(named).unwrap_or_else(|| id.clone()),
             id,
             facts: facts(services, &view, clock),
-            windows: view.windows.clone(),
-            chart: Chart::new(&view.recent),
-            rows: alerts.iter().map(|kept| RowView::new(&kept.alert, clock)).collect(),
-            events: view.recent.iter().map(EvidenceView::from).collect(),
+            plots: plot::amounts(&view.recent, &told).into_iter().collect(),
+            rows: told
+                .iter()
+                .filter(|alert| !matches!(alert.state, AlertState::Closed { .. }))
+                .map(|alert| RowView::new(alert, clock))
+                .collect(),
+            timeline: timeline(&view.recent, &told, clock),
+            watched: watched(&view.windows),
         })
     });
     page_or_missing(page.await, demo)
+}
+
+/// Events and alerts together, the newest first.
+fn timeline(events: &[Evidence], alerts: &[&Alert], clock: Timestamp) -> Vec<Happened> {
+    let oldest = events.iter().map(|event| event.time).min();
+    let events = events.iter().map(|event| (event.time, Happened::Event(event.into())));
+    // Older alerts than the oldest event shown would stand there without what led to them.
+    let alerts = alerts.iter().filter(|alert| oldest.is_none_or(|oldest| alert.opened_at >= oldest));
+    let alerts = alerts.map(|alert| {
+        let row = RowView::new(alert, clock);
+        let outcome = match alert.state {
+            AlertState::Firing => "open".to_owned(),
+            _ => row.state_label.to_lowercase(),
+        };
+        (alert.opened_at, Happened::Alert { row, outcome })
+    });
+    let mut all: Vec<(Timestamp, Happened)> = events.chain(alerts).collect();
+    all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    all.into_iter().map(|(_, happened)| happened).collect()
+}
+
+/// What rules watch comes as `Rule: part`; told by rule, what has no value left out.
+fn watched(windows: &[(String, String)]) -> Vec<(String, String, Vec<(String, String)>)> {
+    let mut rules: Vec<(String, String, Vec<(String, String)>)> = Vec::new();
+    for (name, value) in windows.iter().filter(|(_, value)| why::has_value(value)) {
+        let Some((rule, part)) = name.split_once(": ") else { continue };
+        if rules.last().is_none_or(|(last, ..)| last != rule) {
+            rules.push((rule.to_owned(), format!("/rules/{}", encoded(rule)), Vec::new()));
+        }
+        let value = why::length(value).map_or_else(|| value.clone(), why::spoken);
+        let label = if part == "value" { "Money at stake".to_owned() } else { words::kind(part) };
+        if let Some((.., parts)) = rules.last_mut() {
+            parts.push((label, value));
+        }
+    }
+    rules
 }
 
 /// What is known, by name; what is not known is left out.

@@ -4,40 +4,57 @@ use std::fmt::Write as _;
 
 use crate::api::alerts::Parameters;
 
+/// What narrows a list, in the order of an address; a cursor belongs to one list alone.
+const NAMES: [&str; 8] = ["state", "owner", "family", "entity", "rule", "severity", "min", "q"];
+
 /// The words of a list's address, empty where they are not given.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Link {
-    state: String,
-    owner: String,
-    family: String,
-    entity: String,
-    text: String,
+    words: [String; NAMES.len()],
 }
 
 impl From<&Parameters> for Link {
-    fn from(parameters: &Parameters) -> Self {
-        let word = |given: &Option<String>| given.clone().unwrap_or_default();
-        Self {
-            state: word(&parameters.state),
-            owner: word(&parameters.owner),
-            family: word(&parameters.family),
-            entity: word(&parameters.entity),
-            text: word(&parameters.q),
-        }
+    fn from(given: &Parameters) -> Self {
+        let words = [
+            &given.state,
+            &given.owner,
+            &given.family,
+            &given.entity,
+            &given.rule,
+            &given.severity,
+            &given.min,
+            &given.q,
+        ];
+        Self { words: words.map(|word| word.clone().unwrap_or_default()) }
     }
 }
 
 impl Link {
+    /// The same list with another word in this place; none when it is empty.
+    pub(super) fn with(&self, name: &str, word: &str) -> Self {
+        let mut words = self.words.clone();
+        for (known, place) in NAMES.iter().zip(&mut words) {
+            if *known == name {
+                word.clone_into(place);
+            }
+        }
+        Self { words }
+    }
+
     /// The same list in another state, with every family.
     pub(super) fn with_state(&self, state: &str) -> String {
         let state = if state == "open" { "" } else { state };
-        let family = String::new();
-        Self { state: state.to_owned(), family, ..self.clone() }.address("")
+        self.with("state", state).with("family", "").address("")
     }
 
     /// The same list of one family, or of all when it is empty.
     pub(super) fn with_family(&self, family: &str) -> String {
-        Self { family: family.to_owned(), ..self.clone() }.address("")
+        self.with("family", family).address("")
+    }
+
+    /// The same list without this word.
+    pub(super) fn without(&self, name: &str) -> String {
+        self.with(name, "").address("")
     }
 
     /// The page of the same list behind this cursor.
@@ -45,16 +62,16 @@ impl Link {
         self.address(cursor)
     }
 
+    /// The address of a list.
+    pub(super) fn to(pairs: &[(&str, &str)]) -> String {
+        let link = pairs.iter().fold(Self::default(), |link, (name, word)| link.with(name, word));
+        link.address("")
+    }
+
     fn address(&self, cursor: &str) -> String {
         let mut address = String::from("/");
-        for (name, value) in [
-            ("state", self.state.as_str()),
-            ("owner", &self.owner),
-            ("family", &self.family),
-            ("entity", &self.entity),
-            ("q", &self.text),
-            ("cursor", cursor),
-        ] {
+        let words = NAMES.iter().copied().zip(self.words.iter().map(String::as_str));
+        for (name, value) in words.chain([("cursor", cursor)]) {
             if !value.is_empty() {
                 address.push(if address.len() == 1 { '?' } else { '&' });
                 address.push_str(name);
@@ -85,14 +102,17 @@ mod tests {
 
     #[test]
     fn a_link_changes_one_thing() {
-        let link = Link {
-            state: "snoozed".to_owned(),
-            owner: "territory:North & \"South\"".to_owned(),
-            ..Link::default()
-        };
+        let link = Link::default()
+            .with("state", "snoozed")
+            .with("owner", "territory:North & \"South\"")
+            .with("min", "500");
         let owner = "owner=territory%3ANorth%20%26%20%22South%22";
-        assert_eq!(link.with_state("open"), format!("/?{owner}"));
-        assert_eq!(link.with_family("margin"), format!("/?state=snoozed&{owner}&family=margin"));
+        assert_eq!(link.with_state("open"), format!("/?{owner}&min=500"));
+        let margin = format!("/?state=snoozed&{owner}&family=margin&min=500");
+        assert_eq!(link.with_family("margin"), margin);
+        assert_eq!(link.without("owner"), "/?state=snoozed&min=500");
+        assert_eq!(link.with_cursor("x"), format!("/?state=snoozed&{owner}&min=500&cursor=x"));
         assert_eq!(Link::default().with_state("open"), "/");
+        assert_eq!(Link::to(&[("rule", "A b"), ("state", "closed")]), "/?state=closed&rule=A%20b");
     }
 }

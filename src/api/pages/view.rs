@@ -2,16 +2,24 @@
 
 use std::time::Duration;
 
+use crate::alert::Action;
 use crate::alert::Alert;
 use crate::alert::AlertState;
 use crate::alert::CloseReason;
+use crate::alert::Deed;
 use crate::alert::Evidence;
-use crate::api::pages::chart::Chart;
+use crate::alert::Value;
+use crate::alert::play;
 use crate::api::pages::link::Link;
 use crate::api::pages::link::encoded;
+use crate::api::pages::plot;
+use crate::api::pages::plot::Plot;
+use crate::api::pages::why;
+use crate::api::pages::why::Told;
 use crate::api::pages::words;
 use crate::delivery::inbox::query::Counts;
 use crate::delivery::inbox::query::Cursor;
+use crate::delivery::inbox::query::Kept;
 use crate::delivery::inbox::query::Page;
 use crate::delivery::inbox::query::Query;
 use crate::delivery::inbox::query::Standing;
@@ -20,6 +28,7 @@ use crate::delivery::wire::reason_name;
 use crate::engine::port::EngineStatus;
 use crate::event::EntityKind;
 use crate::money;
+use crate::money::Currency;
 use crate::money::Decimal;
 use crate::time::Timestamp;
 
@@ -48,6 +57,8 @@ pub(super) struct List {
     pub(super) rows: Vec<RowView>,
     pub(super) next: Option<String>,
     pub(super) is_filtered: bool,
+    /// What narrows the list, each with the address of the list without it.
+    pub(super) filters: Vec<(String, String)>,
     /// What an empty list says.
     pub(super) empty: &'static str,
     pub(super) status: String,
@@ -59,12 +70,15 @@ pub(super) struct RowView {
     pub(super) id: String,
     pub(super) severity: &'static str,
     pub(super) who: String,
-    pub(super) summary: String,
+    /// What it says, without the name.
+    pub(super) what: String,
     pub(super) money: String,
     pub(super) family: &'static str,
     pub(super) family_label: &'static str,
     pub(super) opened_at: Timestamp,
     pub(super) opened: String,
+    /// Without its zone, for a column that names it.
+    pub(super) opened_short: String,
     pub(super) age: String,
     pub(super) state: &'static str,
     pub(super) state_label: String,
@@ -74,21 +88,47 @@ pub(super) struct RowView {
 pub(super) struct Detail {
     pub(super) row: RowView,
     pub(super) description: String,
-    pub(super) play: String,
+    /// What to do, in a sentence.
+    pub(super) todo: String,
+    /// The name of the play, where it has one.
+    pub(super) play: Option<String>,
     pub(super) labels: Vec<(String, String)>,
-    pub(super) reasons: Vec<crate::alert::Reason>,
-    pub(super) chart: Option<Chart>,
+    pub(super) told: Vec<Told>,
+    /// The condition as the author wrote it.
+    pub(super) condition: String,
+    pub(super) plots: Vec<Plot>,
     pub(super) evidence: Vec<EvidenceView>,
     pub(super) evidence_note: String,
+    pub(super) history: Vec<DeedView>,
+    /// Who else could have it.
+    pub(super) others: Vec<Choice>,
+    pub(super) owner_key: String,
+    /// When a snooze ends, for undoing what comes after it.
+    pub(super) until: String,
+    /// What it brought in or cost.
+    pub(super) amount: Option<String>,
+    pub(super) currency: String,
     pub(super) entity_id: String,
     pub(super) entity_href: Option<String>,
     pub(super) owner: String,
     pub(super) rule: String,
+    /// The same for an address.
+    pub(super) rule_word: String,
     pub(super) expires: Option<(Timestamp, String)>,
     pub(super) state_sentence: String,
     pub(super) can_reopen: bool,
     pub(super) is_closed: bool,
     pub(super) is_acknowledged: bool,
+}
+
+/// What somebody did, as a line.
+pub(super) struct DeedView {
+    pub(super) at: Timestamp,
+    pub(super) time: String,
+    pub(super) who: String,
+    pub(super) did: String,
+    /// What a comment says.
+    pub(super) said: Option<String>,
 }
 
 /// One event of a table.
@@ -154,7 +194,11 @@ impl List {
             money: words::tally(shown),
             rows: page.alerts.iter().map(|kept| RowView::new(&kept.alert, clock)).collect(),
             next: page.next.as_ref().map(|next| link.with_cursor(&Cursor::encode(next))),
-            is_filtered: query.family.is_some() || query.text.is_some() || query.owner.is_some(),
+            is_filtered: query.family.is_some()
+                || query.text.is_some()
+                || query.owner.is_some()
+                || !filters(link, query).is_empty(),
+            filters: filters(link, query),
             empty: match query.standing {
                 Standing::Snoozed => "Nothing is put aside.",
                 Standing::Closed => "Nothing has been closed yet.",
@@ -179,18 +223,32 @@ impl List {
     }
 }
 
+/// The filters that no tab or chooser shows.
+fn filters(link: &Link, query: &Query) -> Vec<(String, String)> {
+    let rule = query.rule.as_ref().map(|rule| ("rule", format!("Rule {rule}")));
+    let severity = query.severity.map(|severity| ("severity", words::kind(severity.name())));
+    let least = query.value_min.map(|amount| {
+        ("min", format!("From {}", words::value(Value { amount, currency: None })))
+    });
+    let entity = query.entity.as_ref().map(|(_, id)| ("entity", id.clone()));
+    let all = [rule, severity, least, entity].into_iter().flatten();
+    all.map(|(name, text)| (text, link.without(name))).collect()
+}
+
 impl RowView {
     pub(super) fn new(alert: &Alert, clock: Timestamp) -> Self {
+        let who = alert.entity_name.clone().unwrap_or_else(|| alert.entity_id.clone());
         Self {
             id: alert.id.to_string(),
             severity: alert.severity.name(),
-            who: alert.entity_name.clone().unwrap_or_else(|| alert.entity_id.clone()),
-            summary: alert.summary.clone(),
+            what: words::message(&alert.summary, &who),
+            who,
             money: alert.value.map(words::value).unwrap_or_default(),
             family: alert.family.name(),
             family_label: words::family(alert.family),
             opened_at: alert.opened_at,
             opened: words::time(alert.opened_at),
+            opened_short: words::short_time(alert.opened_at),
             age: words::age(clock - alert.opened_at),
             state: alert.state.name(),
             state_label: match &alert.state {
@@ -198,6 +256,7 @@ impl RowView {
                 AlertState::Firing => String::new(),
                 AlertState::Acknowledged { .. } => "On it".to_owned(),
                 AlertState::Snoozed { until, .. } => format!("until {}", words::date(*until)),
+                AlertState::Waiting { .. } => "until news".to_owned(),
                 AlertState::Closed { reason, .. } => reason_name(reason).to_owned(),
             },
         }
@@ -207,29 +266,46 @@ impl RowView {
 impl Detail {
     /// `owner_name` says how an owner's key is shown.
     pub(super) fn new(
-        alert: &Alert,
+        kept: &Kept,
+        deeds: &[Deed],
         clock: Timestamp,
         owner_name: impl Fn(&str) -> String,
     ) -> Self {
-        let labels = alert.labels.iter().filter(|(name, _)| *name != "play");
-        let kept = alert.evidence.len() as u64;
-        let more = alert.evidence_total.saturating_sub(kept);
+        let alert = &kept.alert;
+        let currency = alert.value.and_then(|value| value.currency);
+        let labels = alert.labels.iter().filter(|(name, _)| *name != "play" && *name != "severity");
+        let label = alert.labels.get("play").map(String::as_str);
+        let condition = alert.reasons.iter().find(|reason| reason.name == "when");
+        let shown = alert.evidence.len() as u64;
+        let more = alert.evidence_total.saturating_sub(shown);
         Self {
             row: RowView::new(alert, clock),
             description: alert.description.clone(),
-            play: alert.labels.get("play").map_or_else(String::new, |play| words::play(play)),
-            labels: labels.map(|(name, value)| (name.clone(), value.clone())).collect(),
-            reasons: alert.reasons.clone(),
-            chart: Chart::new(&alert.evidence),
+            todo: play::sentence(label, alert.family).to_owned(),
+            play: label.and_then(play::name),
+            labels: labels.map(|(name, value)| (words::kind(name), value.clone())).collect(),
+            told: why::parts(&alert.reasons),
+            condition: condition.map_or_else(String::new, |when| when.expression.clone()),
+            plots: plot::of(alert),
             evidence: alert.evidence.iter().rev().map(EvidenceView::from).collect(),
             evidence_note: match more {
                 0 => String::new(),
                 more => format!("and {} earlier events", money::grouped(more)),
             },
+            history: deeds.iter().map(|deed| DeedView::new(deed, currency, &owner_name)).collect(),
+            others: Vec::new(),
+            owner_key: alert.owner.key(),
+            until: match &alert.state {
+                AlertState::Snoozed { until, .. } => until.to_string(),
+                _ => String::new(),
+            },
+            amount: kept.amount.map(words::value),
+            currency: currency.map(|currency| currency.to_string()).unwrap_or_default(),
             entity_id: alert.entity_id.clone(),
             entity_href: (alert.entity_kind == EntityKind::Customer)
                 .then(|| format!("/customers/{}", encoded(&alert.entity_id))),
             owner: owner_name(&alert.owner.key()),
+            rule_word: encoded(&alert.rule),
             rule: alert.rule.clone(),
             expires: alert.expires_at.map(|at| (at, words::time(at))),
             state_sentence: sentence(&alert.state, owner_name),
@@ -244,12 +320,39 @@ impl Detail {
     }
 }
 
+impl DeedView {
+    fn new(deed: &Deed, currency: Option<Currency>, name: impl Fn(&str) -> String) -> Self {
+        let who = if deed.by.contains(':') { name(&deed.by) } else { deed.by.clone() };
+        let mut said = None;
+        let did = match &deed.action {
+            Action::Acknowledge => "is on it".to_owned(),
+            Action::Snooze { until } => format!("put it aside until {}", words::time(*until)),
+            Action::Wait => "put it aside until something new happens".to_owned(),
+            Action::Reopen => "opened it again".to_owned(),
+            Action::Close { reason, amount } => {
+                let amount = amount.map(|amount| words::value(Value { amount, currency }));
+                let amount = amount.map(|amount| format!(", {amount}")).unwrap_or_default();
+                match reason {
+                    CloseReason::Dismissed(note) => format!("dismissed it: {note}"),
+                    reason => format!("closed it as {}{amount}", reason_name(reason)),
+                }
+            }
+            Action::Reassign { owner } => format!("handed it to {}", name(&owner.key())),
+            Action::Comment { text } | Action::Retract { text } => {
+                said = Some(text.clone());
+                "said".to_owned()
+            }
+        };
+        Self { at: deed.at, time: words::short_time(deed.at), who, did, said }
+    }
+}
+
 impl From<&Evidence> for EvidenceView {
     fn from(event: &Evidence) -> Self {
         Self {
             at: event.time,
             time: words::short_time(event.time),
-            kind: event.kind.to_string(),
+            kind: words::kind(&event.kind),
             text: event.text.clone(),
             net: event.net.map(words::value).unwrap_or_default(),
             is_negative: event.net.is_some_and(|net| net.amount < Decimal::ZERO),
@@ -269,6 +372,10 @@ fn sentence(state: &AlertState, owner_name: impl Fn(&str) -> String) -> String {
         }
         AlertState::Snoozed { by, until } => {
             format!("{} put it aside until {}.", who(by), words::time(*until))
+        }
+        AlertState::Waiting { by, since } => {
+            let since = words::time(*since);
+            format!("{} put it aside on {since} until something new happens.", who(by))
         }
         AlertState::Closed { at, reason } => {
             let at = words::time(*at);

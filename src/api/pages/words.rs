@@ -8,19 +8,57 @@ use crate::money::Decimal;
 use crate::time::Span;
 use crate::time::Timestamp;
 
-/// `2025-03-01 09:30 UTC`.
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// `1 Mar 2025, 09:30 UTC`.
 pub(super) fn time(at: Timestamp) -> String {
     format!("{} UTC", short_time(at))
 }
 
-/// `2025-03-01 09:30`.
+/// `1 Mar 2025, 09:30`.
 pub(super) fn short_time(at: Timestamp) -> String {
-    at.to_string().get(..16).unwrap_or_default().replace('T', " ")
+    let text = at.to_string();
+    format!("{}, {}", date(at), text.get(11..16).unwrap_or_default())
 }
 
-/// `2025-03-01`.
+/// `1 Mar 2025`.
 pub(super) fn date(at: Timestamp) -> String {
-    at.to_string().get(..10).unwrap_or_default().to_owned()
+    let text = at.to_string();
+    let part = |from, to| text.get(from..to).and_then(|part| part.parse::<usize>().ok());
+    match (
+        text.get(..4),
+        part(5, 7).and_then(|month| MONTHS.get(month.checked_sub(1)?)),
+        part(8, 10),
+    ) {
+        (Some(year), Some(month), Some(day)) => format!("{day} {month} {year}"),
+        _ => text,
+    }
+}
+
+/// `Call started` for `call.started`.
+pub(super) fn kind(kind: &str) -> String {
+    capital(&kind.replace(['.', '_'], " "))
+}
+
+/// With a capital letter in front.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// What an alert says, without the name that stands beside it: `Ann: margin is low` reads
+/// "Margin is low".
+pub(super) fn message(summary: &str, who: &str) -> String {
+    let rest = summary.strip_prefix(who).filter(|_| !who.is_empty());
+    // "Bo" is no name in "Bora has gone quiet", and "Bo's margin" needs it.
+    let rest =
+        rest.filter(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || "'’".contains(c)));
+    let said = rest.map(|rest| rest.trim_start_matches([' ', ':', ',', '–', '-', '\'']));
+    match said.filter(|said| !said.is_empty()) {
+        Some(said) => capital(said),
+        None => summary.to_owned(),
+    }
 }
 
 /// `now`, `5 min`, `3 h`, `2 d`, `5 w`, `3 y`.
@@ -92,20 +130,33 @@ fn rounded(amount: Decimal) -> Decimal {
     Decimal::from_micros(units.saturating_mul(Decimal::SCALE))
 }
 
-/// A play as people say it: `win_back` reads "Win back".
-pub(super) fn play(label: &str) -> String {
-    let words = label.replace('_', " ");
-    let mut letters = words.chars();
-    match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).collect(),
-        None => words,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::money::Currency;
+
+    #[test]
+    fn a_date_is_short_and_clear() {
+        let at = Timestamp::parse("2025-03-01T09:30:59Z").unwrap();
+        assert_eq!(time(at), "1 Mar 2025, 09:30 UTC");
+        assert_eq!(date(Timestamp::parse("2024-12-31").unwrap()), "31 Dec 2024");
+    }
+
+    #[test]
+    fn a_message_does_not_begin_with_the_name_beside_it() {
+        for (summary, who, want) in [
+            ("Ann Ltd: margin 20 %", "Ann Ltd", "Margin 20 %"),
+            ("Ann Ltd usually orders", "Ann Ltd", "Usually orders"),
+            ("Ann Ltd's margin", "Ann Ltd", "Ann Ltd's margin"),
+            ("Bora has gone quiet", "Bo", "Bora has gone quiet"),
+            ("Ann Ltd", "Ann Ltd", "Ann Ltd"),
+            ("Something happened", "Ann Ltd", "Something happened"),
+            ("x", "", "x"),
+        ] {
+            assert_eq!(message(summary, who), want, "{summary}");
+        }
+        assert_eq!(kind("call.started"), "Call started");
+    }
 
     #[test]
     fn an_age_has_one_unit() {

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::alert::Action;
-use crate::alert::AlertState;
+use crate::alert::Deed;
 use crate::alert::Family;
 use crate::api::HttpConfig;
 use crate::api::Services;
@@ -78,15 +77,13 @@ impl Port for Double {
         if self.symbols.text(input.entity.id) == "forgotten" {
             return Err(IngestError::Unknown("this alert".to_owned()));
         }
-        let (by, at) = (input.by, input.at);
-        let state = match input.action {
-            Action::Acknowledge => AlertState::Acknowledged { by, at },
-            Action::Snooze { until } => AlertState::Snoozed { by, until },
-            Action::Reopen => AlertState::Firing,
-            Action::Close { reason } => AlertState::Closed { at, reason },
-        };
-        let output = Output::Changed { id: input.alert, state, at };
-        self.feed.tell(self.inbox.apply(&[output]).unwrap());
+        let (id, at) = (input.alert, input.at);
+        let deed = Deed { action: input.action, by: input.by, at };
+        let state = deed.action.leads_to(&deed.by, at);
+        let changed = state.map(|state| Output::Changed { id, state, at });
+        let outputs: Vec<Output> =
+            changed.into_iter().chain([Output::Acted { id, deed }]).collect();
+        self.feed.tell(self.inbox.apply(&outputs).unwrap());
         Ok(())
     }
 

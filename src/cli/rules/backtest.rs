@@ -189,29 +189,49 @@ pub(super) fn backtest(
     };
     let settings = Settings { shards: threads(args.shards), lateness: args.history.lateness };
     let period = Period { from: args.from, to: args.to, alerts_from: args.alerts_from };
-    let outcomes = outcomes(args)?;
+    let outcomes = outcomes(&args.outcomes, args.outcome_within)?;
     let mut test = Backtest::start(&new, old.as_ref(), &symbols, (settings, period), outcomes)?;
-    let mut merge = args.history.open(&symbols)?;
-    let bar = history::progress(merge.bytes_total());
-    let (mut batch, mut more) = (Batch::default(), true);
-    let (mut read, mut outside, mut refused) = (0, 0, BTreeMap::new());
-    while more {
-        more = merge.next_batch(&symbols, &mut batch)?;
-        read += (batch.records.len() + batch.refused.len()) as u64;
-        for refusal in &batch.refused {
-            *refused.entry(refusal.reason.code()).or_default() += 1;
-        }
-        outside += test.take(&mut batch.records)?;
-        batch.clear();
-        bar.set_position(merge.bytes_read());
-    }
+    let Played { read, outside, refused } = play(&mut test, &args.history, &symbols)?;
     let found = test.finish()?;
-    bar.finish_and_clear();
     let took = time::steady().saturating_duration_since(started);
     let old = old.as_deref();
     let facts = Facts { args, new: &new, old, found: &found, read, refused, outside, took };
     write(&facts, terminal)?;
     Ok(Verdict::Good)
+}
+
+/// How much of a history was played.
+#[derive(Debug, Default)]
+pub(super) struct Played {
+    /// Records read, refused ones included.
+    pub(super) read: u64,
+    /// Events outside of the period.
+    pub(super) outside: u64,
+    /// Why records were refused, and how many.
+    pub(super) refused: BTreeMap<&'static str, u64>,
+}
+
+/// Plays a history from its files.
+pub(super) fn play(
+    test: &mut Backtest,
+    history: &HistoryArgs,
+    symbols: &Symbols,
+) -> anyhow::Result<Played> {
+    let mut merge = history.open(symbols)?;
+    let bar = history::progress(merge.bytes_total());
+    let (mut batch, mut more, mut played) = (Batch::default(), true, Played::default());
+    while more {
+        more = merge.next_batch(symbols, &mut batch)?;
+        played.read += (batch.records.len() + batch.refused.len()) as u64;
+        for refusal in &batch.refused {
+            *played.refused.entry(refusal.reason.code()).or_default() += 1;
+        }
+        played.outside += test.take(&mut batch.records)?;
+        batch.clear();
+        bar.set_position(merge.bytes_read());
+    }
+    bar.finish_and_clear();
+    Ok(played)
 }
 
 /// Writes what was asked for.
@@ -241,9 +261,9 @@ fn written(
 }
 
 /// What is known of outcomes beforehand.
-fn outcomes(args: &BacktestArgs) -> anyhow::Result<Outcomes> {
-    let mut outcomes = Outcomes::new(args.outcome_within);
-    for path in &args.outcomes {
+pub(super) fn outcomes(paths: &[PathBuf], within: Span) -> anyhow::Result<Outcomes> {
+    let mut outcomes = Outcomes::new(within);
+    for path in paths {
         let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
         for (index, line) in BufReader::new(file).lines().enumerate() {
             let place = || format!("{}:{}", path.display(), index + 1);

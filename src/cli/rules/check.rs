@@ -142,7 +142,11 @@ fn write(
 ) -> anyhow::Result<()> {
     match output {
         CheckOutput::Sarif => writeln!(terminal.out, "{:#}", diagnostic::sarif(sets))?,
-        CheckOutput::Junit => terminal.out.write_all(diagnostic::junit(sets).as_bytes())?,
+        CheckOutput::Junit => {
+            let suites = sets.iter().flat_map(|(found, files)| diagnostic::suites(found, files));
+            let suites: Vec<_> = suites.collect();
+            terminal.out.write_all(diagnostic::junit("rules check", &suites).as_bytes())?;
+        }
         CheckOutput::Pretty | CheckOutput::Json | CheckOutput::Github => {
             for (problems, files) in sets {
                 let (text, to) = match output {

@@ -1,14 +1,16 @@
 //! Is a rule in the shadow good enough for the light? Says so with the figures, and turns it on.
 //!
 //! ```text
-//! inbox: alerts of the rule in the shadow ─┬─► won, lost, dismissed ─► precision ─┐
-//!                                          └─► owner and day ────────► volume ────┴─► yes or no
+//! inbox: alerts of the rule in the shadow ────┬─► won, lost, dismissed ─► precision ─┐
+//! history: its alerts, had it been live then ─┴─► owner and day ────────► volume ────┴─► yes or no
 //! ```
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
+use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -16,15 +18,24 @@ use clap::Args;
 use crate::alert::Alert;
 use crate::alert::AlertState;
 use crate::alert::CloseReason;
+use crate::cli::replay::threads;
 use crate::cli::rules::Terminal;
 use crate::cli::rules::Verdict;
+use crate::cli::rules::backtest;
 use crate::cli::rules::counted;
+use crate::cli::rules::history;
+use crate::cli::rules::history::HistoryArgs;
 use crate::delivery::inbox::Inbox;
 use crate::delivery::inbox::InboxConfig;
 use crate::delivery::inbox::query::Query;
 use crate::delivery::inbox::query::Standing;
+use crate::engine::backtest::Backtest;
+use crate::engine::backtest::Period;
+use crate::engine::backtest::comparison::Split;
 use crate::engine::backtest::outcome::Judged;
 use crate::engine::backtest::outcome::Outcome;
+use crate::engine::runtime::Settings;
+use crate::event::Symbols;
 use crate::rule::diagnostic;
 use crate::rule::diagnostic::Diagnostic;
 use crate::rule::document;
@@ -33,6 +44,7 @@ use crate::rule::document::Yaml;
 use crate::rule::file;
 use crate::rule::file::Mode;
 use crate::time::Span;
+use crate::time::Timestamp;
 
 /// What `rules promote` takes.
 #[derive(Debug, Clone, Args)]
@@ -40,10 +52,14 @@ use crate::time::Span;
 Examples:
   siaga rules promote --rule CallBack --inbox siaga-data/inbox.sqlite rules/
   siaga rules promote --rule CallBack --inbox siaga-data/inbox.sqlite --write rules/
+  siaga rules promote --rule CallBack --history 2025.ndjson.zst --alerts-from 2025-07-01 rules/
+                                                without having waited for it to run
 
 A rule with `mode: shadow` keeps its alerts for the record: GET /v1/alerts?state=shadow lists them,
 and who looks them through closes them as won, lost or dismissed, as any alert. The share that was
-won is the precision. With --write a rule that is good enough is set to `mode: live` in its file;
+won is the precision. With --history recorded events are played through the engine instead, with all
+rules of the files, and the rule as if it had been live: its alerts are judged by --outcomes, else by
+what customers decided soon after. With --write a rule that is good enough is set to `mode: live` in its file;
 a running server takes that in by itself.
 
 Exit codes: 0 good enough, 1 not, or a bad rule file, 2 used wrongly")]
@@ -55,8 +71,26 @@ pub struct PromoteArgs {
     #[arg(long)]
     pub rule: String,
     /// The inbox of the server on which the rule ran
-    #[arg(long, value_name = "FILE")]
-    pub inbox: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "history")]
+    pub inbox: Option<PathBuf>,
+    /// Recorded events to play: NDJSON, CSV or Parquet, also packed as .zst or .gz
+    #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with = "inbox")]
+    pub history: Vec<PathBuf>,
+    /// Customers, products and reps, where they are not among the files of the history
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "history")]
+    pub reference: Vec<PathBuf>,
+    /// How your fields map to ours (TOML), in the files of the history
+    #[arg(long, value_name = "FILE", requires = "history")]
+    pub mapping: Option<PathBuf>,
+    /// Count alerts from this instant on; what happened before fills the windows
+    #[arg(long, value_parser = Timestamp::parse, value_name = "TIME", requires = "history")]
+    pub alerts_from: Option<Timestamp>,
+    /// Recorded alerts, as `siaga serve` writes them: which were won, lost, dismissed?
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "history")]
+    pub outcomes: Vec<PathBuf>,
+    /// What a customer decides so soon after an alert is its outcome, where nobody has said
+    #[arg(long, default_value = "30d", value_parser = Span::parse, value_name = "DURATION")]
+    pub outcome_within: Span,
     /// Share of the judged alerts that has to be won, from 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
     pub min_precision: f64,
@@ -71,7 +105,28 @@ pub struct PromoteArgs {
     pub write: bool,
 }
 
-/// What the rule did in the shadow.
+impl PromoteArgs {
+    /// Judges this rule of the files by an inbox or a history that is named, as it is usual.
+    pub fn of(rule: &str, paths: Vec<PathBuf>) -> Self {
+        Self {
+            paths,
+            rule: rule.to_owned(),
+            inbox: None,
+            history: Vec::new(),
+            reference: Vec::new(),
+            mapping: None,
+            alerts_from: None,
+            outcomes: Vec::new(),
+            outcome_within: Span::from_millis(30 * Span::DAY.millis()),
+            min_precision: 0.5,
+            min_judged: 20,
+            max_per_rep_day: 5,
+            write: false,
+        }
+    }
+}
+
+/// What the rule did in the shadow, or would have done.
 #[derive(Debug, Default)]
 struct Record {
     alerts: u64,
@@ -90,8 +145,12 @@ impl Record {
                 CloseReason::Resolved | CloseReason::Expired | CloseReason::Withdrawn => {}
             }
         }
-        let day = alert.opened_at.millis().div_euclid(Span::DAY.millis());
-        *self.by_owner_and_day.entry((alert.owner.key(), day)).or_default() += 1;
+        self.gives(&alert.owner.key(), alert.opened_at);
+    }
+
+    /// Counts an alert that somebody gets.
+    fn gives(&mut self, owner: &str, at: Timestamp) {
+        *self.by_owner_and_day.entry((owner.to_owned(), at.day())).or_default() += 1;
     }
 
     /// The most that one owner got in a day, and who.
@@ -118,11 +177,17 @@ pub(super) fn promote(args: &PromoteArgs, terminal: &mut Terminal<'_>) -> anyhow
         writeln!(terminal.err, "the mode of `{}` is `{mode}`, not `shadow`", args.rule)?;
         return Ok(Verdict::Misused);
     }
-    if !args.inbox.is_file() {
-        writeln!(terminal.err, "there is no inbox {}", args.inbox.display())?;
-        return Ok(Verdict::Misused);
-    }
-    let record = record(args)?;
+    let record = match &args.inbox {
+        Some(inbox) if !inbox.is_file() => {
+            writeln!(terminal.err, "there is no inbox {}", inbox.display())?;
+            return Ok(Verdict::Misused);
+        }
+        Some(inbox) => of_inbox(args, inbox)?,
+        None => match of_history(args, terminal)? {
+            Some(record) => record,
+            None => return Ok(Verdict::Bad),
+        },
+    };
     let good = report(args, &record, terminal)?;
     if good && args.write {
         let (name, text) = (files.name(rule.file), files.text(rule.file));
@@ -137,8 +202,8 @@ pub(super) fn promote(args: &PromoteArgs, terminal: &mut Terminal<'_>) -> anyhow
 }
 
 /// All that the inbox has of the rule in the shadow.
-fn record(args: &PromoteArgs) -> anyhow::Result<Record> {
-    let inbox = Inbox::open(&args.inbox, InboxConfig::default())?;
+fn of_inbox(args: &PromoteArgs, inbox: &Path) -> anyhow::Result<Record> {
+    let inbox = Inbox::open(inbox, InboxConfig::default())?;
     let mut record = Record::default();
     let mut query = Query {
         standing: Standing::Shadow,
@@ -155,6 +220,39 @@ fn record(args: &PromoteArgs) -> anyhow::Result<Record> {
             return Ok(record);
         }
     }
+}
+
+/// What the rule would have done in the history, had it been live; none where a rule is bad.
+fn of_history(args: &PromoteArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Option<Record>> {
+    let symbols = Symbols::default();
+    let Some(mut rules) = history::rule_set(&args.paths, &symbols, terminal)? else {
+        return Ok(None);
+    };
+    for rule in rules.rules.iter_mut().filter(|rule| *rule.name == args.rule) {
+        rule.mode = Mode::Live;
+    }
+    let settings = Settings { shards: threads(0), lateness: Span::ZERO };
+    let period = Period { alerts_from: args.alerts_from, ..Period::default() };
+    let outcomes = backtest::outcomes(&args.outcomes, args.outcome_within)?;
+    let rules = Arc::new(rules);
+    let mut test = Backtest::start(&rules, None, &symbols, (settings, period), outcomes)?;
+    let files = HistoryArgs {
+        reference: args.reference.clone(),
+        mapping: args.mapping.clone(),
+        ..HistoryArgs::of(args.history.clone())
+    };
+    let played = backtest::play(&mut test, &files, &symbols)?;
+    let refused: u64 = played.refused.values().sum();
+    if refused > 0 {
+        writeln!(terminal.err, "{refused} of {} records were refused", played.read)?;
+    }
+    let found = test.finish()?.comparison;
+    let count = found.rules.get(&args.rule).map(Split::after).unwrap_or_default();
+    let mut record = Record { alerts: count.alerts, judged: count.judged, ..Record::default() };
+    for alert in found.alerts().filter(|alert| alert.rule() == args.rule) {
+        record.gives(alert.owner(), alert.entry.opened_at);
+    }
+    Ok(Some(record))
 }
 
 /// Writes what is asked for and what there is; tells whether all of it is met.
@@ -179,7 +277,8 @@ fn report(
     ];
     let good = checks.iter().all(|(met, _)| *met);
     let alerts = counted(usize::try_from(record.alerts).unwrap_or(usize::MAX), "alert");
-    writeln!(terminal.out, "{}: {alerts} in the shadow", args.rule)?;
+    let place = if args.inbox.is_some() { "in the shadow" } else { "in the history" };
+    writeln!(terminal.out, "{}: {alerts} {place}", args.rule)?;
     for (met, check) in checks {
         writeln!(terminal.out, "  {} {check}", if met { "yes" } else { "no " })?;
     }
@@ -216,7 +315,7 @@ mod tests {
     const RULES: &str = "# Ours.\ngroups:\n  - name: g\n    rules:\n      - alert: Other\n        family: trend\n        on: [order]\n        when: size(orders) > 0\n        mode: shadow\n        annotations: {summary: s}\n      - alert: Quiet\n        family: drift\n        on: [order]\n        when: size(orders) > 0\n        mode: 'shadow' # since Monday\n        annotations: {summary: s}\n";
 
     /// An inbox with shadow alerts of `Quiet`, one a customer: what became of each, and its day.
-    fn judged(path: &std::path::Path, fates: &[(CloseReason, i64)]) {
+    fn judged(path: &Path, fates: &[(CloseReason, i64)]) {
         let inbox = Inbox::open(path, InboxConfig::default()).unwrap();
         for (number, (reason, day)) in fates.iter().enumerate() {
             let mut alert = sample::alert(&format!("c{number}"), None);
@@ -247,23 +346,89 @@ mod tests {
             fs::write(&rules, RULES).unwrap();
             judged(&inbox, &fates);
             let args = PromoteArgs {
-                paths: vec![rules.clone()],
-                rule: "Quiet".to_owned(),
-                inbox,
+                inbox: Some(inbox),
                 min_precision: 0.6,
                 min_judged: 3,
                 max_per_rep_day: 2,
                 write: true,
+                ..PromoteArgs::of("Quiet", vec![rules.clone()])
             };
-            let (mut out, mut err) = (Vec::new(), Vec::new());
-            let mut terminal = Terminal { out: &mut out, err: &mut err, colour: false };
-            let verdict = promote(&args, &mut terminal).unwrap();
-            let told = String::from_utf8(out).unwrap();
+            let (verdict, told) = judge(&args);
             assert_eq!(verdict, want, "{what}: {told}");
             let written = fs::read_to_string(&rules).unwrap();
             let turned_on = RULES.replace("'shadow' # since", "live # since");
             let expected = if want == Verdict::Good { turned_on.as_str() } else { RULES };
             assert_eq!(written, expected, "{what}");
+        }
+    }
+
+    fn judge(args: &PromoteArgs) -> (Verdict, String) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut terminal = Terminal { out: &mut out, err: &mut err, colour: false };
+        let verdict = promote(args, &mut terminal).unwrap();
+        (verdict, String::from_utf8([out, err].concat()).unwrap())
+    }
+
+    /// Two rules look at calls; the one in the shadow only where the other has been quiet, and its
+    /// own last alert is a while ago.
+    const OF_CALLS: &str = "groups:\n  - name: g\n    rules:\n      - alert: Other\n        family: trend\n        on: [call]\n        when: event.topic == 'tyres'\n        expires_after: 1d\n        annotations: {summary: s}\n      - alert: Quiet\n        family: drift\n        on: [call]\n        when: alerts.last('9d').all(a, a.rule == 'Other' && a.state == 'expired')\n        expires_after: 1d\n        mode: shadow\n        annotations: {summary: s}\n";
+
+    #[test]
+    fn a_rule_is_judged_by_a_history_as_if_it_had_been_live() {
+        let folder = tempfile::tempdir().unwrap();
+        let (rules, history) = (folder.path().join("a.rules.yaml"), folder.path().join("h.ndjson"));
+        fs::write(&rules, OF_CALLS).unwrap();
+        let event = |number: usize, day: u32, who: &str, kind: &str| {
+            format!(
+                "{{\"event_id\":\"e{number}\",\"occurred_at\":\"2025-03-{day:02}T09:30:00Z\",\"customer_id\":\"{who}\",\"rep_id\":\"r1\",\"type\":\"{kind}\",\"topic\":\"x\"}}\n"
+            )
+        };
+        let events = [
+            // Told on the first day; the second call comes too soon after it.
+            (1, "c1", "call"),
+            (3, "c1", "quote.accepted"),
+            (5, "c1", "call"),
+            (1, "c2", "call"),
+            (4, "c2", "quote.lost"),
+            (20, "c3", "call"),
+            (21, "c3", "quote.accepted"),
+        ];
+        let lines =
+            events.iter().enumerate().map(|(n, (day, who, kind))| event(n, *day, who, kind));
+        fs::write(&history, lines.collect::<String>()).unwrap();
+        let args = PromoteArgs {
+            history: vec![history],
+            min_precision: 0.6,
+            min_judged: 3,
+            max_per_rep_day: 2,
+            write: true,
+            ..PromoteArgs::of("Quiet", vec![rules.clone()])
+        };
+        for (what, args, good, told) in [
+            (
+                "since then",
+                PromoteArgs { alerts_from: Timestamp::parse("2025-03-10").ok(), ..args.clone() },
+                false,
+                "judged: 1, at least 3",
+            ),
+            (
+                "soon after",
+                PromoteArgs { outcome_within: Span::DAY, ..args.clone() },
+                false,
+                "judged: 1, at least 3",
+            ),
+            (
+                "too many",
+                PromoteArgs { max_per_rep_day: 1, ..args.clone() },
+                false,
+                "in a day: 2 (rep:r1), at most 1",
+            ),
+            ("all of it", args, true, "precision: 66.7 % of 3, at least 60.0 %"),
+        ] {
+            let (verdict, text) = judge(&args);
+            assert_eq!(verdict, if good { Verdict::Good } else { Verdict::Bad }, "{what}: {text}");
+            assert!(text.contains(told), "{what}: {text}");
+            assert_eq!(fs::read_to_string(&rules).unwrap().contains("mode: live"), good, "{what}");
         }
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! ranked: money at stake, the most first ─► without money last ─► the newest first
+//! closed: what was closed last comes first
 //! page:   [ a b c ] cursor = c's place ─► [ d e f ] …   stable while alerts come and go
 //! ```
+
+use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,11 +18,15 @@ use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
 use crate::alert::Family;
+use crate::alert::Owner;
+use crate::alert::Severity;
+use crate::alert::Value;
 use crate::delivery::inbox::Change;
 use crate::delivery::inbox::Inbox;
 use crate::delivery::inbox::InboxError;
 use crate::event::EntityKind;
 use crate::money::Currency;
+use crate::money::Decimal;
 use crate::time::Timestamp;
 
 /// The rank of an alert without a value: behind every amount, also a negative one.
@@ -56,6 +63,12 @@ pub struct Query {
     pub family: Option<Family>,
     /// About this entity.
     pub entity: Option<(EntityKind, String)>,
+    /// Of this rule.
+    pub rule: Option<String>,
+    /// As urgent as this.
+    pub severity: Option<Severity>,
+    /// Worth at least this much, whatever the currency.
+    pub value_min: Option<Decimal>,
     /// With every one of these words in name, id, summary or rule.
     pub text: Option<String>,
     /// Behind this place.
@@ -67,7 +80,7 @@ pub struct Query {
 /// A place in the ranked list; opaque outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    rank: i64,
+    key: i64,
     opened_at: i64,
     id: String,
 }
@@ -79,6 +92,8 @@ pub struct Kept {
     pub alert: Alert,
     /// Number of its newest change.
     pub seq: u64,
+    /// What it brought in or cost, where whoever closed it said so.
+    pub amount: Option<Value>,
 }
 
 /// One page of a list.
@@ -148,9 +163,19 @@ impl Query {
             add("entity_kind = ?", Some(kind.name().to_owned()));
             add("entity_id = ?", Some(id.clone()));
         }
+        if let Some(rule) = &self.rule {
+            add("rule = ?", Some(rule.clone()));
+        }
+        if let Some(severity) = self.severity {
+            add("severity = ?", Some(severity.name().to_owned()));
+        }
         let text = self.text.as_deref().unwrap_or_default().to_lowercase();
         for word in text.split_whitespace().take(Self::WORDS_MAX) {
             add("instr(words, ?) > 0", Some(word.to_owned()));
+        }
+        if let Some(least) = self.value_min {
+            sql.push_str(" AND rank >= ?");
+            params.push(Param::Integer(least.micros()));
         }
         (sql, params)
     }
@@ -178,6 +203,11 @@ impl Standing {
         Self::ALL.iter().find(|(_, n)| *n == name).map(|(standing, _)| *standing)
     }
 
+    /// The column that orders such a list.
+    fn key(self) -> &'static str {
+        if self == Self::Closed { "changed_at" } else { "rank" }
+    }
+
     fn condition(self) -> &'static str {
         match self {
             Self::Open => "shelf = 0",
@@ -194,7 +224,7 @@ impl Standing {
 impl Cursor {
     /// As a word for a query string.
     pub fn encode(&self) -> String {
-        URL_SAFE_NO_PAD.encode(format!("{}:{}:{}", self.rank, self.opened_at, self.id))
+        URL_SAFE_NO_PAD.encode(format!("{}:{}:{}", self.key, self.opened_at, self.id))
     }
 
     /// The place that [`Cursor::encode`] wrote.
@@ -204,9 +234,9 @@ impl Cursor {
         let plain = String::from_utf8(bytes).map_err(|_| error())?;
         let mut parts = plain.splitn(3, ':');
         let mut number = || parts.next().and_then(|part| part.parse::<i64>().ok());
-        let (rank, opened_at) = (number().ok_or_else(error)?, number().ok_or_else(error)?);
+        let (key, opened_at) = (number().ok_or_else(error)?, number().ok_or_else(error)?);
         let id: AlertId = parts.next().and_then(|part| part.parse().ok()).ok_or_else(error)?;
-        Ok(Self { rank, opened_at, id: id.to_string() })
+        Ok(Self { key, opened_at, id: id.to_string() })
     }
 }
 
@@ -215,30 +245,31 @@ impl Inbox {
     pub fn list(&self, query: &Query) -> Result<Page, InboxError> {
         let limit = if query.limit == 0 { 50 } else { query.limit.min(Query::LIMIT_MAX) };
         let (mut sql, mut params) = query.conditions(true, true);
+        let key = query.standing.key();
         if let Some(after) = &query.after {
-            sql.push_str(" AND (rank, opened_at, id) < (?, ?, ?)");
-            params.push(Param::Integer(after.rank));
+            let _ = write!(sql, " AND ({key}, opened_at, id) < (?, ?, ?)");
+            params.push(Param::Integer(after.key));
             params.push(Param::Integer(after.opened_at));
             params.push(Param::Text(after.id.clone()));
         }
         params.push(Param::Integer(i64::from(limit) + 1));
         let reader = self.reader();
         let mut statement = reader.prepare_cached(&format!(
-            "SELECT body, state, seq, rank FROM alerts WHERE {} AND {sql}
-             ORDER BY rank DESC, opened_at DESC, id DESC LIMIT ?",
+            "SELECT body, state, seq, owner, amount, {key} FROM alerts WHERE {} AND {sql}
+             ORDER BY {key} DESC, opened_at DESC, id DESC LIMIT ?",
             query.standing.condition()
         ))?;
         let mut rows = statement.query(rusqlite::params_from_iter(params))?;
-        let (mut alerts, mut ranks) = (Vec::new(), Vec::new());
+        let (mut alerts, mut keys) = (Vec::new(), Vec::new());
         while let Some(row) = rows.next()? {
             alerts.push(kept(row)?);
-            ranks.push(row.get::<_, i64>(3)?);
+            keys.push(row.get::<_, i64>(5)?);
         }
         let more = alerts.len() > limit as usize;
         alerts.truncate(limit as usize);
-        let next = alerts.last().zip(ranks.get(alerts.len().saturating_sub(1)));
-        let next = next.filter(|_| more).map(|(last, rank)| Cursor {
-            rank: *rank,
+        let next = alerts.last().zip(keys.get(alerts.len().saturating_sub(1)));
+        let next = next.filter(|_| more).map(|(last, key)| Cursor {
+            key: *key,
             opened_at: last.alert.opened_at.millis(),
             id: last.alert.id.to_string(),
         });
@@ -249,7 +280,9 @@ impl Inbox {
     pub fn get(&self, id: AlertId) -> Result<Option<Kept>, InboxError> {
         let reader = self.reader();
         let mut statement =
-            reader.prepare_cached("SELECT body, state, seq FROM alerts WHERE id = ?1")?;
+            reader.prepare_cached(
+                "SELECT body, state, seq, owner, amount FROM alerts WHERE id = ?1",
+            )?;
         let mut rows = statement.query([id.to_string()])?;
         rows.next()?.map(kept).transpose()
     }
@@ -381,10 +414,14 @@ impl Tally {
     }
 }
 
-/// Reads `body, state, seq`.
+/// Reads `body, state, seq, owner, amount`.
 fn kept(row: &Row<'_>) -> Result<Kept, InboxError> {
     let mut alert: Alert = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
     let state: AlertState = serde_json::from_str(row.get_ref(1)?.as_str().unwrap_or_default())?;
     alert.state = state;
-    Ok(Kept { alert, seq: row.get::<_, i64>(2)?.cast_unsigned() })
+    alert.owner = Owner::from_key(row.get_ref(3)?.as_str().unwrap_or_default());
+    let amount: Option<i64> = row.get(4)?;
+    let currency = alert.value.and_then(|value| value.currency);
+    let amount = amount.map(|micros| Value { amount: Decimal::from_micros(micros), currency });
+    Ok(Kept { alert, seq: row.get::<_, i64>(2)?.cast_unsigned(), amount })
 }

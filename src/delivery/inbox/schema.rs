@@ -3,6 +3,7 @@
 //! ```text
 //! alerts   one row an alert; `rank` is its money, `shelf` 0 open, 1 snoozed, 2 closed, 3 shadow
 //! changes  one row a change; `seq` only grows, also after old rows are gone
+//! deeds    one row for what somebody did with an alert: its history, its comments
 //! ```
 //!
 //! `PRAGMA user_version` counts the migrations that a file has seen. Add one at the end; never edit
@@ -13,7 +14,7 @@ use rusqlite::TransactionBehavior;
 
 use crate::delivery::inbox::InboxError;
 
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = ["
     CREATE TABLE alerts (
         row         INTEGER PRIMARY KEY,
         id          TEXT    NOT NULL UNIQUE,
@@ -45,6 +46,24 @@ const MIGRATIONS: [&str; 1] = ["
         family TEXT    NOT NULL,
         state  TEXT    NOT NULL,
         at     INTEGER NOT NULL
+    ) STRICT;
+", "
+    ALTER TABLE alerts ADD COLUMN rule TEXT NOT NULL DEFAULT '';
+    ALTER TABLE alerts ADD COLUMN amount INTEGER;
+    ALTER TABLE alerts ADD COLUMN answered_at INTEGER;
+    ALTER TABLE alerts ADD COLUMN severity TEXT NOT NULL DEFAULT '';
+    UPDATE alerts SET rule = COALESCE(json_extract(body, '$.rule'), ''),
+        severity = COALESCE(json_extract(body, '$.severity'), '');
+    CREATE INDEX alerts_by_change ON alerts (shelf, changed_at, opened_at, id);
+    CREATE INDEX alerts_by_rule ON alerts (rule, opened_at);
+    CREATE TABLE deeds (
+        row      INTEGER PRIMARY KEY,
+        alert    TEXT    NOT NULL,
+        at       INTEGER NOT NULL,
+        by       TEXT    NOT NULL,
+        action   TEXT    NOT NULL,
+        is_taken_back INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (alert, at, by, action)
     ) STRICT;
 "];
 

@@ -131,7 +131,7 @@ impl Ledger {
                     | CloseReason::Withdrawn => Closing::ByHand,
                 };
             }
-            Output::Changed { .. } => {}
+            Output::Changed { .. } | Output::Acted { .. } => {}
         }
     }
 

@@ -71,7 +71,7 @@ pub(super) fn of(scope: &mut Scope<'_>, id: NodeId, text: String) -> Option<Behi
                     let lines = Some(lines);
                     Some(Behind { text, events, lines, ever: false, newest: Vec::new() })
                 }
-                Source::Values(_) | Source::Split(..) => None,
+                Source::Offers(_) | Source::Values(_) | Source::Split(..) => None,
             }
         }
         _ => None,

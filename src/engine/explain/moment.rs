@@ -356,9 +356,11 @@ impl<'a> View<'a> {
             | Node::Lookup(a, _)
             | Node::Owns(_, a)
             | Node::Function(_, a) => parts.push(self.term(*a, needed)),
+            Node::Learned(question) => parts = self.operands(&question.operands(), needed),
             Node::Constant(_)
             | Node::Field(..)
             | Node::OfAlert(..)
+            | Node::OfOffer(..)
             | Node::Variable(_)
             | Node::Event(_)
             | Node::Profile(_)

@@ -42,7 +42,6 @@ impl Taker for Service {
             self.metrics.events_refused_total.with_label_values(&labels).inc();
         }
         self.refused.fetch_add(read.refused.len() as u64, std::sync::atomic::Ordering::Relaxed);
-        self.count(&read.records);
         Self::take(self, read.records, read.arrived).map_err(|_| Stopped)?;
         Ok(())
     }

@@ -111,7 +111,7 @@ impl Shard {
         // The map has no order of its own.
         out[first..].sort_by_key(|output| match output {
             Output::Opened { alert, .. } => alert.id,
-            Output::Changed { id, .. } => *id,
+            Output::Changed { id, .. } | Output::Acted { id, .. } => *id,
         });
     }
 }

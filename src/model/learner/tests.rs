@@ -133,7 +133,7 @@ fn from_a_handful_of_customers_nothing_is_concluded() {
 #[test]
 fn what_people_say_of_alerts_is_counted_once_and_taken_back_when_they_reopen() {
     let mut learner = Learner::default();
-    let close = |reason| Action::Close { reason };
+    let close = |reason| Action::Close { reason, amount: None };
     let id = |number: &str| AlertId::new("R", "customer", number, "e");
     learner.action("R", id("1"), &close(CloseReason::Won));
     learner.action("R", id("2"), &close(CloseReason::Lost));

@@ -13,21 +13,22 @@
 
 mod formula;
 
+use crate::rule::keys;
+use crate::rule::keys::Holds;
+use crate::rule::keys::Key;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 pub(in crate::rule::assist) use self::formula::signature;
-use crate::rule::assist::keys;
-use crate::rule::assist::keys::Takes;
 use crate::rule::assist::outline::Outline;
 use crate::rule::assist::outline::ROOT;
 use crate::rule::assist::outline::Shape;
 use crate::rule::assist::sight;
 use crate::rule::assist::sight::Sight;
-use crate::rule::assist::words;
 use crate::rule::assist::written::Written;
 use crate::rule::diagnostic::Files;
 use crate::rule::fixture::TEST_FILE_SUFFIX;
+use crate::rule::words;
 
 /// Stands where the cursor is. It counts as a letter of keys and is hardly ever written.
 const MARK: char = 'ǂ';
@@ -121,13 +122,13 @@ pub fn completions(files: &Files, file: usize, offset: usize) -> Vec<Completion>
 }
 
 /// What a file has at its top; of a file that is neither, nothing is known.
-pub fn top(name: &str) -> Takes {
+pub fn top(name: &str) -> Holds {
     if name.ends_with(TEST_FILE_SUFFIX) {
-        keys::TEST_FILE
+        keys::of_file(true)
     } else if is_rule_file(name) {
-        keys::RULE_FILE
+        keys::of_file(false)
     } else {
-        Takes::Text
+        Holds::Text
     }
 }
 
@@ -147,8 +148,8 @@ impl Around<'_> {
         if node.key.as_ref().is_some_and(marked) {
             return Some(self.keys(node.parent));
         }
-        let takes = keys::takes(self.top(), &self.outline.path(index))?;
-        let mut found = self.values(index, takes);
+        let holds = self.top().at(&self.outline.path(index))?;
+        let mut found = self.values(index, holds);
         // A mapping begins on a line of its own, or behind a dash.
         let between = node
             .key
@@ -160,7 +161,7 @@ impl Around<'_> {
         Some(found)
     }
 
-    fn top(&self) -> Takes {
+    fn top(&self) -> Holds {
         top(self.files.name(self.file))
     }
 
@@ -174,23 +175,23 @@ impl Around<'_> {
     /// Keys that the mapping does not have yet.
     fn keys(&self, map: usize) -> Vec<Completion> {
         let path = self.outline.path(map);
-        let Some(takes) = keys::takes(self.top(), &path) else { return Vec::new() };
+        let Some(holds) = self.top().at(&path) else { return Vec::new() };
         let replace = self.typed(|c| c.is_alphanumeric() || c == '_');
         // Lines that a key brings with it stand as far in as the key.
         let column =
             replace.start - self.outline.text[..replace.start].rfind('\n').map_or(0, |at| at + 1);
         let breaks = format!("\n{}", " ".repeat(column));
         let in_brackets = self.in_brackets(map);
-        let missing = keys::keys(takes).iter().filter(|key| {
+        let missing = holds.keys().filter(|key| {
             self.outline.entry(map, key.name).is_none_or(|entry| self.holds_cursor(entry))
         });
-        let complete = |key: &keys::Key| {
+        let complete = |key: &Key| {
             let start = if in_brackets && key.start.contains('\n') { " " } else { key.start };
             Completion {
                 label: key.name.to_owned(),
                 kind: CompletionKind::Key,
-                detail: form(key.takes).to_owned(),
-                docs: key.what.to_owned(),
+                detail: key.holds.form().to_owned(),
+                docs: key.sentence(),
                 insert: format!("{}:{}", key.name, start.replace('\n', &breaks)),
                 replace: replace.clone(),
             }
@@ -207,20 +208,20 @@ impl Around<'_> {
         node.shape == Shape::Map && self.outline.text[node.value.clone()].starts_with('{')
     }
 
-    fn values(&self, index: usize, takes: Takes) -> Vec<Completion> {
+    fn values(&self, index: usize, holds: Holds) -> Vec<Completion> {
         let word = |c: char| !c.is_whitespace() && !"[]{},\"'&*".contains(c);
         let typed = || self.typed(word);
-        match takes {
-            Takes::Choice(words) => one_of(words, &typed()),
-            Takes::Duration => one_of(&words::DURATIONS, &typed()),
+        match holds {
+            Holds::Likewise | Holds::Datum(&[]) => self.elsewhere(index, typed()),
+            Holds::Choice(words) | Holds::Datum(words) => one_of(words, &typed()),
+            Holds::Duration => one_of(&words::DURATIONS, &typed()),
             // `on: or|`: the word stands in the place of the list.
-            Takes::Either(Takes::List(Takes::Choice(words)), _) => in_list(words, &typed()),
-            Takes::List(Takes::Rule) => self.rules(typed(), true),
-            Takes::Rule => self.rules(typed(), false),
-            Takes::RuleFile => self.rule_files(typed()),
-            Takes::Likewise => self.elsewhere(index, typed()),
-            Takes::Expression | Takes::Template => {
-                let template = matches!(takes, Takes::Template);
+            Holds::Trigger => in_list(&words::KINDS, &typed()),
+            Holds::List(Holds::Rule) => self.rules(typed(), true),
+            Holds::Rule => self.rules(typed(), false),
+            Holds::RuleFile => self.rule_files(typed()),
+            Holds::Expression | Holds::Template => {
+                let template = matches!(holds, Holds::Template);
                 self.expression(index, template).unwrap_or_default()
             }
             _ => Vec::new(),
@@ -337,24 +338,6 @@ pub fn is_rule_file(name: &str) -> bool {
 /// The name of a file without its folder.
 pub fn last_part(name: &str) -> &str {
     name.rsplit(['/', '\\']).next().unwrap_or(name)
-}
-
-/// What a key takes, in a few words.
-pub fn form(takes: Takes) -> &'static str {
-    match takes {
-        Takes::Text | Takes::Likewise => "text",
-        Takes::Number => "number",
-        Takes::Instant => "instant",
-        Takes::Duration => "length of time",
-        Takes::Expression => "expression",
-        Takes::Template => "text with `{{ expressions }}`",
-        Takes::Choice(_) => "word",
-        Takes::Rule => "name of a rule",
-        Takes::RuleFile => "rule file",
-        Takes::Map(_) | Takes::Named(_) | Takes::Open(_) => "mapping",
-        Takes::List(_) => "list",
-        Takes::Either(..) => "list or mapping",
-    }
 }
 
 #[cfg(test)]

@@ -140,7 +140,8 @@ impl Moment<'_> {
         let (symbols, plan) = (&typing.symbols, &typing.planner.plan);
         let mut about = self.history.about.as_deref().map(|id| symbols.intern(id));
         let (mut catalog, mut customers, mut events) = (Catalog::default(), Vec::new(), Vec::new());
-        for record in self.history.test.records(0, symbols).0 {
+        let lines = self.history.test.records(0, symbols);
+        for record in lines.references.into_iter().chain(lines.events) {
             match record {
                 Record::Reference(reference) => {
                     catalog.apply(&reference);
@@ -317,7 +318,7 @@ tests:
         let rule = crate::rule::assist::sight::rules(&outline).nth(1).unwrap();
         let node = outline.entry(rule, "when").unwrap();
         let sight = Sight::from(&outline, node).unwrap();
-        for (list, _) in crate::rule::assist::words::LISTS {
+        for (list, _) in crate::rule::words::LISTS {
             let found = example(&Files::default(), &outline, &sight, list);
             // Without rules that run there are no alerts.
             let has_some = found.is_some_and(|found| found.value != "0");

@@ -1,19 +1,17 @@
 //! What is this? Meaning, type and a value on a small history, as Markdown.
 
+use crate::rule::keys::Holds;
 use std::fmt::Write;
 use std::ops::Range;
 
 use crate::event::EntityKind;
 use crate::rule::assist::complete;
 use crate::rule::assist::example;
-use crate::rule::assist::keys;
-use crate::rule::assist::keys::Takes;
 use crate::rule::assist::outline::Outline;
 use crate::rule::assist::outline::Shape;
 use crate::rule::assist::sight;
 use crate::rule::assist::sight::Sight;
 use crate::rule::assist::sight::Typing;
-use crate::rule::assist::words;
 use crate::rule::assist::written::Written;
 use crate::rule::check::Record;
 use crate::rule::check::Sort;
@@ -36,6 +34,8 @@ use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::SCOPE;
 use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::VALUE_METHODS;
+use crate::rule::vocabulary::offers::OFFER_FIELDS;
+use crate::rule::words;
 use crate::time::Span;
 
 /// Most characters of an expression that are repeated.
@@ -83,7 +83,7 @@ struct About<'a> {
 impl About<'_> {
     fn at(&self, offset: usize) -> Option<Hover> {
         let top = complete::top(self.files.name(self.file));
-        if matches!(top, Takes::Text) {
+        if matches!(top, Holds::Text) {
             return None;
         }
         let Some(index) = self.outline.at(offset) else { return self.comment(offset) };
@@ -92,18 +92,20 @@ impl About<'_> {
         if let Some(key) = node.key.clone().filter(touches) {
             return Some(Hover { text: self.key(index)?, span: key });
         }
-        let takes = keys::takes(top, &self.outline.path(index));
+        let holds = top.at(&self.outline.path(index));
         let whole = |text: String| Some(Hover { text, span: node.value.clone() });
         let raw = self.outline.raw(index);
         if self.outline.key(index) == "alert" {
             return whole(self.rule(raw)?);
         }
-        match takes? {
-            Takes::Choice(words) => whole(format!("`{raw}`: {}", words::meaning(words, raw)?)),
-            Takes::Duration => whole(format!("`{raw}`: {}", length(raw)?)),
-            Takes::Rule => whole(self.rule(raw)?),
-            Takes::Expression => self.expression(index, offset, false),
-            Takes::Template => self.expression(index, offset, true),
+        match holds? {
+            Holds::Choice(words) | Holds::Datum(words) => {
+                whole(format!("`{raw}`: {}", words::meaning(words, raw)?))
+            }
+            Holds::Duration => whole(format!("`{raw}`: {}", length(raw)?)),
+            Holds::Rule => whole(self.rule(raw)?),
+            Holds::Expression => self.expression(index, offset, false),
+            Holds::Template => self.expression(index, offset, true),
             _ => None,
         }
     }
@@ -124,12 +126,12 @@ impl About<'_> {
         let (path, name) = (self.outline.path(index), self.outline.key(index));
         let (_, above) = path.split_last()?;
         let top = complete::top(self.files.name(self.file));
-        let within = keys::takes(top, above)?;
-        if let Takes::Named(_) = within {
+        let within = top.at(above)?;
+        if let Holds::Named(_) = within {
             return self.part(index);
         }
-        let key = keys::find(keys::keys(within), name)?;
-        Some(format!("**`{name}`**: {}\n\n{}", complete::form(key.takes), key.what))
+        let key = within.key(name)?;
+        Some(format!("**`{name}`**: {}\n\n{}", key.holds.form(), key.sentence()))
     }
 
     /// A `let` name where it is given.
@@ -348,6 +350,10 @@ fn field_meaning(of: Sort, field: &str) -> Option<&'static str> {
     match of {
         Sort::Item(ItemType::Alert) => {
             let found = ALERT_FIELDS.iter().find(|(known, ..)| *known == field);
+            found.map(|(.., what)| *what)
+        }
+        Sort::Item(ItemType::Offer) => {
+            let found = OFFER_FIELDS.iter().find(|(known, ..)| *known == field);
             found.map(|(.., what)| *what)
         }
         Sort::Item(_) | Sort::Record(Record::Event, _) if field != "lines" => {

@@ -7,16 +7,14 @@
 //! a rule file   ──► the file
 //! ```
 
+use crate::rule::keys::Holds;
 use std::ops::Range;
 
 use crate::rule::assist::complete;
-use crate::rule::assist::keys;
-use crate::rule::assist::keys::Takes;
 use crate::rule::assist::outline::Outline;
 use crate::rule::assist::outline::Shape;
 use crate::rule::assist::sight;
 use crate::rule::assist::sight::BINDING;
-use crate::rule::assist::words;
 use crate::rule::assist::written::Written;
 use crate::rule::diagnostic::Files;
 use crate::rule::expression;
@@ -25,6 +23,7 @@ use crate::rule::expression::Node as Tree;
 use crate::rule::expression::token::Kind;
 use crate::rule::expression::token::Tokens;
 use crate::rule::vocabulary::SCOPE;
+use crate::rule::words;
 
 /// A place in a file of the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +56,7 @@ enum Meaning {
 /// The name at a byte of a file.
 pub fn name_at(files: &Files, file: usize, offset: usize) -> Option<Name> {
     let top = complete::top(files.name(file));
-    if matches!(top, Takes::Text) {
+    if matches!(top, Holds::Text) {
         return None;
     }
     let outline = Outline::read(files.text(file));
@@ -83,11 +82,11 @@ pub fn name_at(files: &Files, file: usize, offset: usize) -> Option<Name> {
     if path.last() == Some(&"alert") {
         return named(value, Meaning::Rule);
     }
-    match keys::takes(top, &path)? {
-        Takes::Rule => named(value, Meaning::Rule),
-        Takes::RuleFile => named(value, Meaning::File),
-        Takes::Expression => part_at(&outline, index, offset, false),
-        Takes::Template => part_at(&outline, index, offset, true),
+    match top.at(&path)? {
+        Holds::Rule => named(value, Meaning::Rule),
+        Holds::RuleFile => named(value, Meaning::File),
+        Holds::Expression => part_at(&outline, index, offset, false),
+        Holds::Template => part_at(&outline, index, offset, true),
         _ => None,
     }
 }
@@ -226,7 +225,7 @@ fn tested(files: &Files, name: &str) -> Vec<Place> {
         let outline = Outline::read(files.text(file));
         for (index, node) in outline.nodes().filter(|(_, node)| node.shape.is_written()) {
             if outline.raw(index) == name
-                && matches!(keys::takes(top, &outline.path(index)), Some(Takes::Rule))
+                && matches!(top.at(&outline.path(index)), Some(Holds::Rule))
                 && node.shape != Shape::Alias
             {
                 places.push(Place { file, span: unquoted(&outline, index) });

@@ -47,7 +47,7 @@ pub fn problems(files: &Files) -> Vec<Diagnostic> {
             // All events of a generator have the same mistake: one of them is enough.
             let mut test = test.clone();
             test.events.iter_mut().for_each(|event| event.repeat = None);
-            found.extend(test.records(file, &Symbols::default()).1);
+            found.extend(test.records(file, &Symbols::default()).refused);
         }
     }
     diagnostic::sort(&mut found);

@@ -10,12 +10,12 @@
 //!
 //! Mistakes elsewhere in the rule do not matter here: what cannot be understood is of no known type.
 
+use crate::rule::keys;
+use crate::rule::keys::Holds;
 use std::ops::Range;
 
 use crate::event::EntityKind;
 use crate::event::Symbols;
-use crate::rule::assist::keys;
-use crate::rule::assist::keys::Takes;
 use crate::rule::assist::outline;
 use crate::rule::assist::outline::Outline;
 use crate::rule::assist::outline::Shape;
@@ -119,13 +119,12 @@ pub fn formulas(outline: &Outline<'_>, rule: usize) -> Vec<(usize, bool)> {
     // What an alias stands for is part of the rule in which it is written out.
     let here = |node: &outline::Node| node.shape.is_written() && node.shape != Shape::Alias;
     let written = inside.filter(|(_, node)| here(node));
-    let taking = written.filter_map(|(index, _)| {
-        match keys::takes(keys::RULE_FILE, &outline.path(index))? {
-            Takes::Expression => Some((index, false)),
-            Takes::Template => Some((index, true)),
+    let taking =
+        written.filter_map(|(index, _)| match keys::of_file(false).at(&outline.path(index))? {
+            Holds::Expression => Some((index, false)),
+            Holds::Template => Some((index, true)),
             _ => None,
-        }
-    });
+        });
     taking.collect()
 }
 

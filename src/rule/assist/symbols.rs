@@ -1,10 +1,10 @@
 //! What does a file hold? Its groups, rules and named parts, or its tests, as a tree for the
 //! outline of an editor.
 
+use crate::rule::keys::Holds;
 use std::ops::Range;
 
 use crate::rule::assist::complete;
-use crate::rule::assist::keys::Takes;
 use crate::rule::assist::outline::Outline;
 use crate::rule::assist::outline::ROOT;
 
@@ -40,7 +40,7 @@ pub enum SymbolKind {
 
 /// What a rule file or test file of this name holds, in its order; any other holds nothing.
 pub fn symbols(name: &str, text: &str) -> Vec<Symbol> {
-    if matches!(complete::top(name), Takes::Text) {
+    if matches!(complete::top(name), Holds::Text) {
         return Vec::new();
     }
     let outline = Outline::read(text);

@@ -15,6 +15,7 @@ use crate::rule::vocabulary::ItemType;
 use crate::rule::vocabulary::LIST_METHODS;
 use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::VALUE_METHODS;
+use crate::rule::vocabulary::offers::OFFERS;
 use crate::state::builtin;
 use crate::state::builtin::Builtin;
 use crate::state::builtin::CalendarPart;
@@ -38,6 +39,11 @@ impl Checker<'_> {
     ) -> Checked {
         match target {
             None => self.function(expr, name, args),
+            Some(Expr { node: Tree::Call { name: peers, target: None, args: of }, .. })
+                if peers == "peers" =>
+            {
+                self.peers(expr, of, name, args)
+            }
             Some(Expr { node: Tree::Ident(space), .. })
                 if space == "math" && !self.is_named(space) =>
             {
@@ -100,7 +106,13 @@ impl Checker<'_> {
             let node = Node::Function(function, arg.node);
             return self.typed(node, to.unwrap_or(arg.ty), arg.depends);
         }
+        if let Some((_, meeting)) = OFFERS.iter().find(|(known, _)| *known == name) {
+            return self.offers(expr, (name, *meeting), args);
+        }
         match name {
+            "affinity" => self.affinity(expr, args),
+            "declined" => self.declined(expr, args),
+            "peers" => self.no_peer_method(expr, name),
             "size" | "margin_rate" | "mean_gap" | "gap_stddev" => {
                 self.list_function(expr, name, args)
             }

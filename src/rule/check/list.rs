@@ -619,6 +619,7 @@ impl Checker<'_> {
             ListSource::EventLines => Source::EventLines,
             ListSource::Values(values) => Source::Values(Arc::clone(values)),
             ListSource::Split(text, separator, most) => Source::Split(*text, *separator, *most),
+            ListSource::Offers(ask) => Source::Offers(*ask),
             ListSource::Alerts(window) => Source::Alerts(match *window {
                 Window::Ever => Reach::Kept,
                 Window::Newest(count) => Reach::Newest(count),

@@ -32,7 +32,9 @@ impl Sort {
     pub fn of_item(item: ItemType) -> Self {
         match item {
             ItemType::Value(ty) => Self::Value(ty),
-            ItemType::Event | ItemType::Line | ItemType::Alert => Self::Item(item),
+            ItemType::Event | ItemType::Line | ItemType::Alert | ItemType::Offer => {
+                Self::Item(item)
+            }
         }
     }
 }
@@ -74,6 +76,8 @@ impl fmt::Display for Sort {
             Self::List(ItemType::Event) => f.write_str("list of events"),
             Self::List(ItemType::Line) => f.write_str("list of lines"),
             Self::List(ItemType::Alert) => f.write_str("list of alerts"),
+            Self::List(ItemType::Offer) => f.write_str("list of offers"),
+            Self::Item(ItemType::Offer) => f.write_str("an offer"),
             Self::List(ItemType::Value(ty)) => write!(f, "list of {ty}"),
             Self::Item(ItemType::Line) => f.write_str("a line of an order"),
             Self::Item(ItemType::Alert) => f.write_str("an alert"),

@@ -4,64 +4,33 @@ use crate::event::Symbols;
 use crate::rule::compile;
 use crate::rule::diagnostic;
 use crate::rule::diagnostic::Files;
-use crate::rule::diagnostic::codes;
 use crate::rule::file;
+use crate::rule::rows;
+use crate::rule::rows::Row;
+use crate::rule::rows::Told;
+use crate::rule::rows::rule_with;
 
-/// A rule that is fine but for the lines under test, which take the place of its own.
-fn rule_with(lines: &str) -> String {
-    let own = [
-        ("family", "family: drift"),
-        ("on", "on: [call.started]"),
-        ("when", "when: size(orders) > 0"),
-        ("annotations", "annotations: {summary: x}"),
-    ];
-    let given = |key: &str| lines.lines().any(|line| line.starts_with(&format!("{key}:")));
-    let own = own.into_iter().filter(|(key, _)| !given(key)).map(|(_, line)| line);
-    let mut text = "groups:\n  - name: g\n    rules:\n      - alert: A\n".to_owned();
-    for line in own.chain(lines.lines()) {
-        text.push_str("        ");
-        text.push_str(line);
-        text.push('\n');
-    }
-    text
-}
-
-/// Compiles a rule; gives `(code, slice, shown)` of every mistake.
-fn mistakes(lines: &str) -> Vec<(&'static str, String, String)> {
+/// All mistakes of a rule with these lines.
+fn mistakes(lines: &str) -> Vec<Told> {
     let mut files = Files::default();
-    files.add("a.rules.yaml", rule_with(lines));
+    files.add("a.rules.yaml", rule_with("call.started", lines));
     let (rule_files, problems) = file::read(&files);
     let shown = diagnostic::render(&problems, &files, false);
     assert!(problems.is_empty(), "{lines} is not even read:\n{shown}");
     let (set, problems) = compile::compile(&rule_files, &Symbols::default());
     assert_eq!(set.rules.len(), usize::from(problems.is_empty()), "{lines}");
-    let told = problems.iter().map(|problem| {
-        assert!(codes::explain(problem.code).is_some(), "{}", problem.code);
-        assert!(problem.help.is_some() || !problem.label.is_empty(), "{lines} needs help");
-        let shown = diagnostic::render(std::slice::from_ref(problem), &files, false);
-        (problem.code, files.slice(0, problem.span.clone()).to_owned(), shown)
-    });
-    told.collect()
+    rows::told(&problems, &files)
 }
 
-/// `(expression, code, what is underlined, what is to be seen)`.
+/// Rows that have an expression in the place of lines.
 #[track_caller]
-fn check(key: &str, cases: &[(&str, &str, &str, &str)]) {
-    let mut wrong = Vec::new();
-    for (expr, code, place, message) in cases {
-        let found = mistakes(&format!("{key}: \"{expr}\""));
-        let same = matches!(&found[..], [(c, p, shown)]
-            if c == code && p == place && shown.contains(message));
-        if !same {
-            let shown: Vec<_> =
-                found.iter().map(|(c, p, shown)| format!("{c} `{p}`\n{shown}")).collect();
-            wrong.push(format!(
-                "{key}: {expr}: want {code} `{place}` {message}\n{}",
-                shown.join("\n")
-            ));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+fn check(key: &str, cases: &[Row<'_>]) {
+    let lines: Vec<String> = cases.iter().map(|(expr, ..)| format!("{key}: \"{expr}\"")).collect();
+    let rows = lines.iter().zip(cases).map(|(lines, (_, code, place, part))| {
+        let row: Row<'_> = (lines, code, place, part);
+        row
+    });
+    rows::check(&rows.collect::<Vec<_>>(), mistakes);
 }
 
 #[test]
@@ -214,7 +183,7 @@ fn windows_and_arguments_are_checked() {
 
 #[test]
 fn what_stands_around_the_expressions_is_checked() {
-    let wrong: Vec<String> = [
+    let rows = [
         ("on: [cal.started]", "E213", "cal.started", "did you mean `call.started`?"),
         ("on: [purchase]", "E213", "purchase", "there are order, return"),
         ("on: {silence: ordr, after: \"duration('9d')\"}", "E213", "ordr", "did you mean `order`?"),
@@ -240,22 +209,15 @@ fn what_stands_around_the_expressions_is_checked() {
         ("annotations: {summary: '{{ percent(now) }}'}", "E205", "now", "cannot write a timestamp"),
         ("annotations: {summary: '{{ orders }}'}", "E204", "orders", "a list is not a value"),
         ("annotations: {summary: '{{ valu }}'}", "E201", "valu", "there is no `valu`"),
-    ]
-    .into_iter()
-    .filter_map(|(lines, code, place, message)| {
-        let found = mistakes(lines);
-        let same = matches!(&found[..], [(c, p, shown)]
-            if *c == code && p == place && shown.contains(message));
-        (!same).then(|| format!("{lines}: want {code} `{place}` {message}, found {found:#?}"))
-    })
-    .collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    ];
+    rows::check(&rows, mistakes);
 }
 
 #[test]
 fn a_mistake_is_reported_with_line_and_column() {
     let mut files = Files::default();
-    let text = rule_with("let:\n  näh: '1'\nwhen: \"event.topik == 'ö' && order > 1\"");
+    let text =
+        rule_with("call.started", "let:\n  näh: '1'\nwhen: \"event.topik == 'ö' && order > 1\"");
     files.add("a.rules.yaml", text.replace("näh", "near"));
     let (rule_files, _) = file::read(&files);
     let (_, problems) = compile::compile(&rule_files, &Symbols::default());

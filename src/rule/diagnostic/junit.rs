@@ -1,57 +1,98 @@
-//! Mistakes in the form of junit.xml, which build servers show: a suite for each file, a case for
-//! each mistake, and one that passes for a file without any.
+//! Results in the form of junit.xml, which build servers show: a suite for each file, and in it a
+//! case for each claim that was looked at.
+//!
+//! ```text
+//! rules check   a case for each mistake, or one that passes for a file without any
+//! rules test    a case for each test
+//! ```
 
 use crate::rule::diagnostic::Diagnostic;
 use crate::rule::diagnostic::Files;
 use crate::rule::diagnostic::render;
 
-/// The whole document.
-pub fn junit(sets: &[(&[Diagnostic], &Files)]) -> String {
-    let errors = |diagnostics: &[Diagnostic]| diagnostics.iter().filter(|d| d.is_error()).count();
-    let (mut suites, mut tests, mut failures) = (String::new(), 0, 0);
-    for (diagnostics, files) in sets {
-        for file in 0..files.len() {
-            let own: Vec<Diagnostic> =
-                diagnostics.iter().filter(|found| found.file == file).cloned().collect();
-            let (count, failed) = (own.len().max(1), errors(&own));
-            tests += count;
-            failures += failed;
-            let name = escaped(files.name(file));
-            suites.push_str(&format!(
-                "  <testsuite name=\"{name}\" tests=\"{count}\" failures=\"{failed}\">\n"
-            ));
-            for found in &own {
-                suites.push_str(&case(&name, found, files));
-            }
-            if own.is_empty() {
-                suites.push_str(&format!("    <testcase classname=\"{name}\" name=\"check\"/>\n"));
-            }
-            suites.push_str("  </testsuite>\n");
-        }
-    }
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"rules check\" tests=\"{tests}\" failures=\"{failures}\">\n{suites}</testsuites>\n"
-    )
+/// What was found in one file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suite<'a> {
+    /// Name of the file.
+    pub name: &'a str,
+    /// What was looked at.
+    pub cases: Vec<Case<'a>>,
 }
 
-/// A warning passes, and is told.
-fn case(class: &str, found: &Diagnostic, files: &Files) -> String {
-    let at = files.position(found.file, found.span.start);
-    let message = escaped(&found.message);
-    let shown = escaped(&render(std::slice::from_ref(found), files, false));
-    let inner = if found.is_error() {
-        format!("<failure type=\"{}\" message=\"{message}\">{shown}</failure>", found.code)
-    } else {
-        format!("<system-out>{shown}</system-out>")
+/// One claim. It fails if a mistake was found; a warning is told, and passes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case<'a> {
+    /// What was claimed.
+    pub name: String,
+    /// What was found, with the files that it speaks of.
+    pub found: Vec<(&'a Diagnostic, &'a Files)>,
+}
+
+impl Case<'_> {
+    fn fails(&self) -> bool {
+        self.found.iter().any(|(found, _)| found.is_error())
+    }
+
+    fn write(&self, class: &str, out: &mut String) {
+        let name = escaped(&self.name);
+        out.push_str(&format!("    <testcase classname=\"{class}\" name=\"{name}\""));
+        if self.found.is_empty() {
+            out.push_str("/>\n");
+            return;
+        }
+        out.push_str(">\n");
+        for (found, files) in &self.found {
+            let shown = escaped(&render(std::slice::from_ref(*found), files, false));
+            let line = if found.is_error() {
+                let (code, message) = (found.code, escaped(&found.message));
+                format!("<failure type=\"{code}\" message=\"{message}\">{shown}</failure>")
+            } else {
+                format!("<system-out>{shown}</system-out>")
+            };
+            out.push_str(&format!("      {line}\n"));
+        }
+        out.push_str("    </testcase>\n");
+    }
+}
+
+/// The whole document, under the name of the command that makes it.
+pub fn junit(command: &str, suites: &[Suite<'_>]) -> String {
+    let counted = |cases: &[Case<'_>]| {
+        let failures = cases.iter().filter(|case| case.fails()).count();
+        format!("tests=\"{}\" failures=\"{failures}\"", cases.len())
     };
-    format!(
-        "    <testcase classname=\"{class}\" name=\"{} at {}:{}\">{inner}</testcase>\n",
-        found.code, at.line, at.column
-    )
+    let all: Vec<Case<'_>> = suites.iter().flat_map(|suite| suite.cases.clone()).collect();
+    let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
+    out.push_str(&format!("<testsuites name=\"{command}\" {}>\n", counted(&all)));
+    for suite in suites {
+        let name = escaped(suite.name);
+        out.push_str(&format!("  <testsuite name=\"{name}\" {}>\n", counted(&suite.cases)));
+        suite.cases.iter().for_each(|case| case.write(&name, &mut out));
+        out.push_str("  </testsuite>\n");
+    }
+    out + "</testsuites>\n"
+}
+
+/// A suite for each file: what is wrong in it, a case each, or one that passes.
+pub fn suites<'a>(diagnostics: &'a [Diagnostic], files: &'a Files) -> Vec<Suite<'a>> {
+    let suite = |file: usize| {
+        let own = diagnostics.iter().filter(|found| found.file == file);
+        let cases = own.map(|found| {
+            let at = files.position(found.file, found.span.start);
+            let name = format!("{} at {}:{}", found.code, at.line, at.column);
+            Case { name, found: vec![(found, files)] }
+        });
+        let mut cases: Vec<Case<'a>> = cases.collect();
+        if cases.is_empty() {
+            cases.push(Case { name: "check".to_owned(), found: Vec::new() });
+        }
+        Suite { name: files.name(file), cases }
+    };
+    (0..files.len()).map(suite).collect()
 }
 
 /// As XML has it; characters that XML cannot hold are left out.
-pub(crate) fn escaped(text: &str) -> String {
+fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -80,11 +121,11 @@ mod tests {
             Diagnostic::error("E120", bad, 3..6, "no \"1\""),
             Diagnostic::warning("W101", bad, 0..1, "odd"),
         ];
-        let text = junit(&[(&found, &files)]);
+        let text = junit("rules check", &suites(&found, &files));
         for part in [
             r#"<testsuites name="rules check" tests="3" failures="1">"#,
             r#"<testsuite name="a&amp;b.rules.yaml" tests="2" failures="1">"#,
-            r#"name="E120 at 1:4"><failure type="E120" message="no &quot;1&quot;">"#,
+            "name=\"E120 at 1:4\">\n      <failure type=\"E120\" message=\"no &quot;1&quot;\">",
             "<system-out>warning[W101]: odd",
             r#"<testcase classname="good.rules.yaml" name="check"/>"#,
         ] {

@@ -2,68 +2,59 @@
 
 use super::*;
 use crate::rule::diagnostic;
-use crate::rule::diagnostic::codes;
+use crate::rule::rows;
+use crate::rule::rows::Told;
+use crate::rule::rows::rule_with;
 use crate::rule::starter;
 
-/// The warnings of a rule with these lines: code, what is underlined, all that is shown.
-fn warnings(lines: &str) -> Vec<(&'static str, String, String)> {
-    let own = [
-        ("family", "family: drift"),
-        ("on", "on: [order]"),
-        ("when", "when: size(orders.last('9d')) > 0"),
-        ("annotations", "annotations: {summary: x}"),
-    ];
-    let given = |key: &str| lines.lines().any(|line| line.starts_with(&format!("{key}:")));
-    let own = own.into_iter().filter(|(key, _)| !given(key)).map(|(_, line)| line);
-    let mut text = "groups:\n  - name: g\n    rules:\n      - alert: A\n".to_owned();
-    for line in own.chain(lines.lines()) {
-        text.push_str(&format!("        {line}\n"));
-    }
+/// The warnings of a rule with these lines.
+fn warnings(lines: &str) -> Vec<Told> {
     let mut files = Files::default();
-    files.add("a.rules.yaml", text);
+    files.add("a.rules.yaml", rule_with("order", lines));
     let (rule_files, problems) = file::read(&files);
     assert_eq!(problems, [], "{lines}");
-    let told = lint(&rule_files, &files, None).into_iter().map(|found| {
-        assert!(codes::explain(found.code).is_some() && !found.is_error(), "{}", found.code);
-        assert!(found.help.is_some(), "{lines} needs help");
-        let shown = diagnostic::render(std::slice::from_ref(&found), &files, false);
-        (found.code, files.slice(0, found.span).to_owned(), shown)
-    });
-    told.collect()
+    let found = lint(&rule_files, &files, None);
+    assert!(!found.iter().any(Diagnostic::is_error), "{lines}");
+    rows::told(&found, &files)
 }
 
 #[test]
 fn what_is_hardly_meant_is_told() {
-    let wrong: Vec<String> = [
+    let rows = [
         ("when: size(orders) >= 0", "W101", "size(orders) >= 0", "always true"),
-        ("when: 0 <= orders.last('9d').count(o, o.net > 3)", "W101", "0 <= orders", "always true"),
+        ("when: 0 <= orders.last('9d').count(o, o.net > 3)", "W101", "0 <= orders…", "always true"),
         ("when: event.net >= event.net", "W101", "event.net >= event.net", "always true"),
         ("when: 3 > 2", "W101", "3 > 2", "take it away"),
         ("when: true", "W101", "true", "always true"),
         ("when: size(orders.last('9d')) > 0 || size(lines) > -1", "W101", "size(lines) > -1", ""),
         ("when: size(orders) < 0", "W102", "size(orders) < 0", "always false"),
         ("when: size(orders) == -1", "W102", "size(orders) == -1", "always false"),
-        ("when: event.net > 10 && event.net < 5", "W102", "event.net > 10 &&", "another bound"),
-        ("when: event.net > 5 && now > event.time && 5 >= event.net", "W102", "event.net > 5", ""),
-        ("when: event.topic == 'a' && event.topic == 'b'", "W102", "event.topic == 'a' &&", ""),
-        ("when: duration('1h') > duration('2h')", "W102", "duration('1h')", "always false"),
+        ("when: event.net > 10 && event.net < 5", "W102", "event.net > 10 &&…", "another bound"),
+        ("when: event.net > 5 && now > event.time && 5 >= event.net", "W102", "event.net > 5…", ""),
+        ("when: event.topic == 'a' && event.topic == 'b'", "W102", "event.topic == 'a' &&…", ""),
+        ("when: duration('1h') > duration('2h')", "W102", "duration('1h')…", "always false"),
         ("let: {a: 'size(orders) >= 0'}", "W101", "size(orders) >= 0", "always true"),
         ("when: size(orders) >= 5", "W103", "size(orders) >= 5", "stays true"),
         ("let: {n: size(orders)}\nwhen: n >= 5", "W103", "n >= 5", "expires_after"),
-        ("when: now - orders.first().time > duration('9d')", "W103", "now -", "stays true"),
-        ("when: orders.exists(o, o.net > 5)", "W103", "orders.exists", "stays true"),
-        ("on: [call]\nwhen: event.topic == 'x'", "W103", "event.topic", "one event"),
+        ("when: now - orders.first().time > duration('9d')", "W103", "now -…", "stays true"),
+        ("when: orders.exists(o, o.net > 5)", "W103", "orders.exists…", "stays true"),
+        ("on: [call]\nwhen: event.topic == 'x'", "W103", "event.topic…", "one event"),
         ("when: lines.last('9d').exists(x, 3 > size(orders))", "W104", "x", "never used"),
         ("value: |\n  event.net // 2\n", "W105", "// 2", "write `/` once"),
         ("value: \"{' a': 1}[event.topic]\"", "W110", "' a'", "write `'a'`"),
         (
             "value: size(lines.last('9d').filter(l, l.net > 5 && lines.exists(x, x.brand == 'a')))",
             "W111",
-            "lines.exists(x",
+            "lines.exists(x…",
             "the same for every `l`",
         ),
         ("value: \"alerts.count(a, a.state == 'wonn')\"", "W112", "'wonn'", "did you mean `won`?"),
-        ("value: \"alerts.last('9d').filter(a, 'B' != a.rule).size()\"", "W112", "'B'", "no rule `B`"),
+        (
+            "value: \"alerts.last('9d').filter(a, 'B' != a.rule).size()\"",
+            "W112",
+            "'B'",
+            "no rule `B`",
+        ),
         (
             "let: {told: \"alerts.last('9d')\"}\nvalue: \"told.count(a, a.family in ['drift', 'sale'])\"",
             "W112",
@@ -73,16 +64,8 @@ fn what_is_hardly_meant_is_told() {
         ("labels: {severty: info}", "W106", "severty", "did you mean `severity`?"),
         ("labels: {plya: info}", "W106", "plya", "did you mean `play`?"),
         ("cooldown: 1d  # Why.        value: event.net", "W107", "value", "begin a new line"),
-    ]
-    .into_iter()
-    .filter_map(|(lines, code, place, told)| {
-        let found = warnings(lines);
-        let same = matches!(&found[..], [(c, p, shown)]
-            if *c == code && p.starts_with(place) && shown.contains(told));
-        (!same).then(|| format!("{lines}: want {code} `{place}` {told}, found {found:#?}"))
-    })
-    .collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    ];
+    rows::check(&rows, warnings);
 }
 
 #[test]

@@ -148,10 +148,12 @@ const TESTS: &str = "\
 rule_files: [a.rules.yaml]
 tests:
   - name: n
-    customers: [{customer_id: c}]
-    products: [{product_id: p}]
+    customers: [{customer_id: c, name: n, segment: s, tier: A, owner_rep_id: r}]
+    products: [{product_id: p, category: c, brand: b}]
     reps: [{rep_id: r}]
-    events: [{at: '2025-01-01', every: 1d, count: 2, type: order}]
+    events:
+      - {at: '2025-01-01', every: 1d, count: 2, type: order, customer_id: c, currency: USD}
+      - {at: '2025-01-01', event_id: e, type: sale, topic: t, lines: [{product_id: p, quantity: '2', unit_price: 2, unit_cost: 1, net_amount: 4}]}
     until: '2025-02-01'
     alerts:
       - {rule: A, customer_id: c, rep_id: r, product_id: p, opened_at: '2025-01-01', labels: {play: x}, value: 1.5, summary: s, description: d, evidence: [e], state: firing}
@@ -178,6 +180,10 @@ fn every_key_that_the_reader_accepts_fits_and_is_described() {
         &keys::ANNOTATIONS,
         &keys::TEST_FILE,
         &keys::TEST,
+        &keys::CUSTOMER,
+        &keys::PRODUCT,
+        &keys::REP,
+        &keys::LINE,
         &keys::EVENT,
         &keys::EXPECTED,
     ] {

@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! context   Welding, Fasteners               what is in the basket, asked about, or owned
-//!    │  weights, kept for each pair          rank: Σ weight / popularity^q      (`model::affinity`)
+//!    │  of an order: Σ weight / popularity^q (`model::affinity`)
+//!    │  of owners: p itself
 //!    ▼
-//! Safety, Abrasives …                        p: base rate × shrunk lift         (`model::white_space`)
-//!                                            evidence: n of m owners of Welding own Safety, too
+//! Safety, Abrasives …   p: the base rate, moved by shrunk lifts (`model::white_space`)
+//!                       evidence: n of m owners of Welding own Safety, too
 //! ```
 //!
-//! Weights tell best which of two categories comes next, but are no probabilities; the shrunk lift
-//! is one. So offers are ranked by weights, and told with the probability of the lift.
+//! Weights tell best what else goes into an order, but are no probabilities; the shrunk lift is
+//! one. So what goes with an order is ranked by weights, and told with the probability of the lift.
+//! Among owners the lift ranks, too: on the labelled episodes of an invented seller it finds twice
+//! as many missing categories at equal precision.
 
 use std::collections::HashMap;
 
@@ -67,6 +70,8 @@ pub struct Together {
     weights: Vec<Vec<(u16, f32)>>,
     /// What a category's score is divided by.
     divisors: Vec<f32>,
+    /// By rows of the category in the context: ln of the shrunk lift of every other.
+    lifts: Vec<f32>,
 }
 
 /// A category that a customer may take.
@@ -100,7 +105,8 @@ impl Together {
         weights: Vec<Vec<(u16, f32)>>,
         divisors: Vec<f32>,
     ) -> Self {
-        Self { counts, total, weights, divisors }
+        let lifts = lifts(&counts, total, divisors.len());
+        Self { counts, total, weights, divisors, lifts }
     }
 
     /// Orders, or customers, in all.
@@ -136,8 +142,26 @@ impl Together {
 
     /// What a category of the context says for another: ln of the shrunk lift.
     fn lift(&self, from: u16, to: u16) -> f64 {
-        let expected = self.count(from, from) * self.count(to, to) / self.total.max(1.0);
-        ((self.count(from, to) + PRIOR) / (expected + PRIOR)).ln()
+        let place = usize::from(from) * self.divisors.len() + usize::from(to);
+        f64::from(self.lifts.get(place).copied().unwrap_or(0.0))
+    }
+
+    /// The chance of every category for who has the context, as [`Together::chance`] gives it.
+    fn chances(&self, context: &[u16]) -> Vec<f32> {
+        let size = self.divisors.len();
+        let mut sums = vec![0.0_f32; size];
+        for from in context {
+            let row = usize::from(*from) * size;
+            let lifts = self.lifts.get(row..row + size).unwrap_or_default();
+            sums.iter_mut().zip(lifts).for_each(|(sum, lift)| *sum += lift);
+        }
+        let spread = single(f64::from(u32::try_from(context.len().max(1)).unwrap_or(1)).sqrt());
+        let chance = |(place, sum): (usize, f32)| {
+            let base = self.base(u16::try_from(place).unwrap_or(u16::MAX));
+            let odds = (base / (1.0 - base)).ln() + f64::from(sum / spread);
+            single(1.0 / (1.0 + (-odds).exp()))
+        };
+        sums.into_iter().enumerate().map(chance).collect()
     }
 
     /// The chance of a category for who has the context:
@@ -220,9 +244,13 @@ impl Affinity {
         if context.is_empty() {
             return Vec::new();
         }
-        let scores = self.of(meeting).scores(context, self.categories.len());
+        let together = self.of(meeting);
+        let scores = match meeting {
+            Meeting::Basket => together.scores(context, self.categories.len()),
+            Meeting::Owner => together.chances(context),
+        };
         let mut order: Vec<u16> = (0..self.categories.len())
-            .filter(|place| scores[*place] > 0.0)
+            .filter(|place| scores.get(*place).is_some_and(|score| *score > 0.0))
             .filter_map(|place| u16::try_from(place).ok())
             .filter(|place| context.binary_search(place).is_err())
             .collect();
@@ -282,6 +310,29 @@ impl Affinity {
     }
 }
 
+/// ln of the shrunk lift of every pair, by rows.
+fn lifts(counts: &[f32], total: f64, size: usize) -> Vec<f32> {
+    let count = |one: usize, other: usize| {
+        let (row, column) = (one.max(other), one.min(other));
+        f64::from(counts.get(row * (row + 1) / 2 + column).copied().unwrap_or(0.0))
+    };
+    let mut lifts = vec![0.0; size * size];
+    for from in 0..size {
+        for to in 0..from {
+            let expected = count(from, from) * count(to, to) / total.max(1.0);
+            let lift = single(((count(from, to) + PRIOR) / (expected + PRIOR)).ln());
+            lifts[from * size + to] = lift;
+            lifts[to * size + from] = lift;
+        }
+    }
+    lifts
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "seven digits are enough to rank by")]
+fn single(value: f64) -> f32 {
+    value as f32
+}
+
 /// A count of customers.
 #[expect(clippy::cast_possible_truncation, reason = "a count of customers")]
 #[expect(clippy::cast_sign_loss, reason = "a count of customers")]
@@ -316,7 +367,7 @@ mod tests {
         let [offer] = found[..] else { panic!("{found:?}") };
         assert_eq!((offer.category, offer.because), (name("b"), name("a")));
         assert_eq!((offer.buyers, offer.peers), (30, 40));
-        assert!((offer.p - 1.25 / 2.25).abs() < 1e-12 && (offer.lift - 2.5 / 2.25).abs() < 1e-12);
+        assert!((offer.p - 1.25 / 2.25).abs() < 1e-7 && (offer.lift - 2.5 / 2.25).abs() < 1e-7);
         assert!((offer.profit.unwrap() - 60.0).abs() < 1e-9);
         let lift = affinity.lift(Meeting::Owner, &context, name("b")).unwrap();
         assert!((lift - offer.lift).abs() < 1e-12);

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use siaga::alert::Action;
 use siaga::alert::AlertId;
 use siaga::alert::CloseReason;
+use siaga::alert::Owner;
 use siaga::disk::system::SystemDisk;
 use siaga::event::Detail;
 use siaga::event::EntityId;
@@ -212,7 +213,7 @@ fn every_entry(symbols: &Symbols) -> Vec<Entry> {
     records.extend(references(symbols).into_iter().map(|r| Record::Reference(Box::new(r))));
     let alert = AlertId::new("rule", "customer", "c-1", "2025");
     let entity = EntityId { kind: EntityKind::Customer, id: symbols.intern("c-1") };
-    let closed = |reason| Action::Close { reason };
+    let closed = |reason| Action::Close { reason, amount: None };
     let actions = [
         Action::Acknowledge,
         Action::Snooze { until: at("2025-03-08") },
@@ -258,6 +259,31 @@ fn every_entry_comes_back_as_it_was() {
     for entry in every_entry(&symbols) {
         let (kind, bytes) = encoder.encode(&entry, &symbols);
         assert_eq!(entry::decode(kind, bytes, &symbols).as_ref(), Ok(&entry));
+    }
+}
+
+/// These came after the first journals were written, and have tags of their own.
+#[test]
+fn actions_with_an_amount_an_owner_or_a_text_come_back_as_they_were() {
+    let symbols = Symbols::default();
+    let mut encoder = Encoder::default();
+    let text = || "they call back".to_owned();
+    let owners = [Owner::Queue, Owner::Rep(text()), Owner::Territory(text())];
+    let reasons = [CloseReason::Won, CloseReason::Lost, CloseReason::Dismissed(text())];
+    let (amount, alert) = (Some(money("-1234.5")), AlertId::new("rule", "customer", "c-1", "1"));
+    let actions = [Action::Wait, Action::Comment { text: text() }, Action::Retract { text: text() }]
+        .into_iter()
+        .chain(owners.map(|owner| Action::Reassign { owner }))
+        .chain(reasons.map(|reason| Action::Close { reason, amount }));
+    for action in actions {
+        let entity = EntityId { kind: EntityKind::Customer, id: symbols.intern("c-1") };
+        let (rule, by, at) = (text(), text(), at("2025-03-02"));
+        let entry = Entry::Action(ActionEntry { entity, rule, alert, action, by, at });
+        let (kind, bytes) = encoder.encode(&entry, &symbols);
+        assert_eq!(entry::decode(kind, bytes, &symbols).as_ref(), Ok(&entry));
+        for length in 0..bytes.len() {
+            assert!(entry::decode(kind, &bytes[..length], &symbols).is_err(), "{length} bytes");
+        }
     }
 }
 

@@ -35,6 +35,7 @@ impl Fate {
             closed: None,
             state: Standing::Firing,
             value: self.value.map(units),
+            offer: None,
         }
     }
 

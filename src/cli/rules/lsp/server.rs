@@ -5,6 +5,7 @@
 //!    └────────────────────────┴────────exit────────────────────────► 1
 //! ```
 
+use crate::rule::keys::Holds;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -31,7 +32,6 @@ use crate::cli::rules::lsp::protocol::notification;
 use crate::cli::rules::lsp::protocol::response;
 use crate::rule::assist::complete;
 use crate::rule::assist::hover;
-use crate::rule::assist::keys::Takes;
 use crate::rule::assist::names;
 use crate::rule::assist::symbols;
 use crate::rule::layout;
@@ -368,7 +368,7 @@ impl Server {
     /// The whole text anew, where its layout is another; a file with mistakes stays as it is.
     fn formatting(&mut self, params: &DocumentParams) -> Result<Value, Refusal> {
         let open = self.documents.get(uri(&params.text_document)).ok_or_else(unknown)?;
-        if matches!(complete::top(&open.uri), Takes::Text) {
+        if matches!(complete::top(&open.uri), Holds::Text) {
             return Ok(json!([]));
         }
         let laid_out = layout::layout(&open.uri, &open.text);

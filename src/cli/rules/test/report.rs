@@ -11,9 +11,10 @@ use crate::engine::rehearsal::Coverage;
 use crate::engine::rehearsal::Outcome;
 use crate::engine::rehearsal::Report;
 use crate::rule::diagnostic;
+use crate::rule::diagnostic::Case;
 use crate::rule::diagnostic::Diagnostic;
 use crate::rule::diagnostic::Files;
-use crate::rule::diagnostic::escaped;
+use crate::rule::diagnostic::Suite;
 
 /// What came of all test files.
 pub(super) struct Results<'a> {
@@ -101,31 +102,14 @@ impl Results<'_> {
 
     /// A suite for each file, a case for each test.
     pub(super) fn junit(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
-        let (tests, failed) = (self.outcomes().count(), self.failed());
-        writeln!(out, r#"<testsuites name="rules" tests="{tests}" failures="{failed}">"#)?;
-        for (name, report) in self.reports {
-            let failed = report.tests.iter().filter(|outcome| !outcome.passed()).count();
-            let (name, tests) = (escaped(name), report.tests.len());
-            writeln!(out, r#"  <testsuite name="{name}" tests="{tests}" failures="{failed}">"#)?;
-            for outcome in &report.tests {
-                let case = escaped(&outcome.name);
-                write!(out, r#"    <testcase classname="{name}" name="{case}""#)?;
-                if outcome.passed() {
-                    writeln!(out, "/>")?;
-                    continue;
-                }
-                writeln!(out, ">")?;
-                for failure in &outcome.failures {
-                    let message = escaped(&failure.message);
-                    let one = std::slice::from_ref(failure);
-                    let shown = escaped(&diagnostic::render(one, self.files, false));
-                    writeln!(out, r#"      <failure message="{message}">{shown}</failure>"#)?;
-                }
-                writeln!(out, "    </testcase>")?;
-            }
-            writeln!(out, "  </testsuite>")?;
-        }
-        writeln!(out, "</testsuites>")
+        let suites = self.reports.iter().map(|(name, report)| {
+            let cases = report.tests.iter().map(|outcome| {
+                let found = outcome.failures.iter().map(|failure| (failure, self.files));
+                Case { name: outcome.name.clone(), found: found.collect() }
+            });
+            Suite { name, cases: cases.collect() }
+        });
+        let suites: Vec<Suite<'_>> = suites.collect();
+        out.write_all(diagnostic::junit("rules test", &suites).as_bytes())
     }
 }

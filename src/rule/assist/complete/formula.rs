@@ -9,8 +9,6 @@ use crate::rule::assist::complete::CompletionKind;
 use crate::rule::assist::sight::BINDING;
 use crate::rule::assist::sight::Sight;
 use crate::rule::assist::sight::Typing;
-use crate::rule::assist::words;
-use crate::rule::assist::words::Word;
 use crate::rule::check::Record;
 use crate::rule::check::Sort;
 use crate::rule::expression::token::Kind;
@@ -26,7 +24,10 @@ use crate::rule::vocabulary::LIST_METHODS;
 use crate::rule::vocabulary::PRODUCT_FIELDS;
 use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::Type;
+use crate::rule::vocabulary::offers::OFFER_FIELDS;
 use crate::rule::vocabulary::value_methods;
+use crate::rule::words;
+use crate::rule::words::Word;
 
 /// The end of what is written so far of an expression.
 pub(super) struct Cursor<'a> {
@@ -201,6 +202,10 @@ fn members(sort: Sort, of: &str, replace: &Range<usize>) -> Vec<Completion> {
     match sort {
         Sort::Item(ItemType::Alert) => {
             let known = ALERT_FIELDS.iter();
+            known.map(|(known, _, ty, what)| field(known, &ty.to_string(), what, replace)).collect()
+        }
+        Sort::Item(ItemType::Offer) => {
+            let known = OFFER_FIELDS.iter();
             known.map(|(known, _, ty, what)| field(known, &ty.to_string(), what, replace)).collect()
         }
         Sort::Item(item) => fields(item == ItemType::Line).collect(),

@@ -1,0 +1,137 @@
+//! The page of who leads a team: what lies before each rep, how soon they respond, what came of it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::Query;
+use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::response::Response;
+
+use crate::alert::Value;
+use crate::api::Services;
+use crate::api::blocking;
+use crate::api::pages::Frame;
+use crate::api::pages::html;
+use crate::api::pages::link::Link;
+use crate::api::pages::owner_name;
+use crate::api::pages::page_or_missing;
+use crate::api::pages::why;
+use crate::api::pages::words;
+use crate::api::problem::Problem;
+use crate::api::team::PATIENCE;
+use crate::api::team::Parameters;
+use crate::delivery::inbox::team::Member;
+use crate::delivery::inbox::team::Sums;
+use crate::money;
+use crate::money::Currency;
+use crate::money::Decimal;
+
+/// Periods that the page offers, in days.
+const PERIODS: [u32; 3] = [7, 30, 90];
+
+#[derive(Template)]
+#[template(path = "team.html")]
+struct TeamPage {
+    frame: Frame,
+    periods: Vec<PeriodView>,
+    patience: String,
+    days: u32,
+    whole: MemberView,
+    members: Vec<MemberView>,
+}
+
+struct PeriodView {
+    days: u32,
+    current: bool,
+}
+
+/// A line of the table.
+struct MemberView {
+    name: String,
+    href: String,
+    firing: String,
+    acknowledged: String,
+    snoozed: String,
+    overdue: u64,
+    at_stake: String,
+    won: String,
+    won_amount: String,
+    median: String,
+    p90: String,
+    coverage: String,
+    coverage_note: String,
+    missed: String,
+}
+
+/// `GET /team`
+pub(in crate::api) async fn team(
+    State(services): State<Arc<Services>>,
+    given: Result<Query<Parameters>, QueryRejection>,
+) -> Response {
+    let demo = services.http.demo;
+    let page = async {
+        let Query(parameters) = given.map_err(|e| Problem::bad_request(e.body_text()))?;
+        blocking(&services, move |services| {
+            let frame = Frame::new(services, "team")?;
+            let (days, period) = parameters.period(services)?;
+            let mut team = services.inbox.team(period)?;
+            let mut whole = Member::default();
+            team.iter().for_each(|member| whole.add(member));
+            // Where most money lies open, a manager looks first.
+            let stake = |member: &Member| member.at_stake.values().max().copied();
+            team.sort_by_key(|member| std::cmp::Reverse(stake(member)));
+            let members = team.iter().map(|member| {
+                let name = owner_name(services, &member.owner);
+                MemberView::new(member, name, Link::to(&[("owner", &member.owner)]))
+            });
+            let periods =
+                PERIODS.iter().map(|known| PeriodView { days: *known, current: *known == days });
+            html(&TeamPage {
+                frame,
+                periods: periods.collect(),
+                patience: why::spoken(PATIENCE),
+                days,
+                whole: MemberView::new(&whole, "The whole team".to_owned(), "/".to_owned()),
+                members: members.collect(),
+            })
+        })
+        .await
+    };
+    page_or_missing(page.await, demo)
+}
+
+impl MemberView {
+    fn new(member: &Member, name: String, href: String) -> Self {
+        let took = |share| member.response(share).map_or_else(|| "–".to_owned(), why::spoken);
+        let coverage = member.coverage();
+        Self {
+            name,
+            href,
+            firing: money::grouped(member.firing),
+            acknowledged: money::grouped(member.acknowledged),
+            snoozed: money::grouped(member.snoozed),
+            overdue: member.overdue,
+            at_stake: sums(&member.at_stake),
+            won: money::grouped(member.won),
+            won_amount: sums(&member.won_amount),
+            median: took(0.5),
+            p90: took(0.9),
+            coverage: coverage
+                .map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", share * 100.0)),
+            coverage_note: format!("{} of {} answered", member.answered, member.opened),
+            missed: money::grouped(member.missed),
+        }
+    }
+}
+
+/// `$12,345 · €80`, or a dash for nothing.
+fn sums(sums: &Sums) -> String {
+    let shown = |(currency, amount): (&Option<Currency>, &Decimal)| {
+        words::value(Value { amount: *amount, currency: *currency })
+    };
+    match sums.is_empty() {
+        true => "–".to_owned(),
+        false => sums.iter().map(shown).collect::<Vec<_>>().join(" · "),
+    }
+}

@@ -1,0 +1,130 @@
+//! The team over the API: what lies before each owner, how soon do they respond, what came of it?
+
+use std::sync::Arc;
+
+use axum::extract::Query;
+use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::http::HeaderValue;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::alert::Value;
+use crate::api::Services;
+use crate::api::blocking;
+use crate::api::problem::Problem;
+use crate::delivery::inbox::team::Member;
+use crate::delivery::inbox::team::Period;
+use crate::delivery::inbox::team::Sums;
+use crate::delivery::wire::WireTime;
+use crate::delivery::wire::WireValue;
+use crate::time::Span;
+
+/// Days that are looked at when none are asked for.
+pub(super) const DAYS: u32 = 30;
+/// An alert that nobody has answered for so long is overdue.
+pub(super) const PATIENCE: Span = Span::from_millis(2 * Span::DAY.millis());
+const DAYS_MAX: u32 = 366;
+
+/// Which days are looked at.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parameters {
+    pub(super) days: Option<u32>,
+}
+
+impl Parameters {
+    /// The days up to now; refused when there are none, or more than a year.
+    pub(super) fn period(self, services: &Services) -> Result<(u32, Period), Problem> {
+        let days = self.days.unwrap_or(DAYS);
+        if !(1..=DAYS_MAX).contains(&days) {
+            let detail = format!("`days` is {days}: write a number from 1 to {DAYS_MAX}.");
+            return Err(Problem::bad_request(detail));
+        }
+        let to = services.clock();
+        let from = to - Span::from_millis(i64::from(days) * Span::DAY.millis());
+        Ok((days, Period { from, to, patience: PATIENCE }))
+    }
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    from: WireTime,
+    to: WireTime,
+    members: Vec<WireMember<'a>>,
+}
+
+#[derive(Serialize)]
+struct WireMember<'a> {
+    owner: &'a str,
+    firing: u64,
+    acknowledged: u64,
+    snoozed: u64,
+    overdue: u64,
+    at_stake: Vec<WireValue>,
+    opened: u64,
+    answered: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_median_s: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_p90_s: Option<i64>,
+    won: u64,
+    lost: u64,
+    dismissed: u64,
+    missed: u64,
+    won_amount: Vec<WireValue>,
+}
+
+impl<'a> From<&'a Member> for WireMember<'a> {
+    fn from(member: &'a Member) -> Self {
+        let sums = |sums: &Sums| {
+            let values = sums.iter().map(|(currency, amount)| Value {
+                amount: *amount,
+                currency: *currency,
+            });
+            values.map(WireValue::from).collect()
+        };
+        let seconds = |share| member.response(share).map(|span| span.millis() / 1_000);
+        Self {
+            owner: &member.owner,
+            firing: member.firing,
+            acknowledged: member.acknowledged,
+            snoozed: member.snoozed,
+            overdue: member.overdue,
+            at_stake: sums(&member.at_stake),
+            opened: member.opened,
+            answered: member.answered,
+            coverage: member.coverage(),
+            response_median_s: seconds(0.5),
+            response_p90_s: seconds(0.9),
+            won: member.won,
+            lost: member.lost,
+            dismissed: member.dismissed,
+            missed: member.missed,
+            won_amount: sums(&member.won_amount),
+        }
+    }
+}
+
+/// `GET /v1/team`
+pub(super) async fn team(
+    State(services): State<Arc<Services>>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(parameters) = parameters.map_err(|e| Problem::bad_request(e.body_text()))?;
+    let text = blocking(&services, move |services| {
+        let (_, period) = parameters.period(services)?;
+        let team = services.inbox.team(period)?;
+        let (from, to) = (WireTime(period.from), WireTime(period.to));
+        let members = team.iter().map(WireMember::from).collect();
+        serde_json::to_string(&Listed { from, to, members })
+            .map_err(|error| Problem::internal(&error))
+    });
+    let kind = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, kind)], text.await?).into_response())
+}
