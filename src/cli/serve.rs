@@ -94,6 +94,10 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let inbox = Inbox::open(&folder.join("inbox.sqlite"), config.inbox.clone())?;
     let dead = DeadLetters::create(&folder.join("dead-letters.ndjson"), dead_letter::BYTES_MAX)?;
+    let dead = match config.fluvio.letters()? {
+        Some(letters) => dead.onwards(letters),
+        None => dead,
+    };
     let settings =
         Settings { shards: threads(config.engine.shards), lateness: config.engine.lateness };
     let limits =

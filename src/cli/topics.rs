@@ -50,6 +50,9 @@ Examples:
 Topics that are there are left as they are. Choose more partitions than you have machines, once: all
 topics keyed by customer need the same number, and a later change moves keys between partitions.")]
 pub struct Create {
+    /// More topics than those of the configuration, as that of a channel
+    #[arg(value_name = "TOPIC")]
+    topics: Vec<String>,
     #[command(flatten)]
     which: Which,
     /// Partitions of each new topic
@@ -84,13 +87,12 @@ pub fn run(command: &TopicsCommand) -> anyhow::Result<ExitCode> {
 }
 
 async fn make(cluster: &Cluster, config: &FluvioConfig, how: &Create) -> anyhow::Result<String> {
-    let retention = how.retention.map(|span| {
-        Duration::from_millis(u64::try_from(span.millis()).unwrap_or(0))
-    });
+    let retention =
+        how.retention.map(|span| Duration::from_millis(u64::try_from(span.millis()).unwrap_or(0)));
     let (partitions, replication) = (how.partitions, how.replication);
     let mut told = String::new();
-    for (name, _) in config.uses() {
-        let name = name.to_owned();
+    let configured = config.uses().into_iter().map(|(name, _)| name.to_owned());
+    for name in configured.chain(how.topics.iter().cloned()) {
         let topic = NewTopic { name: name.clone(), partitions, replication, retention };
         let made = cluster.create(&topic).await?;
         let word = if made { "made" } else { "is there" };

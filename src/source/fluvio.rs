@@ -14,6 +14,7 @@ pub mod batch;
 pub mod cluster;
 pub mod config;
 pub mod connector;
+pub mod letters;
 pub mod partition;
 pub mod producer;
 mod reader;

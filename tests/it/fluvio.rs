@@ -10,3 +10,4 @@ mod reading;
 mod loss;
 mod silence;
 mod demo;
+mod writing;

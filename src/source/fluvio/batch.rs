@@ -208,9 +208,7 @@ mod tests {
         let mut snappy = snap::write::FrameEncoder::new(Vec::new());
         snappy.write_all(&bytes).unwrap();
         let snappy = snappy.into_inner().unwrap();
-        for (method, packed) in
-            [(GZIP, gzip.finish().unwrap()), (SNAPPY, snappy), (ZSTD, zstd)]
-        {
+        for (method, packed) in [(GZIP, gzip.finish().unwrap()), (SNAPPY, snappy), (ZSTD, zstd)] {
             let mut sent = plain.clone();
             sent.header.attributes = method;
             *sent.mut_records() = RawRecords(packed.into());

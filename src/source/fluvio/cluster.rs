@@ -185,8 +185,7 @@ impl Cluster {
 
     /// Connects to the broker at this address.
     pub(crate) async fn broker(&self, address: &str) -> Result<Broker, SocketError> {
-        let mut config =
-            ClientConfig::new(address, Box::new(self.connector.clone()), false);
+        let mut config = ClientConfig::new(address, Box::new(self.connector.clone()), false);
         config.set_client_id("siaga");
         let late = |_| io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
         let connection = timeout(self.patience, config.connect()).await.map_err(late)??;
@@ -199,8 +198,7 @@ impl Cluster {
 
     async fn admin(&self) -> Result<FluvioAdmin, ClusterError> {
         let config = FluvioClusterConfig::new(&self.endpoint);
-        let connecting =
-            Fluvio::connect_with_connector(Box::new(self.connector.clone()), &config);
+        let connecting = Fluvio::connect_with_connector(Box::new(self.connector.clone()), &config);
         match timeout(self.patience, connecting).await {
             Ok(Ok(client)) => Ok(client.admin().await),
             Ok(Err(error)) => Err(self.unreachable(&error)),
@@ -210,7 +208,9 @@ impl Cluster {
 
     async fn ask(&self) -> Result<Map, ClusterError> {
         let admin = self.admin().await?;
-        let asking = async { anyhow::Ok((admin.all::<PartitionSpec>().await?, admin.all::<SpuSpec>().await?)) };
+        let asking = async {
+            anyhow::Ok((admin.all::<PartitionSpec>().await?, admin.all::<SpuSpec>().await?))
+        };
         let (partitions, brokers) = match timeout(self.patience, asking).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => return Err(self.refused(&error)),

@@ -13,8 +13,6 @@ pub struct FluvioConfig {
     pub endpoint: String,
     /// Topics that are read, each with all its partitions.
     pub topics: Vec<String>,
-    /// Topic to which alerts go, keyed by rep; empty for none.
-    pub alerts_topic: String,
     /// Topic to which refused records go; empty for none.
     pub dead_letters_topic: String,
     /// Where a partition is begun that was never read.
@@ -61,7 +59,6 @@ impl Default for FluvioConfig {
         Self {
             endpoint: String::new(),
             topics: topics.map(str::to_owned).to_vec(),
-            alerts_topic: String::new(),
             dead_letters_topic: String::new(),
             start: Start::Earliest,
             on_loss: OnLoss::Stop,
@@ -83,9 +80,8 @@ impl FluvioConfig {
     /// The topics that are used, and for what.
     pub fn uses(&self) -> Vec<(&str, &'static str)> {
         let read = self.topics.iter().map(|topic| (topic.as_str(), "read"));
-        let written = [(&self.alerts_topic, "alerts"), (&self.dead_letters_topic, "dead letters")];
-        let written = written.into_iter().map(|(topic, used)| (topic.as_str(), used));
-        read.chain(written.filter(|(topic, _)| !topic.is_empty())).collect()
+        let letters = Some(self.dead_letters_topic.as_str()).filter(|topic| !topic.is_empty());
+        read.chain(letters.map(|topic| (topic, "dead letters"))).collect()
     }
 
     /// How often each partition is asked for its end.

@@ -73,9 +73,8 @@ impl Producer {
         key: &str,
         values: &[Vec<u8>],
     ) -> Result<i64, ProduceError> {
-        let not_written = |error: &dyn std::fmt::Display| {
-            ProduceError::NotWritten(error.to_string())
-        };
+        let not_written =
+            |error: &dyn std::fmt::Display| ProduceError::NotWritten(error.to_string());
         let map = self.cluster.map().await.map_err(|error| not_written(&error))?;
         let count = map.partitions(topic).map_or(0, |partitions| partitions.len());
         let number = partition::of_key(key.as_bytes(), u32::try_from(count).unwrap_or(0));

@@ -260,7 +260,11 @@ impl Reader {
             let labels = [&*self.topic];
             self.shared.metrics.source_gaps_total.with_label_values(&labels).inc();
             let counted = u64::try_from(gone).unwrap_or(0);
-            self.shared.metrics.source_lost_records_total.with_label_values(&labels).inc_by(counted);
+            self.shared
+                .metrics
+                .source_lost_records_total
+                .with_label_values(&labels)
+                .inc_by(counted);
         }
         if self.shared.config.on_loss == OnLoss::Skip {
             let portion = Portion::empty(loss.from, loss.resume);
@@ -280,7 +284,8 @@ impl Reader {
         let (request, version) = self.request(next, &broker);
         let opening = broker.stream.create_stream_with_version(request, version);
         let patience = shared.config.timeout();
-        let stream = timeout(patience, opening).await.map_err(|_| ReadError::Silent(patience))??;
+        let stream =
+            timeout(patience, opening).await.map_err(|_| ReadError::Silent(patience))??;
         shared.lanes.reading(self.lane, bounds.end);
         let topic = Arc::clone(&self.topic);
         let place = (self.lane, &*topic, self.partition);

@@ -158,12 +158,7 @@ impl Lanes {
     }
 
     /// Puts a portion in once there is room; refuses one that does not follow the one before.
-    pub(crate) async fn push(
-        &self,
-        lane: usize,
-        portion: Portion,
-        end: i64,
-    ) -> Result<(), Apart> {
+    pub(crate) async fn push(&self, lane: usize, portion: Portion, end: i64) -> Result<(), Apart> {
         let room = Arc::clone(&self.state.lock().lanes[lane].room);
         loop {
             {

@@ -73,10 +73,9 @@ fn a_batch_that_the_broker_leaves_out_is_missed() {
     };
     let rest = [numbers(10..12), numbers(14..20)].concat();
     // Stopped, the reader has taken what came before the gap.
-    for (on_loss, want) in [
-        (OnLoss::Stop, numbers(0..12)),
-        (OnLoss::Skip, [numbers(0..10), rest].concat()),
-    ] {
+    for (on_loss, want) in
+        [(OnLoss::Stop, numbers(0..12)), (OnLoss::Skip, [numbers(0..10), rest].concat())]
+    {
         let cluster = StandIn::start(&[("t", 1)]);
         fill(&cluster, 0, 10);
         lose(&cluster);
@@ -107,7 +106,8 @@ fn a_partition_that_was_never_read_is_begun_where_it_is_wanted() {
     let cluster = StandIn::start(&[("t", 1)]);
     fill(&cluster, 0, 10);
     cluster.change(|state| state.topics.get_mut("t").unwrap()[0].evict(4));
-    for (start, first, left) in [(Start::Earliest, 4, numbers(4..10)), (Start::Latest, 10, vec![])] {
+    for (start, first, left) in [(Start::Earliest, 4, numbers(4..10)), (Start::Latest, 10, vec![])]
+    {
         let ledger = Ledger::new();
         let mut config = config(&cluster, &["t"]);
         config.start = start;

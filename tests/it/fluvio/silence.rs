@@ -97,7 +97,7 @@ impl Stage {
             Output::Opened { alert, .. } => {
                 Some(format!("{} {}", alert.entity_id, &alert.opened_at.to_string()[..10]))
             }
-            Output::Changed { .. } => None,
+            _ => None,
         });
         told.collect()
     }

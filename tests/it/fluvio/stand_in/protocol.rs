@@ -112,41 +112,42 @@ impl Connection<'_> {
     fn answer(&mut self, header: &RequestHeader, source: &mut &[u8]) -> Option<Vec<u8>> {
         let version = header.api_version();
         let shared = self.shared;
-        match header.api_key() {
-            ApiVersionsRequest::API_KEY => Some(frame(header, &versions(self.role))),
-            ObjectApiListRequest::API_KEY => {
+        // One number means different things to a controller and to a broker.
+        match (self.role, header.api_key()) {
+            (_, ApiVersionsRequest::API_KEY) => Some(frame(header, &versions(self.role))),
+            (Role::Controller, ObjectApiListRequest::API_KEY) => {
                 let request = ObjectApiListRequest::decode_from(source, version).unwrap();
                 Some(frame(header, &list(shared, &request, version)))
             }
-            ObjectApiWatchRequest::API_KEY => {
+            (Role::Controller, ObjectApiWatchRequest::API_KEY) => {
                 let request = ObjectApiWatchRequest::decode_from(source, version).unwrap();
                 Some(frame(header, &watch_once(shared, &request, version)))
             }
-            ObjectApiCreateRequest::API_KEY => {
+            (Role::Controller, ObjectApiCreateRequest::API_KEY) => {
                 let request = ObjectApiCreateRequest::decode_from(source, version).unwrap();
                 Some(frame(header, &create(shared, &request)))
             }
-            FetchOffsetsRequest::API_KEY => {
+            (Role::Broker, FetchOffsetsRequest::API_KEY) => {
                 let request = FetchOffsetsRequest::decode_from(source, version).unwrap();
                 Some(frame(header, &offsets(&mut shared.lock(), &request)))
             }
-            DefaultStreamFetchRequest::API_KEY => {
+            (Role::Broker, DefaultStreamFetchRequest::API_KEY) => {
                 let request = DefaultStreamFetchRequest::decode_from(source, version).unwrap();
                 self.open(header.clone(), request);
                 None
             }
-            UpdateOffsetsRequest::API_KEY => {
+            (Role::Broker, UpdateOffsetsRequest::API_KEY) => {
                 let request = UpdateOffsetsRequest::decode_from(source, version).unwrap();
                 for update in &request.offsets {
                     self.sessions[&update.session_id].send_replace(update.offset);
                 }
                 Some(frame(header, &UpdateOffsetsResponse::default()))
             }
-            DefaultProduceRequest::API_KEY => {
+            (Role::Broker, DefaultProduceRequest::API_KEY) => {
                 let request = DefaultProduceRequest::decode_from(source, version).unwrap();
                 shared.change(|state| produce(state, request)).map(|done| frame(header, &done))
             }
-            other => panic!("the client asks for {other}, which the stand-in does not know"),
+            other => panic!("the client asks for {other:?}, which the stand-in does not know"),
         }
     }
 
@@ -309,7 +310,9 @@ fn offsets(state: &mut State, request: &FetchOffsetsRequest) -> FetchOffsetsResp
                 FetchOffsetPartitionResponse { partition_index: index, ..Default::default() };
             let log = state.topics.get(&topic.name).and_then(|logs| logs.get(index as usize));
             match log.map(|log| (log.start, log.end)) {
-                Some(_) if refuses(state, &topic.name, index) => found.error_code = ErrorCode::NotLeaderForPartition,
+                Some(_) if refuses(state, &topic.name, index) => {
+                    found.error_code = ErrorCode::NotLeaderForPartition
+                }
                 Some((start, end)) => {
                     (found.start_offset, found.last_stable_offset) = (start, end);
                 }
