@@ -145,7 +145,7 @@ impl Readers {
         loop {
             match self.missing(&begun).await {
                 Ok(missing) => {
-                    let late = !begun.is_empty();
+                    let (late, mut added) = (!begun.is_empty(), Vec::new());
                     for (topic, partition) in missing {
                         if late {
                             tracing::warn!(
@@ -154,9 +154,13 @@ impl Readers {
                                 "a partition was added: keys have moved between partitions"
                             );
                         }
-                        self.begin(&topic, partition, &mut tasks);
+                        let next = self.known.get(&(Arc::clone(&topic), partition)).copied();
+                        let lane = self.shared.lanes.add(&topic, partition, next);
+                        added.push((lane, Arc::clone(&topic), partition));
                         begun.insert((topic, partition));
                     }
+                    // Only when all lanes are there: what nobody knows of, nobody waits for.
+                    added.into_iter().for_each(|lane| self.begin(lane, &mut tasks));
                 }
                 // Once there are readers, they tell of their troubles themselves.
                 Err(error) if begun.is_empty() => {
@@ -190,11 +194,9 @@ impl Readers {
         Ok(found)
     }
 
-    fn begin(&self, topic: &Arc<str>, partition: u32, tasks: &mut JoinSet<()>) {
-        let shared = Arc::clone(&self.shared);
-        let next = self.known.get(&(Arc::clone(topic), partition)).copied();
-        let lane = shared.lanes.add(topic, partition, next);
-        let (topic, mapping) = (Arc::clone(topic), Arc::clone(&self.mapping));
+    fn begin(&self, lane: (usize, Arc<str>, u32), tasks: &mut JoinSet<()>) {
+        let (lane, topic, partition) = lane;
+        let (shared, mapping) = (Arc::clone(&self.shared), Arc::clone(&self.mapping));
         tasks.spawn(async move {
             loop {
                 let source = shared.symbols.intern(&topic);

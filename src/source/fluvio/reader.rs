@@ -237,13 +237,18 @@ impl Reader {
             if self.shared.lanes.read(self.lane) != before {
                 attempt = 0;
             }
-            self.shared.lanes.down(self.lane, error.to_string());
             let labels = [&*self.topic];
             self.shared.metrics.source_reconnects_total.with_label_values(&labels).inc();
-            if let ReadError::Lost(loss) = error {
-                self.lost(&loss).await;
+            if let ReadError::Lost(loss) = &error {
+                self.alarm(loss);
             } else {
                 tracing::warn!(partition = &*self.name, %error, "reading was interrupted");
+            }
+            self.shared.lanes.down(self.lane, error.to_string());
+            if let ReadError::Lost(loss) = &error
+                && self.shared.config.on_loss == OnLoss::Skip
+            {
+                self.skip(loss).await;
             }
             let most = self.shared.config.retry_max();
             tokio::time::sleep(lanes::pause(self.lane, attempt, most)).await;
@@ -251,26 +256,25 @@ impl Reader {
         }
     }
 
-    /// Records are gone: tells so once, and goes past them if that is wanted.
-    async fn lost(&mut self, loss: &Loss) {
-        if self.alarmed_at != Some(loss.from) {
-            self.alarmed_at = Some(loss.from);
-            let gone = loss.to.saturating_sub(loss.from).max(0);
-            tracing::error!(partition = &*self.name, records = gone, "{loss}");
-            let labels = [&*self.topic];
-            self.shared.metrics.source_gaps_total.with_label_values(&labels).inc();
-            let counted = u64::try_from(gone).unwrap_or(0);
-            self.shared
-                .metrics
-                .source_lost_records_total
-                .with_label_values(&labels)
-                .inc_by(counted);
+    /// Records are gone: tells so, once.
+    fn alarm(&mut self, loss: &Loss) {
+        if self.alarmed_at.replace(loss.from) == Some(loss.from) {
+            return;
         }
-        if self.shared.config.on_loss == OnLoss::Skip {
-            let portion = Portion::empty(loss.from, loss.resume);
-            if self.shared.lanes.push(self.lane, portion, loss.to.max(loss.resume)).await.is_ok() {
-                self.alarmed_at = None;
-            }
+        let gone = u64::try_from(loss.resume.saturating_sub(loss.from)).unwrap_or(0);
+        tracing::error!(partition = &*self.name, records = gone, "{loss}");
+        let labels = [&*self.topic];
+        let metrics = &self.shared.metrics;
+        metrics.source_gaps_total.with_label_values(&labels).inc();
+        metrics.source_lost_records_total.with_label_values(&labels).inc_by(gone);
+    }
+
+    /// Goes past records that are gone.
+    async fn skip(&mut self, loss: &Loss) {
+        let portion = Portion::empty(loss.from, loss.resume);
+        let end = loss.to.max(loss.resume);
+        if self.shared.lanes.push(self.lane, portion, end).await.is_ok() {
+            self.alarmed_at = None;
         }
     }
 

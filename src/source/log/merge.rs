@@ -102,7 +102,9 @@ impl Merge {
         self.health = health;
         let give = any && !waits;
         if give {
-            lanes.iter_mut().filter(|lane| lane.is_down()).for_each(Lane::distrust);
+            let lanes = lanes.iter_mut().zip(&self.tracks);
+            let passed = lanes.filter(|(lane, track)| lane.is_down() && track.portion.is_none());
+            passed.for_each(|(lane, _)| lane.distrust());
         }
         (hold.is_some() || report || give).then_some(Step { hold, report, give })
     }

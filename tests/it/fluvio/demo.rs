@@ -44,9 +44,9 @@ const TOPICS: [&str; 5] = ["transactions", "interactions", "customers", "product
 /// Lines of the demo, each with its topic; reference data first.
 fn lines() -> Vec<(&'static str, String)> {
     let settings = demo::Settings {
-        customers: 40,
+        customers: 80,
         reps: 4,
-        history_days: 90,
+        history_days: 150,
         live_days: 0,
         ..demo::Settings::default()
     };
@@ -69,7 +69,7 @@ fn lines() -> Vec<(&'static str, String)> {
 fn key(line: &str) -> String {
     let record: serde_json::Value = serde_json::from_str(line).unwrap();
     let id = ["customer_id", "product_id", "rep_id"].into_iter().find_map(|name| record.get(name));
-    id.unwrap().as_str().unwrap().to_owned()
+    id.map_or_else(String::new, |id| id.as_str().unwrap().to_owned())
 }
 
 /// An engine with the starter rules, and how every alert stands.

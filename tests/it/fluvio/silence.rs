@@ -124,9 +124,9 @@ fn a_partition_that_is_away_makes_nobody_silent() {
     // Nobody leads b's partition; b buys there, and a buys on where we see it.
     cluster.change(|state| state.away = Some(("t".to_owned(), 1)));
     cluster.cut();
-    stage.wait("its trouble", |service| !service.status().ready);
-    let trouble = stage.service.status().trouble.unwrap();
-    assert!(trouble.starts_with("t/1: "), "{trouble}");
+    let about_it = |trouble: String| trouble.starts_with("t/1: ");
+    stage.wait("its trouble", |service| service.status().trouble.is_some_and(about_it));
+    assert!(!stage.service.status().ready);
     cluster.append("t", 1, &[order("b", 9)]);
     cluster.append("t", 0, &[order("a", 6), order("a", 12), order("a", 16)]);
     stage.wait("a's orders", |service| service.status().events == 5);
