@@ -107,6 +107,9 @@ pub struct Alert {
     /// Whether the rule runs in the shadow: the alert is kept for the record and shown to nobody.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_shadow: bool,
+    /// How far its rule was believed when it opened, by what became of earlier alerts: 1 at first.
+    #[serde(default = "full_trust", skip_serializing_if = "is_full_trust")]
+    pub trust: f64,
 }
 
 /// What an alert is worth.
@@ -271,9 +274,27 @@ pub struct Evidence {
 
 impl Eq for Value {}
 
+fn full_trust() -> f64 {
+    1.0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_full_trust(trust: &f64) -> bool {
+    (trust - 1.0).abs() < f64::EPSILON
+}
+
 impl Alert {
     /// Most events kept as evidence of one alert; the newest are kept.
     pub const EVIDENCE_MAX: usize = 50;
+
+    /// What ranks it among others: its money, as far as its rule is believed.
+    pub fn rank(&self) -> Option<Decimal> {
+        let amount = self.value?.amount;
+        if is_full_trust(&self.trust) {
+            return Some(amount);
+        }
+        Some(Decimal::from_f64(amount.to_f64() * self.trust).unwrap_or(amount))
+    }
 }
 
 impl Family {

@@ -1,27 +1,34 @@
 //! The edge to people and programs: pages, API and live streams over one HTTP server.
 //!
 //! ```text
-//! browser, CRM ─► guard ─┬─► ingest ──────► engine             POST /v1/events
-//!   (headers, origin,    ├─► alerts ──────► inbox, engine      GET  /v1/alerts, POST …/actions
-//!    host, time-out)     ├─► entities ────► engine             GET  /v1/customers/{id} …
-//!                        ├─► rules, team ─► engine, inbox      GET  /v1/rules, /v1/team
-//!                        ├─► stream ◄───── feed, inbox         GET  /v1/stream (SSE)
-//!                        ├─► pages ───────► inbox, engine      GET  /, /customers/{id}, /team …
-//!                        └─► metrics, health                   GET  /metrics, /-/ready
+//! browser, CRM ─► guard ─► gate ─┬─► ingest ──────► engine        POST /v1/events
+//!   (headers, origin,  (who,     ├─► alerts ──────► inbox, engine GET  /v1/alerts, POST …/actions
+//!    host, time-out)    right)   ├─► entities ────► engine        GET  /v1/customers/{id} …
+//!                                ├─► rules, team ─► engine, inbox GET  /v1/rules, /v1/models, /v1/team
+//!                                ├─► stream ◄───── feed, inbox    GET  /v1/stream (SSE)
+//!                                ├─► audit ───────► access        GET  /v1/audit
+//!                                ├─► pages ───────► inbox, engine GET  /, /customers/{id}, /team …
+//!                                └─► metrics, health              GET  /metrics, /-/ready
 //! ```
 //!
-//! Sign-in is not part of this version: whoever reaches the port may read and act. So the server
-//! listens on this machine only, unless the configuration says otherwise in so many words.
+//! [`routes`] has every route and who may ask for it. While there is neither an account nor a token,
+//! whoever has the machine may do everything, and other machines are kept out.
 
 mod alerts;
 mod assets;
+mod audit;
 mod entities;
+mod gate;
 mod guard;
 mod health;
 mod ingest;
+mod openapi;
 mod pages;
 mod problem;
+mod models;
+mod routes;
 mod rules;
+mod sign_in;
 mod stream;
 mod team;
 #[cfg(test)]
@@ -37,8 +44,6 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
-use axum::routing::post;
 use serde::Deserialize;
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -46,6 +51,8 @@ use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::access::Access;
+use crate::access::AccessError;
 use crate::api::problem::Problem;
 use crate::delivery::Feed;
 use crate::delivery::inbox::Inbox;
@@ -61,9 +68,6 @@ use crate::time::Timestamp;
 pub struct HttpConfig {
     /// Address and port of pages and API.
     pub listen: SocketAddr,
-    /// Lets other machines in, although nobody has to sign in yet. Leave it off unless a proxy in
-    /// front asks who is there.
-    pub allow_remote_without_sign_in: bool,
     /// Names under which browsers may reach the server, beside `localhost` and its addresses.
     pub hosts: Vec<String>,
     /// Largest body, in bytes.
@@ -72,6 +76,8 @@ pub struct HttpConfig {
     pub streams_max: usize,
     /// Seconds before a request is given up; live streams have no limit.
     pub timeout_s: u64,
+    /// Lets Prometheus read `/metrics` without a token: for a network that only it reaches.
+    pub open_metrics: bool,
     /// Says on every page that the data are made up.
     pub demo: bool,
 }
@@ -80,26 +86,43 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
-            allow_remote_without_sign_in: false,
             hosts: Vec::new(),
             body_bytes_max: 8 * 1024 * 1024,
             streams_max: 1_000,
             timeout_s: 30,
+            open_metrics: false,
             demo: false,
         }
+    }
+}
+
+impl HttpConfig {
+    /// How others than those on this machine may reach the server, in words; none if they cannot.
+    fn reach(&self) -> Option<String> {
+        if !self.listen.ip().is_loopback() {
+            return Some(format!("http.listen is {}, which other machines reach", self.listen));
+        }
+        // A proxy on this machine brings others under such a name.
+        let host = self.hosts.first()?;
+        Some(format!("http.hosts names {host}, by which others reach this machine"))
     }
 }
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// Other machines could reach it, and nobody would have to sign in.
+    /// Others could reach it, and nobody would have to sign in.
     #[error(
-        "http.listen is {0}, which other machines reach, and sign-in is not part of this version: \
-         write `127.0.0.1`, or set http.allow_remote_without_sign_in = true behind a proxy that \
-         asks who is there"
+        "{0}, and nobody has an account yet: make the first one with `siaga users add NAME \
+         --role operator`, or listen on 127.0.0.1 without http.hosts"
     )]
-    Remote(SocketAddr),
+    Open(String),
+    /// The demo signs in by one click.
+    #[error("{0} is reached by other machines, and the demo is for this one: write `127.0.0.1`")]
+    Demo(SocketAddr),
+    /// The accounts cannot be read.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The port is taken, or not ours.
     #[error("http.listen is {address}: {error}: write another port")]
     Bind {
@@ -113,6 +136,9 @@ pub enum ApiError {
     Serve(std::io::Error),
 }
 
+/// Passwords that are hashed at the same time.
+const HASHING_MAX: usize = 2;
+
 /// What the handlers work with.
 pub struct Services {
     /// The running engine.
@@ -123,11 +149,15 @@ pub struct Services {
     pub inbox: Arc<Inbox>,
     /// Tells of changes in the inbox.
     pub feed: Feed,
+    /// Who may do what.
+    pub access: Arc<Access>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The section `[http]`.
     pub http: HttpConfig,
     streams: Arc<Semaphore>,
+    /// Passwords that are hashed at the same time: each takes 19 MiB and a core.
+    hashing: Semaphore,
     stopping: watch::Sender<bool>,
 }
 
@@ -137,13 +167,20 @@ impl Services {
         engine: Arc<dyn Port>,
         symbols: Symbols,
         inbox: (Arc<Inbox>, Feed),
+        access: Arc<Access>,
         metrics: Arc<Metrics>,
         http: HttpConfig,
     ) -> Self {
         let streams = Arc::new(Semaphore::new(http.streams_max.min(Semaphore::MAX_PERMITS)));
         let (inbox, feed) = inbox;
         let stopping = watch::Sender::new(false);
-        Self { engine, symbols, inbox, feed, metrics, http, streams, stopping }
+        let hashing = Semaphore::new(HASHING_MAX);
+        Self { engine, symbols, inbox, feed, access, metrics, http, streams, hashing, stopping }
+    }
+
+    /// Whether whoever has the machine may do everything.
+    fn is_open(&self) -> Result<bool, AccessError> {
+        Ok(self.http.reach().is_none() && self.access.is_untouched()?)
     }
 
     /// What "now" is for ages and actions: the engine's event time, else the wall clock.
@@ -165,29 +202,7 @@ async fn blocking<T: Send + 'static>(
 /// Every route, with its guards.
 pub fn router(services: Arc<Services>) -> Router {
     let timeout = Duration::from_secs(services.http.timeout_s.max(1));
-    Router::new()
-        .route("/", get(pages::inbox))
-        .route("/alerts/{id}", get(pages::alert))
-        .route("/customers/{id}", get(pages::customer))
-        .route("/team", get(pages::team))
-        .route("/rules", get(pages::rule_list))
-        .route("/rules/{name}", get(pages::rule))
-        .route("/fragments/list", get(pages::list_fragment))
-        .route("/fragments/alert/{id}", get(pages::alert_fragment))
-        .route("/assets/{name}", get(assets::asset))
-        .route("/v1/events", post(ingest::events))
-        .route("/v1/alerts", get(alerts::list))
-        .route("/v1/alerts/{id}", get(alerts::one))
-        .route("/v1/alerts/{id}/actions", post(alerts::act))
-        .route("/v1/customers/{id}", get(entities::customer))
-        .route("/v1/reps/{id}", get(entities::rep))
-        .route("/v1/products/{id}", get(entities::product))
-        .route("/v1/rules", get(rules::rules))
-        .route("/v1/team", get(team::team))
-        .route("/v1/stream", get(stream::stream))
-        .route("/metrics", get(health::metrics))
-        .route("/-/healthy", get(health::healthy))
-        .route("/-/ready", get(health::ready))
+    routes::routed(&services)
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(services.http.body_bytes_max))
@@ -198,11 +213,16 @@ pub fn router(services: Arc<Services>) -> Router {
         .with_state(services)
 }
 
-/// Takes the port; refuses one that other machines reach unless the configuration allows it.
-pub async fn bind(config: &HttpConfig) -> Result<TcpListener, ApiError> {
+/// Takes the port; refuses one that others reach while nobody has to sign in.
+pub async fn bind(config: &HttpConfig, access: &Access) -> Result<TcpListener, ApiError> {
     let address = config.listen;
-    if !address.ip().is_loopback() && !config.allow_remote_without_sign_in {
-        return Err(ApiError::Remote(address));
+    if config.demo && !address.ip().is_loopback() {
+        return Err(ApiError::Demo(address));
+    }
+    if let Some(reach) = config.reach().filter(|_| !config.demo)
+        && access.is_untouched()?
+    {
+        return Err(ApiError::Open(reach));
     }
     TcpListener::bind(address).await.map_err(|error| ApiError::Bind { address, error })
 }
@@ -214,6 +234,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ApiError> {
     let router = router(Arc::clone(&services));
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     let stopped = async move {
         stop.await;
         services.stopping.send_replace(true);

@@ -3,11 +3,14 @@
 pub mod demo;
 pub mod doctor;
 pub mod journal;
+pub mod models;
 pub mod replay;
 pub mod rules;
 pub mod serve;
 mod summary;
+pub mod tokens;
 pub mod topics;
+pub mod users;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -41,6 +44,7 @@ Examples:
   siaga demo                                 a made-up company, live, in your browser
   siaga replay orders.csv --mapping my.toml  what would the rules have found?
   siaga serve --config siaga.toml            take events over HTTP, show alerts as they fire
+  siaga users add maya --role rep --rep r07  let somebody sign in
   siaga doctor --config siaga.toml           is this machine ready for it?
   siaga rules check rules/                   are my rules sound?
   siaga topics create --config siaga.toml    make the topics that are missing
@@ -57,6 +61,7 @@ enum Verb {
     Demo(demo::Demo),
     Doctor(doctor::Doctor),
     Replay(replay::Replay),
+    Models(models::Models),
     /// Look into a journal, without changing it
     #[command(subcommand)]
     Journal(journal::JournalCommand),
@@ -69,6 +74,12 @@ enum Verb {
         shell: clap_complete::Shell,
     },
     Serve(serve::Serve),
+    /// Say which programs may use the API
+    #[command(subcommand)]
+    Tokens(tokens::TokensCommand),
+    /// Say who may sign in
+    #[command(subcommand)]
+    Users(users::UsersCommand),
     /// Make or list the topics of a Fluvio cluster
     #[command(subcommand)]
     Topics(topics::TopicsCommand),
@@ -88,6 +99,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Demo(args) => demo::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Replay(args) => replay::run(&args),
+        Verb::Models(args) => models::run(&args),
         Verb::Journal(command) => journal::run(&command),
         Verb::Rules(command) => rules::run(command),
         Verb::Completions { shell } => {
@@ -96,6 +108,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Verb::Serve(args) => serve::run(&args),
+        Verb::Tokens(command) => tokens::run(&command),
+        Verb::Users(command) => users::run(&command),
         Verb::Topics(command) => topics::run(&command),
     };
     result.unwrap_or_else(|error| {

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::access::AccessConfig;
 use crate::api::HttpConfig;
 use crate::delivery::inbox::InboxConfig;
 use crate::engine::config::EngineConfig;
@@ -24,6 +25,8 @@ use crate::source::fluvio::config::FluvioConfig;
 pub struct Config {
     /// Pages and API.
     pub http: HttpConfig,
+    /// Signing in.
+    pub access: AccessConfig,
     /// Files on disk.
     pub storage: StorageConfig,
     /// The store of alerts.
@@ -239,8 +242,8 @@ mod tests {
             ("[htpt]", &[], "unknown field `htpt`"),
             ("[engine]\nlateness = \"2 hours\"", &[], "`2 hours` is not a duration"),
             ("", &[("SIAGA_HTTP_PORT", "1")], "SIAGA_HTTP_PORT sets nothing"),
-            ("", &[("SIAGA_HTPT_LISTEN", "1")], "ENGINE, FLUVIO, HTTP, INBOX, RULES, STORAGE"),
-            ("", &[("SIAGA_HTTP", "1")], "ALLOW_REMOTE_WITHOUT_SIGN_IN"),
+            ("", &[("SIAGA_HTPT_LISTEN", "1")], "ACCESS, ENGINE, FLUVIO, HTTP, INBOX, RULES, STORAGE"),
+            ("", &[("SIAGA_HTTP", "1")], "BODY_BYTES_MAX"),
             ("", &[("SIAGA_HTTP_DEMO", "yes")], "write `true` or `false`"),
             ("", &[("SIAGA_ENGINE_SHARDS", "many")], "write a whole number"),
             ("", &[("SIAGA_HTTP_LISTEN", "here")], "socket address"),

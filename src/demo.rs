@@ -33,6 +33,11 @@ use crate::demo::world::World;
 use crate::time::Span;
 use crate::time::Timestamp;
 
+/// The rep whose day the demo shows, and the rep's manager.
+pub const REP: &str = "demo-r01";
+/// See [`REP`].
+pub const MANAGER: &str = "demo-m-north";
+
 /// Which demo. Equal settings give equal streams.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

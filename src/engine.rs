@@ -35,6 +35,7 @@ use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
 use crate::alert::Deed;
+use crate::alert::Owner;
 use crate::event::EntityId;
 use crate::event::Event;
 use crate::event::Reference;
@@ -104,6 +105,33 @@ pub enum Output {
         id: AlertId,
         /// What, who and when.
         deed: Deed,
+    },
+    /// Who looks after whom: by this the inbox knows who may see what.
+    Duty(Duty),
+}
+
+/// Who looks after whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Duty {
+    /// A customer who was there before is looked after by somebody else from now on.
+    Customer {
+        /// The customer's id in the source.
+        id: String,
+        /// Who looks after it.
+        owner: Owner,
+        /// The customer's event time at which that began.
+        at: Timestamp,
+    },
+    /// A rep, as the reference data have it.
+    Rep {
+        /// The rep's id in the source.
+        id: String,
+        /// What people call the rep.
+        name: Option<String>,
+        /// Id of the rep's manager.
+        manager: Option<String>,
+        /// Where the rep sells.
+        territories: Vec<String>,
     },
 }
 

@@ -12,8 +12,9 @@
 //!               dead letters  reps' actions)
 //! ```
 //!
-//! Beside the flow stand rooms that it does not pass through yet: `journal` over `disk`, which is to
-//! keep the one order, and `model` with `state::detector`, the mathematics of the families.
+//! At the one order `model` learns across customers; what it learned comes down the flow as an input
+//! like any other, and every shard reads it. Beside the flow stands a room that it does not pass
+//! through yet: `journal` over `disk`, which is to keep the one order.
 //!
 //! The modules stand in the order in which an event meets them; each imports only from those
 //! above it, and a test holds that.
@@ -31,6 +32,7 @@ pub mod journal;
 pub mod rule;
 pub mod engine;
 pub mod delivery;
+pub mod access;
 pub mod api;
 pub mod config;
 pub mod demo;

@@ -38,6 +38,8 @@ pub struct Metrics {
     pub events_refused_total: IntCounterVec,
     /// Repeats of an event that was known already.
     pub events_duplicate_total: IntCounter,
+    /// Versions of what is learned across customers that took effect.
+    pub model_refits_total: IntCounter,
     /// Events older than the watermark.
     pub events_late_total: IntCounter,
     /// Records that were read from a log, by topic.
@@ -122,6 +124,11 @@ impl Metrics {
                 &["code"],
             )?,
             events_duplicate_total: counter(r, "events_duplicate_total", "Repeated events.")?,
+            model_refits_total: counter(
+                r,
+                "model_refits_total",
+                "Versions of what is learned across customers that took effect.",
+            )?,
             events_late_total: counter(
                 r,
                 "events_late_total",

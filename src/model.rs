@@ -22,6 +22,7 @@ pub mod logistic;
 pub mod matrix;
 pub mod minimise;
 pub mod form;
+pub mod report;
 pub mod season;
 pub mod survey;
 pub mod switching;

@@ -10,6 +10,7 @@
 
 pub mod alike;
 pub mod catalog;
+pub mod detection;
 pub mod detector;
 mod cell;
 mod fingerprint;
@@ -42,6 +43,7 @@ use crate::event::Symbol;
 use crate::event::reference::Customer;
 use crate::money::Currency;
 use crate::state::cell::Cell;
+use crate::state::detection::kept::Kept;
 use crate::state::history::History;
 use crate::state::history::Unchanged;
 use crate::state::past::PastAlerts;
@@ -63,6 +65,8 @@ pub struct Entity {
     pub(crate) slots: Slots,
     /// Names ever seen.
     pub(crate) owned: OwnedSets,
+    /// What detectors have made of everything ever seen.
+    kept: Option<Box<Kept>>,
     /// The alerts that it has had.
     pub past: PastAlerts,
     /// Reference data of a customer.
@@ -113,6 +117,7 @@ impl Entity {
             history: History::default(),
             slots: plan.new_slots(),
             owned: OwnedSets::default(),
+            kept: None,
             past: PastAlerts::default(),
             profile: None,
             currency: None,
@@ -148,10 +153,12 @@ impl Entity {
         if late {
             self.enter_late(upkeep, arriving, inserted);
             self.enter_ever(upkeep, arriving);
+            self.follow(upkeep, event, foreign, inserted);
             self.stirs_at = Timestamp::MIN;
             return Applied::Late;
         }
         self.enter_newest(upkeep, arriving);
+        self.follow(upkeep, event, foreign, inserted);
         self.stirs_at = self.stirs_at.min(event.time + upkeep.plan.shortest);
         self.advance(upkeep, event.time);
         Applied::InTime
@@ -221,6 +228,7 @@ impl Entity {
             + self.past.heap_bytes()
             + if self.slots.spilled() { self.slots.capacity() * 8 } else { 0 }
             + self.owned.0.as_ref().map_or(0, |names| names.capacity() * 8)
+            + self.followed_bytes()
     }
 }
 

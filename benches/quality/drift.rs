@@ -229,7 +229,7 @@ pub(crate) fn timers(customers: &[Customer], plan: &Plan, anchors: &Anchors, tab
 fn deadlines(population: &Population) -> [Deadline<'static>; 4] {
     let model = population.repeat_buying;
     let median = population.gap_median_days;
-    let gap = |s: &Silence| (s.since - s.first) / f64::from(s.rhythm.purchases - 1);
+    let gap = |s: &Silence| (s.since - s.first) / f64::from(s.rhythm.days.purchases - 1);
     let own = |s: &Silence| s.rhythm.spend / (s.since - s.first).max(91.0) * 91.0;
     // The knob runs from −20 to 20; e^knob is the factor, the odds, or the rate in money.
     [
@@ -243,7 +243,7 @@ fn deadlines(population: &Population) -> [Deadline<'static>; 4] {
             "p_alive_below",
             Box::new(move |s, q| {
                 let p = 1.0 / (1.0 + q.exp());
-                let repeats = s.rhythm.purchases - 1;
+                let repeats = s.rhythm.days.purchases - 1;
                 model.deadline_days(repeats, s.since - s.first, p).unwrap_or(f64::INFINITY)
             }),
         ),
@@ -268,7 +268,7 @@ fn silences(scored: &[&Customer], plan: &Plan) -> Vec<Silence> {
         let mut rhythm = Rhythm::first(midnight(first.0), first.1);
         for (place, (day, amount)) in customer.days.iter().enumerate().skip(1) {
             rhythm.add(midnight(*day), *amount);
-            if rhythm.purchases > plan.timer_repeats && day - first.0 >= QUARTER {
+            if rhythm.days.purchases > plan.timer_repeats && day - first.0 >= QUARTER {
                 let next = customer.days.get(place + 1);
                 silences.push(Silence {
                     unit,

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::Path;
 use axum::extract::Query;
@@ -34,6 +35,8 @@ use crate::alert::Owner;
 use crate::alert::Severity;
 use crate::api::Services;
 use crate::api::blocking;
+use crate::api::gate;
+use crate::api::gate::Caller;
 use crate::api::problem::Problem;
 use crate::delivery::inbox::query;
 use crate::delivery::inbox::query::Cursor;
@@ -42,6 +45,7 @@ use crate::delivery::inbox::query::Standing;
 use crate::delivery::wire::WireAlert;
 use crate::delivery::wire::WireDeed;
 use crate::delivery::wire::WireValue;
+use crate::delivery::wire::reason_name;
 use crate::engine::ActionInput;
 use crate::engine::Output;
 use crate::engine::port::IngestError;
@@ -78,7 +82,11 @@ pub(super) struct Parameters {
 
 impl Parameters {
     /// The question to the inbox; an empty word is one that was not given.
-    pub(super) fn query(&self) -> Result<query::Query, Problem> {
+    pub(super) fn query(
+        &self,
+        services: &Services,
+        caller: &Caller,
+    ) -> Result<query::Query, Problem> {
         let given = |word: &Option<String>| word.clone().filter(|word| !word.is_empty());
         let standing = given(&self.state).map_or(Ok(Standing::Open), |word| {
             Standing::from_name(&word).ok_or_else(|| {
@@ -86,6 +94,11 @@ impl Parameters {
                 Problem::bad_request(format!("`state` is none of {known}."))
             })
         })?;
+        if standing == Standing::Shadow && !caller.sees_shadow() {
+            gate::denied(&caller.viewer, "alerts in the shadow");
+            let detail = "What fires in the shadow is for those who write rules.";
+            return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+        }
         let family = given(&self.family).map(|word| {
             Family::from_name(&word).ok_or_else(|| {
                 let known = Family::ALL.map(|(_, name)| name).join(", ");
@@ -113,6 +126,7 @@ impl Parameters {
             severity: severity.transpose()?,
             value_min: value_min.transpose()?,
             standing,
+            sight: caller.sight(services),
             owner: given(&self.owner),
             family: family.transpose()?,
             entity: entity.transpose()?,
@@ -172,10 +186,11 @@ struct ActionBody {
 /// `GET /v1/alerts`
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
     parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(parameters) = parameters.map_err(|e| Problem::bad_request(e.body_text()))?;
-    let query = parameters.query()?;
+    let query = parameters.query(&services, &caller)?;
     let text = blocking(&services, move |services| {
         let page = services.inbox.list(&query)?;
         let next = page.next.as_ref().map(Cursor::encode);
@@ -187,15 +202,16 @@ pub(super) async fn list(
 /// `GET /v1/alerts/{id}`
 pub(super) async fn one(
     State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = alert_id(&id)?;
-    let text = blocking(&services, move |services| told(services, id));
+    let text = blocking(&services, move |services| told(services, &caller, id));
     Ok(answer(StatusCode::OK, text.await?))
 }
 
-fn told(services: &Services, id: AlertId) -> Result<String, Problem> {
-    let (kept, deeds) = (find(services, id)?, services.inbox.deeds(id)?);
+fn told(services: &Services, caller: &Caller, id: AlertId) -> Result<String, Problem> {
+    let (kept, deeds) = (find(services, caller, id)?, services.inbox.deeds(id)?);
     let history = deeds.iter().map(WireDeed::from).collect();
     json(&Told { alert: Numbered::from(&kept), history })
 }
@@ -203,6 +219,7 @@ fn told(services: &Services, id: AlertId) -> Result<String, Problem> {
 /// `POST /v1/alerts/{id}/actions`
 pub(super) async fn act(
     State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
@@ -217,12 +234,20 @@ pub(super) async fn act(
     let body = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("The body is not an action: {error}.")))?;
     let mut feed = services.feed.listen();
+    let shown_to = Arc::clone(&caller);
     blocking(&services, move |services| {
-        let alert = find(services, id)?.alert;
         let now = services.clock();
+        let alert = found(services, &caller, id, &body)?.alert;
         let action = action(&body, now)?;
         allowed(&alert.state, &action)?;
-        let by = body.by.filter(|by| !by.trim().is_empty()).unwrap_or_else(|| alert.owner.key());
+        // Event time may stand still while a rep does not: two deeds are never of one instant.
+        let before = services.inbox.acted_at(id)?;
+        let now = before.map_or(now, |before| now.max(before + Span::from_millis(1)));
+        let given = body.by.filter(|by| !by.trim().is_empty());
+        // A person acts in his or her own name; a program says in whose.
+        let by = caller.viewer.acts_as().or(given).unwrap_or_else(|| alert.owner.key());
+        let (did, detail) = noted(&action);
+        services.access.note(&caller.viewer.key(), did, &format!("alert:{id}"), &detail)?;
         hand_over(services, &alert, action, (by.chars().take(100).collect(), now))
     })
     .await?;
@@ -232,8 +257,35 @@ pub(super) async fn act(
     };
     let done = tokio::time::timeout(EFFECT_WAIT, effect).await.is_ok();
     let status = if done { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let text = blocking(&services, move |services| told(services, id));
-    Ok(answer(status, text.await?))
+    let text = blocking(&services, move |services| told(services, &shown_to, id));
+    match text.await {
+        Ok(text) => Ok(answer(status, text)),
+        // Who gives an alert away may see it no longer.
+        Err(problem) if problem.status == StatusCode::NOT_FOUND => {
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// The alert that is acted on: one that the caller may see, or one that he or she was the last to
+/// give away, to take it back.
+fn found(
+    services: &Services,
+    caller: &Caller,
+    id: AlertId,
+    body: &ActionBody,
+) -> Result<Kept, Problem> {
+    let seen = find(services, caller, id);
+    if seen.is_ok() || body.action != "reassign" {
+        return seen;
+    }
+    let last = services.inbox.deeds(id)?.pop();
+    let is_own = last.is_some_and(|deed| {
+        matches!(deed.action, Action::Reassign { .. }) && Some(deed.by) == caller.viewer.acts_as()
+    });
+    let given_away = services.inbox.get(id)?.filter(|kept| is_own && !kept.alert.is_shadow);
+    given_away.map_or(seen, Ok)
 }
 
 /// Gives an action to the engine, or, for an alert that the engine has forgotten, to the inbox.
@@ -266,6 +318,20 @@ fn hand_over(
             Ok(())
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// An action as the audit log has it: without what a rep wrote.
+fn noted(action: &Action) -> (&'static str, String) {
+    match action {
+        Action::Acknowledge => ("alert.acknowledge", String::new()),
+        Action::Snooze { until } => ("alert.snooze", format!("until {until}")),
+        Action::Wait => ("alert.wait", String::new()),
+        Action::Reopen => ("alert.reopen", String::new()),
+        Action::Close { reason, .. } => ("alert.close", reason_name(reason).to_owned()),
+        Action::Comment { .. } => ("alert.comment", String::new()),
+        Action::Retract { .. } => ("alert.retract", String::new()),
+        Action::Reassign { owner } => ("alert.reassign", format!("to {}", owner.key())),
     }
 }
 
@@ -361,9 +427,7 @@ fn allowed(state: &AlertState, action: &Action) -> Result<(), Problem> {
         (
             AlertState::Closed { .. },
             Action::Acknowledge | Action::Snooze { .. } | Action::Wait | Action::Reassign { .. },
-        ) => {
-            conflict("The alert is closed: reopen it first.")
-        }
+        ) => conflict("The alert is closed: reopen it first."),
         _ => Ok(()),
     }
 }
@@ -373,8 +437,12 @@ pub(super) fn alert_id(text: &str) -> Result<AlertId, Problem> {
         .map_err(|error: crate::alert::id::AlertIdError| Problem::missing(error.to_string()))
 }
 
-pub(super) fn find(services: &Services, id: AlertId) -> Result<Kept, Problem> {
-    let kept = services.inbox.get(id)?;
+/// The alert of this id; one that may not be seen is as missing as one that is not there.
+pub(super) fn find(services: &Services, caller: &Caller, id: AlertId) -> Result<Kept, Problem> {
+    let kept = services.inbox.get(id)?.filter(|kept| {
+        (!kept.alert.is_shadow || caller.sees_shadow())
+            && caller.sees(services, &kept.alert.owner.key(), "an alert")
+    });
     kept.ok_or_else(|| Problem::missing(format!("No alert has the id {id}.")))
 }
 

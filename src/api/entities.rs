@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::http::HeaderValue;
@@ -11,8 +12,10 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use serde::Serialize;
 
+use crate::alert::Owner;
 use crate::api::Services;
 use crate::api::blocking;
+use crate::api::gate::Caller;
 use crate::api::problem::Problem;
 use crate::delivery::wire::WireEvidence;
 use crate::delivery::wire::WireTime;
@@ -50,45 +53,76 @@ struct WireEntity<'a> {
     recent: Vec<WireEvidence<'a>>,
 }
 
+type Asking = Extension<Arc<Caller>>;
+
 /// `GET /v1/customers/{id}`
 pub(super) async fn customer(
     state: State<Arc<Services>>,
+    caller: Asking,
     id: Path<String>,
 ) -> Result<Response, Problem> {
-    entity(state, id, EntityKind::Customer).await
+    entity(state, caller, id, EntityKind::Customer).await
 }
 
 /// `GET /v1/reps/{id}`
 pub(super) async fn rep(
     state: State<Arc<Services>>,
+    caller: Asking,
     id: Path<String>,
 ) -> Result<Response, Problem> {
-    entity(state, id, EntityKind::Rep).await
+    entity(state, caller, id, EntityKind::Rep).await
 }
 
 /// `GET /v1/products/{id}`
 pub(super) async fn product(
     state: State<Arc<Services>>,
+    caller: Asking,
     id: Path<String>,
 ) -> Result<Response, Problem> {
-    entity(state, id, EntityKind::Product).await
+    entity(state, caller, id, EntityKind::Product).await
 }
 
 async fn entity(
     State(services): State<Arc<Services>>,
+    Extension(caller): Asking,
     Path(id): Path<String>,
     kind: EntityKind,
 ) -> Result<Response, Problem> {
     let text = blocking(&services, move |services| {
-        let view = services.engine.entity(kind, &id);
-        let shown: String = id.chars().take(100).collect();
-        let view = view.ok_or_else(|| {
-            Problem::missing(format!("The engine has seen no {} `{shown}`.", kind.name()))
-        })?;
+        let view = known(services, &caller, (kind, &id))?;
+        let view = view.ok_or_else(|| unheard_of(kind, &id))?;
         serde_json::to_string(&wire(kind, &view)).map_err(|error| Problem::internal(&error))
     });
     let json = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, json)], text.await?).into_response())
+}
+
+/// What the engine knows of an entity, if anything; one that the caller may not see is refused in
+/// the words for one that nobody has heard of.
+pub(super) fn known(
+    services: &Services,
+    caller: &Caller,
+    (kind, id): (EntityKind, &str),
+) -> Result<Option<EntityView>, Problem> {
+    let view = services.engine.entity(kind, id);
+    let seen = |view: &EntityView| caller.sees(services, &owner(kind, view).key(), "an entity");
+    if view.as_ref().is_none_or(seen) { Ok(view) } else { Err(unheard_of(kind, id)) }
+}
+
+/// Nobody has heard of the entity.
+pub(super) fn unheard_of(kind: EntityKind, id: &str) -> Problem {
+    let shown: String = id.chars().take(100).collect();
+    Problem::missing(format!("The engine has seen no {} `{shown}`.", kind.name()))
+}
+
+/// Who looks after an entity.
+fn owner(kind: EntityKind, view: &EntityView) -> Owner {
+    match (kind, &view.owner, &view.territory) {
+        (EntityKind::Rep, ..) => Owner::Rep(view.id.clone()),
+        (EntityKind::Customer, Some(rep), _) => Owner::Rep(rep.clone()),
+        (EntityKind::Customer, None, Some(territory)) => Owner::Territory(territory.clone()),
+        (EntityKind::Customer, None, None) | (EntityKind::Product, ..) => Owner::Queue,
+    }
 }
 
 fn wire(kind: EntityKind, view: &EntityView) -> WireEntity<'_> {

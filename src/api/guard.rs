@@ -75,7 +75,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 
 /// Whether we go by this name; the port is left out of it.
 fn is_ours(host: &str, config: &HttpConfig) -> bool {
-    if config.allow_remote_without_sign_in && config.hosts.is_empty() {
+    // Everybody has to sign in there; what a foreign page gets by a foreign name carries no cookie.
+    if !config.listen.ip().is_loopback() && config.hosts.is_empty() {
         return true;
     }
     let name = match host.rsplit_once(':') {

@@ -14,7 +14,8 @@
 //! are given.
 
 mod customer;
-mod link;
+pub(super) mod frame;
+pub(super) mod link;
 mod plot;
 mod rules;
 mod team;
@@ -25,6 +26,7 @@ mod words;
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::Path;
 use axum::extract::Query;
 use axum::extract::State;
@@ -35,45 +37,28 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 
 pub(super) use self::customer::customer;
+use self::frame::Frame;
+use self::link::Link;
+use self::plot::Shape;
 pub(super) use self::rules::rule;
 pub(super) use self::rules::rules as rule_list;
 pub(super) use self::team::team;
-use self::link::Link;
-use self::plot::Shape;
 use self::view::Choice;
 use self::view::Detail;
 use self::view::List;
+use crate::access::role::Right;
 use crate::alert::AlertId;
 use crate::api::Services;
 use crate::api::alerts;
 use crate::api::alerts::Parameters;
 use crate::api::blocking;
+use crate::api::gate::Caller;
 use crate::api::problem::Problem;
 use crate::delivery::inbox::query;
 use crate::event::EntityKind;
-use crate::time::Timestamp;
 
 /// Owners whose names are looked up for the chooser.
 const OWNERS_NAMED_MAX: usize = 200;
-
-/// What stands round every page.
-struct Frame {
-    /// Whether the data are made up.
-    demo: bool,
-    clock: Timestamp,
-    /// Number of the newest change that the page shows.
-    seq: u64,
-    /// Which page of the navigation it is.
-    here: &'static str,
-}
-
-impl Frame {
-    /// To be made before the page is read: a change in between is then shown and told, never lost.
-    fn new(services: &Services, here: &'static str) -> Result<Self, Problem> {
-        let (demo, clock) = (services.http.demo, services.clock());
-        Ok(Self { demo, clock, seq: services.inbox.newest_seq()?, here })
-    }
-}
 
 #[derive(Template)]
 #[template(path = "inbox.html")]
@@ -114,47 +99,54 @@ struct MissingPage {
 }
 
 type Given = Result<Query<Parameters>, QueryRejection>;
+type Asking = Extension<Arc<Caller>>;
 
 /// `GET /`
-pub(super) async fn inbox(State(services): State<Arc<Services>>, given: Given) -> Response {
-    let demo = services.http.demo;
+pub(super) async fn inbox(
+    State(services): State<Arc<Services>>,
+    Extension(caller): Asking,
+    given: Given,
+) -> Response {
+    let bare = Frame::bare(&services, &caller);
     let page = async {
         let parameters = given.map_err(|e| Problem::bad_request(e.body_text()))?.0;
         blocking(&services, move |services| {
-            let frame = Frame::new(services, "inbox")?;
+            let frame = Frame::new(services, &caller, "inbox")?;
             let open = parameters.alert.as_deref().and_then(|id| alerts::alert_id(id).ok());
-            let detail = open.and_then(|id| detail(services, id).ok());
-            let (list, counts) = list(services, &parameters)?;
+            let detail = open.and_then(|id| detail(services, &caller, id).ok());
+            let (list, counts) = list(services, &caller, &parameters)?;
             let owners = owners(services, &counts, parameters.owner.as_deref());
-            let rules = rules(services, parameters.rule.as_deref());
+            let rules = rules(services, &caller, parameters.rule.as_deref());
             html(&InboxPage { frame, parameters, owners, rules, list, detail })
         })
         .await
     };
-    page_or_missing(page.await, demo)
+    page_or_missing(page.await, bare)
 }
 
 /// `GET /alerts/{id}`
 pub(super) async fn alert(
     State(services): State<Arc<Services>>,
+    Extension(caller): Asking,
     Path(id): Path<String>,
 ) -> Response {
-    let demo = services.http.demo;
+    let bare = Frame::bare(&services, &caller);
     let page = blocking(&services, move |services| {
-        let frame = Frame::new(services, "")?;
-        html(&AlertPage { frame, detail: detail(services, alerts::alert_id(&id)?)? })
+        let frame = Frame::new(services, &caller, "")?;
+        html(&AlertPage { frame, detail: detail(services, &caller, alerts::alert_id(&id)?)? })
     });
-    page_or_missing(page.await, demo)
+    page_or_missing(page.await, bare)
 }
 
 /// `GET /fragments/list`
 pub(super) async fn list_fragment(
     State(services): State<Arc<Services>>,
+    Extension(caller): Asking,
     given: Given,
 ) -> Result<Html<String>, Problem> {
     let Query(parameters) = given.map_err(|e| Problem::bad_request(e.body_text()))?;
     let page = blocking(&services, move |services| {
-        html(&ListFragment { list: list(services, &parameters)?.0 })
+        html(&ListFragment { list: list(services, &caller, &parameters)?.0 })
     });
     page.await
 }
@@ -162,16 +154,21 @@ pub(super) async fn list_fragment(
 /// `GET /fragments/alert/{id}`
 pub(super) async fn alert_fragment(
     State(services): State<Arc<Services>>,
+    Extension(caller): Asking,
     Path(id): Path<String>,
 ) -> Result<Html<String>, Problem> {
     let page = blocking(&services, move |services| {
-        html(&DetailFragment { detail: detail(services, alerts::alert_id(&id)?)? })
+        html(&DetailFragment { detail: detail(services, &caller, alerts::alert_id(&id)?)? })
     });
     page.await
 }
 
-fn list(services: &Services, parameters: &Parameters) -> Result<(List, query::Counts), Problem> {
-    let query = parameters.query()?;
+fn list(
+    services: &Services,
+    caller: &Caller,
+    parameters: &Parameters,
+) -> Result<(List, query::Counts), Problem> {
+    let query = parameters.query(services, caller)?;
     let page = services.inbox.list(&query)?;
     let counts = services.inbox.counts(&query)?;
     let latency = services.metrics.event_to_alert_latency.quantile(0.99);
@@ -180,19 +177,28 @@ fn list(services: &Services, parameters: &Parameters) -> Result<(List, query::Co
     Ok((list.with_status(&status, latency), counts))
 }
 
-fn detail(services: &Services, id: AlertId) -> Result<Detail, Problem> {
-    let kept = alerts::find(services, id)?;
+fn detail(services: &Services, caller: &Caller, id: AlertId) -> Result<Detail, Problem> {
+    let kept = alerts::find(services, caller, id)?;
     let deeds = services.inbox.deeds(id)?;
-    let mut detail =
-        Detail::new(&kept, &deeds, services.clock(), |key| owner_name(services, key));
+    let mut detail = Detail::new(&kept, &deeds, services.clock(), |key| owner_name(services, key));
+    // To whom it can be given: everybody, so without how many alerts each of them has.
     let counts = services.inbox.counts(&query::Query::default())?;
-    let others = owners(services, &counts, None).into_iter();
-    detail.others = others.filter(|choice| choice.key != detail.owner_key).collect();
+    let others = counts.owners.into_iter().map(|(key, _)| key);
+    let others = others.filter(|key| *key != detail.owner_key).take(OWNERS_NAMED_MAX);
+    let others = others.map(|key| {
+        let label = owner_name(services, &key);
+        Choice { key, label, chosen: false }
+    });
+    detail.others = others.collect();
+    detail.others.sort_by(|a, b| a.label.cmp(&b.label));
     Ok(detail)
 }
 
-/// The rules to choose from.
-fn rules(services: &Services, chosen: Option<&str>) -> Vec<Choice> {
+/// The rules to choose from, for who may see them.
+fn rules(services: &Services, caller: &Caller, chosen: Option<&str>) -> Vec<Choice> {
+    if !caller.viewer.may(Right::Rules) {
+        return Vec::new();
+    }
     let rules = services.engine.rules().rules.into_iter();
     rules
         .map(|rule| Choice {
@@ -203,10 +209,13 @@ fn rules(services: &Services, chosen: Option<&str>) -> Vec<Choice> {
         .collect()
 }
 
-/// A rep's name where the engine knows it, else the key in words.
+/// A rep's name where the engine or the reference data know it, else the key in words.
 fn owner_name(services: &Services, key: &str) -> String {
-    let rep = key.strip_prefix("rep:").and_then(|id| services.engine.entity(EntityKind::Rep, id));
-    rep.and_then(|rep| rep.name).unwrap_or_else(|| words::owner(key))
+    let name = key.strip_prefix("rep:").and_then(|id| {
+        let known = services.engine.entity(EntityKind::Rep, id).and_then(|rep| rep.name);
+        known.or_else(|| services.inbox.people().get(id)?.name.clone())
+    });
+    name.unwrap_or_else(|| words::owner(key))
 }
 
 /// The owners to choose from, with the names that the engine knows.
@@ -237,18 +246,17 @@ fn owners(services: &Services, counts: &query::Counts, chosen: Option<&str>) -> 
     choices
 }
 
-fn html(template: &impl Template) -> Result<Html<String>, Problem> {
+pub(super) fn html(template: &impl Template) -> Result<Html<String>, Problem> {
     template.render().map(Html).map_err(|error| Problem::internal(&error))
 }
 
 /// A page, or one that says in words what a program reads in a problem.
-fn page_or_missing(page: Result<Html<String>, Problem>, demo: bool) -> Response {
+fn page_or_missing(page: Result<Html<String>, Problem>, frame: Frame) -> Response {
     let problem = match page {
         Ok(page) => return page.into_response(),
         Err(problem) => problem,
     };
     let title = if problem.status == StatusCode::NOT_FOUND { "Not here" } else { "That failed" };
-    let frame = Frame { demo, clock: Timestamp::EPOCH, seq: 0, here: "" };
     let missing = MissingPage { frame, title, detail: problem.detail.clone() };
     match html(&missing) {
         Ok(page) => (problem.status, page).into_response(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::Query;
 use axum::extract::State;
 use axum::extract::rejection::QueryRejection;
@@ -15,6 +16,7 @@ use serde::Serialize;
 use crate::alert::Value;
 use crate::api::Services;
 use crate::api::blocking;
+use crate::api::gate::Caller;
 use crate::api::problem::Problem;
 use crate::delivery::inbox::team::Member;
 use crate::delivery::inbox::team::Period;
@@ -83,10 +85,9 @@ struct WireMember<'a> {
 impl<'a> From<&'a Member> for WireMember<'a> {
     fn from(member: &'a Member) -> Self {
         let sums = |sums: &Sums| {
-            let values = sums.iter().map(|(currency, amount)| Value {
-                amount: *amount,
-                currency: *currency,
-            });
+            let values = sums
+                .iter()
+                .map(|(currency, amount)| Value { amount: *amount, currency: *currency });
             values.map(WireValue::from).collect()
         };
         let seconds = |share| member.response(share).map(|span| span.millis() / 1_000);
@@ -111,15 +112,28 @@ impl<'a> From<&'a Member> for WireMember<'a> {
     }
 }
 
+/// How each owner does whom the caller may see.
+pub(super) fn seen(
+    services: &Services,
+    caller: &Caller,
+    period: Period,
+) -> Result<Vec<Member>, Problem> {
+    let sight = caller.sight(services);
+    let mut team = services.inbox.team(period)?;
+    team.retain(|member| sight.covers(&member.owner));
+    Ok(team)
+}
+
 /// `GET /v1/team`
 pub(super) async fn team(
     State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
     parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(parameters) = parameters.map_err(|e| Problem::bad_request(e.body_text()))?;
     let text = blocking(&services, move |services| {
         let (_, period) = parameters.period(services)?;
-        let team = services.inbox.team(period)?;
+        let team = seen(services, &caller, period)?;
         let (from, to) = (WireTime(period.from), WireTime(period.to));
         let members = team.iter().map(WireMember::from).collect();
         serde_json::to_string(&Listed { from, to, members })

@@ -1,5 +1,6 @@
 //! What the edge promises, asked over a real socket.
 
+mod access;
 mod double;
 
 use std::io::BufRead;
@@ -8,6 +9,8 @@ use std::io::BufReader;
 use self::double::Answer;
 use self::double::Server;
 use super::*;
+use crate::access::AccessConfig;
+use crate::access::role::Scope;
 use crate::alert::Alert;
 use crate::alert::AlertState;
 use crate::alert::CloseReason;
@@ -86,6 +89,10 @@ fn what_is_not_there_is_a_problem() {
         ("GET", "/v1/alerts?state=odd".to_owned(), 400),
         ("GET", "/v1/alerts?family=odd".to_owned(), 400),
         ("GET", "/v1/alerts?entity=c1".to_owned(), 400),
+        ("GET", "/v1/alerts?severity=odd".to_owned(), 400),
+        ("GET", "/v1/alerts?min=much".to_owned(), 400),
+        ("GET", "/v1/team?days=0".to_owned(), 400),
+        ("GET", "/v1/team?weeks=1".to_owned(), 400),
         ("GET", "/v1/alerts?cursor=odd".to_owned(), 400),
         ("GET", "/v1/alerts?colour=red".to_owned(), 400),
         ("GET", "/v1/customers/unknown".to_owned(), 404),
@@ -135,7 +142,20 @@ fn an_action_is_answered_with_its_effect() {
         (r#"{"action":"close","reason":"dismissed","note":"no"}"#, 200, r#""note":"no""#),
         (r#"{"action":"acknowledge"}"#, 409, "reopen it first"),
         (r#"{"action":"reopen"}"#, 200, r#""state":{"name":"firing"}"#),
+        (r#"{"action":"wait"}"#, 200, r#""name":"waiting","by":"rep:r1","since":"2025-03-04T"#),
+        (r#"{"action":"close","reason":"won","amount":-1}"#, 400, "positive"),
+        (r#"{"action":"close","reason":"won","amount":0.1}"#, 200, r#""amount":{"amount":0.1,"#),
+        (r#"{"action":"reopen"}"#, 200, r#""state":{"name":"firing"}"#),
+        (r#"{"action":"comment"}"#, 400, "`note`"),
+        (r#"{"action":"comment","note":"calls back"}"#, 200, r#""note":"calls back"}]"#),
+        (r#"{"action":"retract","note":"calls back"}"#, 200, r#"{"action":"reopen","by""#),
+        (r#"{"action":"comment","note":"calls back"}"#, 200, r#""note":"calls back"}]"#),
+        (r#"{"action":"reassign"}"#, 400, "`owner`"),
+        (r#"{"action":"reassign","owner":"Maya"}"#, 400, "`owner`"),
+        (r#"{"action":"reassign","owner":"rep:r2"}"#, 200, r#""owner":"rep:r2""#),
         (r#"{"action":"close","reason":"won"}"#, 200, r#""reason":"won""#),
+        (r#"{"action":"reassign","owner":"rep:r1"}"#, 409, "reopen it first"),
+        (r#"{"action":"comment","note":"well done"}"#, 200, r#""note":"well done""#),
     ] {
         check(&server.ask("POST", &path, &[JSON], body), status, want);
     }
@@ -266,14 +286,94 @@ fn a_page_holds_what_a_rep_needs() {
         assert!(detail.body.contains(want), "no `{want}` in {}", detail.body);
     }
     let customer = server.ask("GET", "/customers/c1", &[], "");
-    for want in ["<h1>Customer c1", "Revenue, 30 days", "$8,000", "c1 has gone quiet", "3 × drill"]
-    {
+    assert!(detail.body.contains("<h3>History</h3>"), "{}", detail.body);
+    for want in [
+        "<h1>Customer c1",
+        "Revenue, 30 days",
+        "told-of",
+        "Timeline",
+        "$8,000",
+        "c1 has gone quiet",
+        "3 × drill",
+    ] {
         assert!(customer.body.contains(want), "no `{want}` in {}", customer.body);
     }
     let closed = server.ask("GET", "/?state=closed", &[], "");
     assert!(closed.body.contains("Nothing has been closed yet"), "{}", closed.body);
     let empty = server.ask("GET", "/?owner=rep:r9", &[], "");
     assert!(empty.body.contains("No alert matches"), "{}", empty.body);
+}
+
+#[test]
+fn a_list_is_narrowed_by_what_its_address_says() {
+    let server = Server::start(HttpConfig::default());
+    for (customer, amount, rule) in
+        [("c1", "10", "Quiet"), ("c2", "900", "Quiet"), ("c3", "950", "Loud")]
+    {
+        let mut alert = sample::alert(customer, Some(amount));
+        rule.clone_into(&mut alert.rule);
+        if customer == "c3" {
+            alert.severity = crate::alert::Severity::Critical;
+        }
+        server.tell(&[opened(alert)]);
+    }
+    for (query, want) in [
+        ("", &["c3", "c2", "c1"][..]),
+        ("min=500", &["c3", "c2"]),
+        ("rule=Quiet", &["c2", "c1"]),
+        ("severity=critical", &["c3"]),
+        ("rule=Quiet&min=500&owner=rep:r1&family=drift&q=customer", &["c2"]),
+        ("min=1000", &[]),
+    ] {
+        let list = server.ask("GET", &format!("/v1/alerts?{query}"), &[], "");
+        let list: serde_json::Value = serde_json::from_str(&list.body).unwrap();
+        let alerts = list["alerts"].as_array().unwrap().iter();
+        let found: Vec<_> = alerts.map(|alert| alert["entity"]["id"].as_str().unwrap()).collect();
+        assert_eq!(found, want, "{query}");
+        let page = server.ask("GET", &format!("/?{query}"), &[], "");
+        let rows = page.body.matches("class=\"row ").count();
+        assert_eq!((page.status, rows), (200, want.len()), "{query}");
+    }
+    // Each filter can be taken off, and the rest stays.
+    let page = server.ask("GET", "/?rule=Quiet&min=500", &[], "").body;
+    for want in ["<a href=\"/?min=500\">Rule Quiet", "<a href=\"/?rule=Quiet\">From 500"] {
+        assert!(page.contains(want), "no `{want}` in {page}");
+    }
+}
+
+#[test]
+fn a_manager_sees_the_team_and_an_author_the_rules() {
+    let server = Server::start(HttpConfig::default());
+    let (mut seen, mut hidden) = (sample::alert("c1", Some("1200")), sample::alert("c2", None));
+    (seen.rule, hidden.rule, hidden.is_shadow) = ("Quiet".to_owned(), "Quiet".to_owned(), true);
+    let path = format!("/v1/alerts/{}/actions", seen.id);
+    server.tell(&[opened(seen), opened(hidden), opened(sample::alert("c3", Some("5")))]);
+    let won = r#"{"action":"close","reason":"won","amount":1250.5}"#;
+    check(&server.ask("POST", &path, &[JSON], won), 200, "won");
+    for (path, wanted) in [
+        (
+            "/team",
+            &[
+                "<a href=\"/?owner=rep%3Ar1\">Maya</a></th><td>$5.00</td><td>1</td><td>0</td>",
+                "title=\"1 of 2 answered\">50 %</td><td>3 days</td><td>3 days</td>",
+                "<td>1</td><td>$1,251</td></tr>",
+                "aria-current=\"page\">30 days",
+            ][..],
+        ),
+        (
+            "/rules",
+            &["<a href=\"/rules/Quiet\">Quiet</a>", "Rests", "E203", "100 %", "<td>1</td></tr>"],
+        ),
+        ("/rules/Quiet", &["Alerts a day", "In the shadow", "it took too many steps", "Maya"]),
+        ("/v1/team", &[r#""won_amount":[{"amount":1250.5,"currency":"USD"}]"#, r#""overdue":1"#]),
+    ] {
+        let page = server.ask("GET", path, &[], "");
+        assert_eq!(page.status, 200, "{path} {page:?}");
+        for want in wanted {
+            assert!(page.body.contains(want), "{path}: no `{want}` in {}", page.body);
+        }
+    }
+    assert_eq!(server.ask("GET", "/rules/Unknown", &[], "").status, 404);
 }
 
 /// Reads events until there are `count`, as `name:id`.
@@ -348,10 +448,20 @@ fn health_and_metrics_answer() {
 }
 
 #[tokio::test]
-async fn other_machines_are_kept_out_until_told_otherwise() {
-    let open = HttpConfig { listen: "0.0.0.0:0".parse().unwrap(), ..HttpConfig::default() };
-    let error = bind(&open).await.unwrap_err().to_string();
-    assert!(error.contains("allow_remote_without_sign_in"), "{error}");
-    let allowed = HttpConfig { allow_remote_without_sign_in: true, ..open };
-    assert!(bind(&allowed).await.is_ok());
+async fn others_are_kept_out_until_somebody_has_an_account() {
+    let access = Access::in_memory(AccessConfig::default()).unwrap();
+    let here = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..HttpConfig::default() };
+    let remote = HttpConfig { listen: "0.0.0.0:0".parse().unwrap(), ..HttpConfig::default() };
+    let proxied = HttpConfig { hosts: vec!["siaga.example".to_owned()], ..here.clone() };
+    assert!(bind(&here, &access).await.is_ok());
+    for config in [&remote, &proxied] {
+        let error = bind(config, &access).await.unwrap_err().to_string();
+        assert!(error.contains("siaga users add NAME --role operator"), "{error}");
+    }
+    access.add_token("cli", "crm", &[Scope::Read]).unwrap();
+    for config in [here, remote.clone(), proxied] {
+        assert!(bind(&config, &access).await.is_ok());
+    }
+    let demo = HttpConfig { demo: true, ..remote };
+    assert!(matches!(bind(&demo, &access).await, Err(ApiError::Demo(_))));
 }

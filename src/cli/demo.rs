@@ -13,6 +13,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::access::Access;
+use crate::access::AccessConfig;
+use crate::access::AccessError;
+use crate::access::account::New;
+use crate::access::role::Role;
 use crate::api::HttpConfig;
 use crate::cli::replay::threads;
 use crate::cli::rule_set;
@@ -111,11 +116,25 @@ pub fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     let (ask, asked) = std::sync::mpsc::sync_channel(1);
     let reloader =
         Reloader { folder, history, symbols: symbols.clone(), service: Arc::clone(&service) };
-    house.run(&http, Some(ask), move || {
+    house.run(&http, people()?, Some(ask), move || {
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
         play(&service, &symbols, decoder, &settings, pace)
     })
+}
+
+/// Who signs in by one click: an account for each role, named after it and without a password.
+fn people() -> Result<Access, AccessError> {
+    let access = Access::in_memory(AccessConfig::default())?;
+    for (role, name) in Role::ALL {
+        let person = match role {
+            Role::Rep => Some(demo::REP),
+            Role::Manager => Some(demo::MANAGER),
+            Role::Author | Role::Operator | Role::Auditor => None,
+        };
+        access.add_account("demo", New { name, role, person }, None)?;
+    }
+    Ok(access)
 }
 
 /// The history as two files that every other command reads. Files that are there stay as they are.

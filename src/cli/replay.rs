@@ -218,7 +218,7 @@ fn sink(outlet: &Arc<Mutex<Outlet>>) -> Sink {
             None => ndjson::write(&mut lines.to, outputs).map_err(io::Error::other),
             Some(form) => outputs.iter().try_for_each(|output| match output {
                 Output::Opened { alert, .. } => form.write(&mut lines.to, alert),
-                Output::Changed { .. } | Output::Acted { .. } => Ok(()),
+                Output::Changed { .. } | Output::Acted { .. } | Output::Duty(_) => Ok(()),
             }),
         };
         if let Err(error) = written {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::access::Access;
 use crate::api;
 use crate::api::HttpConfig;
 use crate::api::Services;
@@ -93,6 +94,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let inbox = Inbox::open(&folder.join("inbox.sqlite"), config.inbox.clone())?;
+    let access = Access::open(&folder.join(Access::FILE), config.access.clone())?;
     let dead = DeadLetters::create(&folder.join("dead-letters.ndjson"), dead_letter::BYTES_MAX)?;
     let dead = match config.fluvio.letters()? {
         Some(letters) => dead.onwards(letters),
@@ -116,7 +118,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         symbols: service.symbols().clone(),
         service: Arc::clone(&service),
     };
-    let ended = house.run(&config.http, Some(ask), move || {
+    let ended = house.run(&config.http, access, Some(ask), move || {
         take_history(&service, &history, &mapping)?;
         *begun.lock() = topics.read(&service, mapping)?;
         service.set_ready();
@@ -242,21 +244,32 @@ impl House {
     pub(super) fn run(
         self,
         http: &HttpConfig,
+        access: Access,
         reload: Option<SyncSender<()>>,
         begin: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
         let Self { service, symbols, inbox, feed, metrics, deliverer } = self;
+        let access = Arc::new(access);
         let services = Arc::new(Services::new(
             Arc::clone(&service) as Arc<dyn crate::engine::port::Port>,
             symbols,
             (inbox, feed),
+            Arc::clone(&access),
             metrics,
             http.clone(),
         ));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let failure = runtime.block_on(async {
-            let listener = api::bind(http).await?;
-            crate::cli::say(&format!("siaga: open http://{}", listener.local_addr()?));
+            let listener = api::bind(http, &access).await?;
+            let address = listener.local_addr()?;
+            crate::cli::say(&format!("siaga: open http://{address}"));
+            if access.is_untouched()? {
+                let key = access.begin_setup()?;
+                crate::cli::say(&format!(
+                    "siaga: nobody has to sign in on this machine; this link, good for once, makes \
+                     the first account: http://{address}/setup?key={key}"
+                ));
+            }
             let measured = Arc::clone(&service);
             let metering = tokio::spawn(async move {
                 let mut second = tokio::time::interval(Duration::from_secs(1));

@@ -6,10 +6,13 @@
 //! ```
 //!
 //! An alert is known by its id: an output that comes twice, from a replay or a restart, changes
-//! nothing, and never takes back what a rep did. Readers have connections of their own, so that a
+//! nothing, and never takes back what a rep did. An alert belongs to whoever looks after its
+//! customer now: when that is somebody else, it moves. Readers have connections of their own, so that a
 //! long list does not hold up a new alert (`SQLite`, write-ahead log).
 
 mod deed;
+mod duty;
+pub mod people;
 pub mod query;
 pub mod record;
 pub mod team;
@@ -18,12 +21,14 @@ mod schema;
 pub(crate) mod sample;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 use parking_lot::MutexGuard;
+use parking_lot::RwLock;
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
 use rusqlite::OptionalExtension;
@@ -35,7 +40,12 @@ use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
 use crate::alert::CloseReason;
+use crate::delivery::inbox::people::People;
+use crate::delivery::inbox::people::Person;
+use crate::engine::Duty;
 use crate::engine::Output;
+use crate::event::EntityKind;
+use crate::money::Decimal;
 use crate::time::Timestamp;
 
 /// Section `[inbox]`.
@@ -107,6 +117,7 @@ pub struct Inbox {
     readers: Vec<Mutex<Connection>>,
     turn: AtomicUsize,
     batches: AtomicU64,
+    people: RwLock<Arc<People>>,
     config: InboxConfig,
 }
 
@@ -127,17 +138,27 @@ impl Inbox {
             Ok(Mutex::new(reader))
         });
         let readers = readers.collect::<Result<Vec<_>, rusqlite::Error>>()?;
-        Ok(Self::with(writer, readers, config))
+        Self::with(writer, readers, config)
     }
 
     /// An inbox that is gone when the program ends.
     pub fn in_memory(config: InboxConfig) -> Result<Self, InboxError> {
-        Ok(Self::with(prepared(Connection::open_in_memory()?)?, Vec::new(), config))
+        Self::with(prepared(Connection::open_in_memory()?)?, Vec::new(), config)
     }
 
-    fn with(writer: Connection, readers: Vec<Mutex<Connection>>, config: InboxConfig) -> Self {
-        let writer = Mutex::new(writer);
-        Self { writer, readers, turn: AtomicUsize::new(0), batches: AtomicU64::new(0), config }
+    fn with(
+        writer: Connection,
+        readers: Vec<Mutex<Connection>>,
+        config: InboxConfig,
+    ) -> Result<Self, InboxError> {
+        let people = RwLock::new(Arc::new(People::load(&writer)?));
+        let (turn, batches) = (AtomicUsize::new(0), AtomicU64::new(0));
+        Ok(Self { writer: Mutex::new(writer), readers, turn, batches, people, config })
+    }
+
+    /// Everybody whom the reference data name.
+    pub fn people(&self) -> Arc<People> {
+        Arc::clone(&self.people.read())
     }
 
     /// A connection for reading; waits while all are in use.
@@ -156,22 +177,35 @@ impl Inbox {
     pub fn apply(&self, outputs: &[Output]) -> Result<Vec<Change>, InboxError> {
         let mut writer = self.writer.lock();
         let transaction = writer.transaction()?;
-        let mut changes = Vec::new();
+        let (mut changes, mut people) = (Vec::new(), None);
         for output in outputs {
-            let change = match output {
-                Output::Opened { alert, .. } => open_alert(&transaction, alert)?,
-                Output::Changed { id, state, at } => change_alert(&transaction, *id, state, *at)?,
-                Output::Acted { id, deed } => {
-                    deed::keep(&transaction, *id, deed, &mut changes)?;
-                    None
+            match output {
+                Output::Opened { alert, .. } => open_alert(&transaction, alert, &mut changes)?,
+                Output::Changed { id, state, at } => {
+                    changes.extend(change_alert(&transaction, *id, state, *at)?);
                 }
-            };
-            changes.extend(change);
+                Output::Acted { id, deed } => deed::keep(&transaction, *id, deed, &mut changes)?,
+                Output::Duty(Duty::Customer { id, owner, at }) => {
+                    let entity = (EntityKind::Customer, id.as_str());
+                    duty::hand_over(&transaction, entity, (owner, *at), &mut changes)?;
+                }
+                Output::Duty(Duty::Rep { id, name, manager, territories }) => {
+                    let (name, manager) = (name.clone(), manager.clone());
+                    let person = Person { name, manager, territories: territories.clone() };
+                    let people = people.get_or_insert_with(|| People::clone(&self.people.read()));
+                    if people.learn(id, &person) {
+                        People::keep(&transaction, id, &person)?;
+                    }
+                }
+            }
         }
         if self.batches.fetch_add(1, Ordering::Relaxed).is_multiple_of(Self::PRUNE_EVERY) {
             prune(&transaction, &self.config)?;
         }
         transaction.commit()?;
+        if let Some(people) = people {
+            *self.people.write() = Arc::new(people);
+        }
         Ok(changes)
     }
 }
@@ -208,7 +242,11 @@ fn shelf(state: &AlertState) -> i64 {
     }
 }
 
-fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, InboxError> {
+fn open_alert(
+    to: &Transaction<'_>,
+    alert: &Alert,
+    changes: &mut Vec<Change>,
+) -> Result<(), InboxError> {
     let id = alert.id.to_string();
     let known: Option<String> = to
         .prepare_cached("SELECT state FROM alerts WHERE id = ?1")?
@@ -218,7 +256,11 @@ fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, Inb
         // A rule that was taken out and is back says it anew, perhaps in other words.
         match serde_json::from_str(&known)? {
             AlertState::Closed { reason: CloseReason::Withdrawn, .. } => {}
-            _ => return Ok(None),
+            _ => {
+                // The reference data may have been changed while the program was away.
+                let entity = (alert.entity_kind, alert.entity_id.as_str());
+                return duty::hand_over(to, entity, (&alert.owner, alert.opened_at), changes);
+            }
         }
         to.prepare_cached("DELETE FROM alerts WHERE id = ?1")?.execute([&id])?;
     }
@@ -237,8 +279,10 @@ fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, Inb
     let words = [name, &alert.entity_id, &alert.summary, &alert.rule].join("\n").to_lowercase();
     to.prepare_cached(
         "INSERT INTO alerts (id, family, entity_kind, entity_id, owner, shelf, state_name, state,
-             rank, currency, opened_at, changed_at, seq, words, body, rule, severity)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16)",
+             rank, currency, opened_at, changed_at, seq, words, body, rule, severity, keeper,
+             owned_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16, ?5,
+             ?11)",
     )?
     .execute(rusqlite::params![
         id,
@@ -249,7 +293,7 @@ fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, Inb
         if alert.is_shadow { SHADOW } else { shelf(&alert.state) },
         change.state,
         serde_json::to_string(&alert.state)?,
-        alert.value.map_or(query::RANK_NONE, |value| value.amount.micros()),
+        alert.rank().map_or(query::RANK_NONE, Decimal::micros),
         alert.value.and_then(|value| value.currency).map(String::from),
         alert.opened_at.millis(),
         change.seq.cast_signed(),
@@ -258,7 +302,8 @@ fn open_alert(to: &Transaction<'_>, alert: &Alert) -> Result<Option<Change>, Inb
         alert.rule,
         alert.severity.name(),
     ])?;
-    Ok((!alert.is_shadow).then_some(change))
+    changes.extend((!alert.is_shadow).then_some(change));
+    Ok(())
 }
 
 fn change_alert(

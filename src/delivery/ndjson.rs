@@ -45,6 +45,7 @@ pub fn write(to: &mut dyn Write, outputs: &[Output]) -> Result<(), NdjsonError> 
                 OutputLine::Changed { id: *id, at: WireTime(*at), state: state.into() }
             }
             Output::Acted { id, deed } => OutputLine::Acted { id: *id, deed: deed.into() },
+            Output::Duty(_) => continue,
         };
         serde_json::to_writer(&mut *to, &line)?;
         to.write_all(b"\n")?;

@@ -213,7 +213,9 @@ impl<'a> From<&'a Deed> for WireDeed<'a> {
                 }
             }
             Action::Reassign { owner } => Self { owner: Some(owner.key()), ..wire },
-            Action::Comment { text } | Action::Retract { text } => Self { note: Some(text), ..wire },
+            Action::Comment { text } | Action::Retract { text } => {
+                Self { note: Some(text), ..wire }
+            }
         }
     }
 }

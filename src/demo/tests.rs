@@ -376,3 +376,12 @@ fn a_call_about_a_category_without_its_complement_is_always_a_label() {
     }
     assert!(found > 100, "{found} calls");
 }
+
+#[test]
+fn the_rep_whose_day_is_shown_has_the_manager_who_is_shown() {
+    let rep = reference(&Settings::default()).into_iter().find_map(|line| {
+        let record: Value = serde_json::from_str(&line).unwrap();
+        (record["rep_id"] == REP).then_some(record)
+    });
+    assert_eq!(rep.unwrap()["manager_id"], MANAGER);
+}

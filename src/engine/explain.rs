@@ -367,7 +367,7 @@ impl Explainer {
                         open.last = at;
                     }
                 }
-                Output::Changed { .. } | Output::Acted { .. } => {}
+                Output::Changed { .. } | Output::Acted { .. } | Output::Duty(_) => {}
             }
         }
     }

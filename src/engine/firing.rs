@@ -1,5 +1,6 @@
 //! An alert as it fires: who, what, why, how much, and the very events.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use rapidhash::v3::rapidhash_v3;
@@ -13,6 +14,8 @@ use crate::alert::Reason;
 use crate::engine::shard::Context;
 use crate::event::EntityKind;
 use crate::event::Symbol;
+use crate::event::Symbols;
+use crate::event::reference::Customer;
 use crate::money::Currency;
 use crate::money::Decimal;
 use crate::rule::file::Mode;
@@ -24,6 +27,8 @@ use crate::state::evaluate::evaluate;
 use crate::state::history::Entry;
 use crate::state::item::Body;
 use crate::state::item::Item;
+use crate::state::learned;
+use crate::state::learned::VALUE_REACH;
 use crate::state::program::Items;
 use crate::state::program::Scope;
 use crate::state::program::Stage;
@@ -32,6 +37,9 @@ use crate::state::texts;
 use crate::state::value::Value;
 use crate::state::window::List;
 use crate::time::Timestamp;
+
+/// The label that says how much a customer is worth.
+const VALUE_TIER: &str = "value_tier";
 
 /// The alert of `rule` as the scope stands.
 pub(crate) fn alert(
@@ -67,7 +75,7 @@ pub(crate) fn alert(
                 product.and_then(|product| product.name.clone())
             }
         },
-        owner: owner(context, rule.entity, entity, &id),
+        owner: owner(context.symbols, rule.entity, entity, &id),
         entity_id: id,
         state: AlertState::Firing,
         opened_at: at,
@@ -76,12 +84,31 @@ pub(crate) fn alert(
         value,
         summary,
         description,
-        labels: rule.labels.clone(),
+        labels: labels(context, rule, entity, scope.now),
         reasons,
         evidence,
         evidence_total,
         is_shadow: rule.mode == Mode::Shadow,
+        trust: context.catalog.models().trust(&rule.name),
     }
+}
+
+/// The rule's labels, and the tier that the customer's value puts it in: what routes go by.
+fn labels(
+    context: Context<'_>,
+    rule: &Rule,
+    entity: Option<&Entity>,
+    now: Timestamp,
+) -> BTreeMap<String, String> {
+    let mut labels = rule.labels.clone();
+    let plan = context.rules.plan(rule.entity);
+    let known = rule.entity == EntityKind::Customer && plan.horizon >= VALUE_REACH;
+    if let Some(entity) = entity.filter(|_| known)
+        && let Some(tier) = learned::value_tier(entity, context.catalog.models(), now)
+    {
+        labels.insert(VALUE_TIER.to_owned(), tier.to_owned());
+    }
+    labels
 }
 
 /// A number for an episode, equal for equal episodes of one run.
@@ -141,23 +168,33 @@ fn reasons(rule: &Rule, scope: &mut Scope<'_>, currency: Option<Currency>) -> Ve
     reasons
 }
 
-/// The customer's rep by reference data, else who served it last, else its territory.
-fn owner(context: Context<'_>, kind: EntityKind, entity: Option<&Entity>, id: &str) -> Owner {
-    let text = |symbol: Symbol| context.symbols.text(symbol);
-    match kind {
-        EntityKind::Rep => return Owner::Rep(id.to_owned()),
-        EntityKind::Product => return Owner::Queue,
-        EntityKind::Customer => {}
+/// Who should act on what happens to an entity.
+fn owner(symbols: &Symbols, kind: EntityKind, entity: Option<&Entity>, id: &str) -> Owner {
+    match (kind, entity) {
+        (EntityKind::Rep, _) => Owner::Rep(id.to_owned()),
+        (EntityKind::Customer, Some(entity)) => customer_owner(symbols, entity),
+        (EntityKind::Customer, None) | (EntityKind::Product, _) => Owner::Queue,
     }
-    let Some(entity) = entity else { return Owner::Queue };
-    let profile = entity.profile.as_deref();
-    let rep = profile.and_then(|profile| profile.owner).or(entity.rep);
-    let territory = profile.and_then(|profile| profile.territory).or(entity.territory);
-    match (rep, territory) {
-        (Some(rep), _) => Owner::Rep(text(rep)),
-        (None, Some(territory)) => Owner::Territory(text(territory)),
+}
+
+/// The customer's rep by reference data, else who served it last, else its territory.
+pub(crate) fn customer_owner(symbols: &Symbols, customer: &Entity) -> Owner {
+    match keeper(customer.profile.as_deref(), (customer.rep, customer.territory)) {
+        (Some(rep), _) => Owner::Rep(symbols.text(rep)),
+        (None, Some(territory)) => Owner::Territory(symbols.text(territory)),
         (None, None) => Owner::Queue,
     }
+}
+
+/// A customer's rep or, where there is none, its territory; by reference data before who served
+/// it last.
+pub(crate) fn keeper(
+    profile: Option<&Customer>,
+    (rep, territory): (Option<Symbol>, Option<Symbol>),
+) -> (Option<Symbol>, Option<Symbol>) {
+    let rep = profile.and_then(|profile| profile.owner).or(rep);
+    let territory = profile.and_then(|profile| profile.territory).or(territory);
+    (rep, territory.filter(|_| rep.is_none()))
 }
 
 pub(crate) fn evidence(rule: &Rule, scope: &mut Scope<'_>) -> (Vec<Evidence>, u64) {

@@ -19,6 +19,7 @@ use std::thread::JoinHandle;
 
 use crate::model::fitting;
 use crate::model::learner::Learner;
+use crate::model::report::Version;
 use crate::model::survey::Survey;
 use crate::state::models::Models;
 use crate::time::Span;
@@ -31,11 +32,16 @@ pub const REFIT_MIN: Span = Span::from_millis(7 * Span::DAY.millis());
 /// Between two surveys at the most: what is learned changes slowly.
 pub const REFIT_MAX: Span = Span::from_millis(28 * Span::DAY.millis());
 
+/// Versions that are told of.
+const VERSIONS_MAX: usize = 100;
+
 /// What is being learned beside the one order.
 pub struct Learning {
     /// The counts.
     pub learner: Learner,
     models: Arc<Models>,
+    /// The versions so far, the newest last.
+    versions: Vec<Version>,
     last_survey: Option<Timestamp>,
     fit: Option<Fit>,
 }
@@ -56,7 +62,13 @@ enum Work {
 impl Learning {
     /// Starts with nothing counted, and with what was learned elsewhere.
     pub fn new(models: Arc<Models>) -> Self {
-        Self { learner: Learner::default(), models, last_survey: None, fit: None }
+        Self {
+            learner: Learner::default(),
+            models,
+            versions: Vec::new(),
+            last_survey: None,
+            fit: None,
+        }
     }
 
     /// The version that holds.
@@ -70,7 +82,7 @@ impl Learning {
         let fit = self.fit.take_if(|fit| fit.at <= now);
         let adopted = fit.and_then(|fit| fit.work.result()).map(Arc::new);
         if let Some(models) = &adopted {
-            self.models = Arc::clone(models);
+            self.hold(models);
         }
         if self.fit.is_none() && self.due().is_some_and(|due| due <= now) {
             self.last_survey = Some(now);
@@ -80,12 +92,26 @@ impl Learning {
         adopted
     }
 
+    fn hold(&mut self, models: &Arc<Models>) {
+        self.models = Arc::clone(models);
+        if self.versions.len() >= VERSIONS_MAX {
+            self.versions.remove(0);
+        }
+        self.versions.push(Version::from(&**models));
+    }
+
+    /// The versions so far, the newest last; of many the newest.
+    pub fn versions(&self) -> &[Version] {
+        &self.versions
+    }
+
     /// What is known so far becomes a version at once, in place of a fit that is under way.
     pub fn conclude(&mut self) -> Arc<Models> {
         let survey = self.learner.survey();
         (self.last_survey, self.fit) = (Some(survey.at), None);
-        self.models = Arc::new(fitting::fit(&survey, &self.models));
-        Arc::clone(&self.models)
+        let models = Arc::new(fitting::fit(&survey, &self.models));
+        self.hold(&models);
+        models
     }
 
     /// When the next survey is due; none before the first order.

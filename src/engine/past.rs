@@ -27,7 +27,7 @@ pub(crate) fn remember(past: &mut PastAlerts, told: &[Output], symbols: &Symbols
                 let (state, closed) = stands(state);
                 past.change(id.bits(), state, closed);
             }
-            Output::Acted { .. } => {}
+            Output::Acted { .. } | Output::Duty(_) => {}
         }
     }
 }

@@ -10,11 +10,15 @@
 //! Every call may block for a moment (a bounded queue, a lock), so the edge makes them on threads
 //! that may block.
 
+use serde::Serialize;
+
 use crate::alert::Evidence;
 use crate::alert::Family;
 use crate::alert::Value;
 use crate::engine::ActionInput;
 use crate::event::EntityKind;
+use crate::model::report::Report;
+use crate::model::report::Version;
 use crate::money::Currency;
 use crate::time::Timestamp;
 
@@ -41,8 +45,20 @@ pub trait Port: Send + Sync {
     /// The rules that run, and how they do.
     fn rules(&self) -> RulesView;
 
+    /// What was learned across customers.
+    fn models(&self) -> LearnedView;
+
     /// How the engine is.
     fn status(&self) -> EngineStatus;
+}
+
+/// What was learned across customers.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct LearnedView {
+    /// The versions, the newest last; of many the newest.
+    pub versions: Vec<Version>,
+    /// The newest; absent before anything is learned.
+    pub current: Option<Report>,
 }
 
 /// What became of the records of a body.

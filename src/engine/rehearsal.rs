@@ -176,7 +176,7 @@ fn play(
                     alert.state = state;
                 }
             }
-            Output::Acted { .. } => {}
+            Output::Acted { .. } | Output::Duty(_) => {}
         }
     }
     Ok(Played { alerts, evaluations, refused })

@@ -30,6 +30,7 @@ use crate::engine::tally::Tally;
 use crate::event::Record;
 use crate::event::Spares;
 use crate::event::Symbols;
+use crate::model::report::Version;
 use crate::rule::set::RuleSet;
 use crate::state::models::Models;
 use crate::time::Span;
@@ -180,6 +181,11 @@ impl Engine {
         let Self { sequencer, workers, .. } = self;
         sequencer.learned(models, &mut |shard, input| workers.send(shard, input));
         self.flush()
+    }
+
+    /// The versions of what was learned so far, the newest last.
+    pub fn versions(&self) -> &[Version] {
+        self.sequencer.versions()
     }
 
     /// Learns from records that no rule gets to see; it takes effect at this place of the one order.

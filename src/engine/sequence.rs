@@ -26,6 +26,7 @@ use crate::event::Kind;
 use crate::event::Record;
 use crate::event::Reference;
 use crate::event::Symbol;
+use crate::model::report::Version;
 use crate::rule::set::RuleSet;
 use crate::state::models::Models;
 use crate::time::Span;
@@ -165,6 +166,11 @@ impl Sequencer {
     /// What was learned, in the version that holds; none where no rule asks for any.
     pub fn models(&self) -> Option<&Arc<Models>> {
         self.learning.as_ref().map(Learning::models)
+    }
+
+    /// The versions of it so far, the newest last.
+    pub fn versions(&self) -> &[Version] {
+        self.learning.as_ref().map_or(&[], Learning::versions)
     }
 
     /// Takes in what a sales person did with an alert of a rule.

@@ -24,6 +24,7 @@ use crate::engine::port::EngineStatus;
 use crate::engine::port::EntityView;
 use crate::engine::port::IngestError;
 use crate::engine::port::IngestReport;
+use crate::engine::port::LearnedView;
 use crate::engine::port::Port;
 use crate::engine::port::RefusedRecord;
 use crate::engine::port::Reload;
@@ -47,6 +48,7 @@ use crate::event::Symbols;
 use crate::event::decode::Decoder;
 use crate::event::mapping::Mapping;
 use crate::metrics::Metrics;
+use crate::model::report;
 use crate::rule::file::Mode;
 use crate::rule::set::RuleSet;
 use crate::source::Batch;
@@ -236,6 +238,7 @@ impl Service {
             since(now.sequence.duplicates, old.duplicates)
                 + since(now.shards.duplicates, before.shards.duplicates),
         );
+        metrics.model_refits_total.inc_by(since(now.sequence.refits, old.refits));
         let late = |totals: &Totals| totals.shards.late + totals.shards.too_late;
         metrics.events_late_total.inc_by(since(late(&now), late(&before)));
         for (name, did) in now.shards.by_name() {
@@ -425,6 +428,17 @@ impl Port for Service {
         self.entities.iter().find_map(|shard| {
             shard.read(&entity, |live, rules| view::entity(entity, live, rules, &self.symbols))
         })
+    }
+
+    fn models(&self) -> LearnedView {
+        let guard = self.engine.lock();
+        let Some(engine) = guard.as_ref() else { return LearnedView::default() };
+        let (versions, models) = (engine.versions().to_vec(), engine.models().cloned());
+        // The report takes a while, and the one order need not wait for it.
+        drop(guard);
+        let learned = models.filter(|models| models.version > 0);
+        let current = learned.map(|models| report::report(&models, &self.symbols));
+        LearnedView { versions, current }
     }
 
     fn rules(&self) -> RulesView {

@@ -10,6 +10,7 @@
 //! One thread writes a shard; the API reads its [`Entities`] beside it.
 
 mod changeover;
+mod duty;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -37,6 +38,7 @@ use crate::engine::tally::Resting;
 use crate::engine::tally::RuleTally;
 use crate::engine::tally::Tally;
 use crate::event::EntityId;
+use crate::event::EntityKind;
 use crate::event::Event;
 use crate::event::Reference;
 use crate::event::Symbols;
@@ -162,7 +164,7 @@ impl Shard {
             Input::Event { entity, event, watermark, arrived } => {
                 self.event(*entity, event, (*watermark, *arrived), out);
             }
-            Input::Reference(reference) => self.reference(reference),
+            Input::Reference(reference) => self.reference(reference, out),
             Input::Action(action) => self.act(action, out),
             Input::Watermark(to) => self.pass(*to, out),
             Input::Models { models, watermark } => {
@@ -196,6 +198,7 @@ impl Shard {
             let late_proof = Cause { event: None, arrived };
             entity.pass(before, late_proof, out);
         }
+        let before = (duty::served(&entity.live.entity), entity.live.entity.clock);
         match entity.live.entity.apply(context.upkeep(id), event) {
             Applied::Duplicate => {
                 tally.duplicates += 1;
@@ -206,6 +209,9 @@ impl Shard {
             Applied::TooLate => entity.tally.too_late += 1,
         }
         entity.tally.applied += 1;
+        if before.0 != duty::served(&entity.live.entity) {
+            out.extend(duty::after_event((id, &entity.live.entity), before, symbols));
+        }
         let first = out.len();
         entity.parts.walked.begin();
         for &rule in rules.triggered(id.kind, event.kind) {
@@ -221,15 +227,22 @@ impl Shard {
         entity.set_timer(wheel);
     }
 
-    fn reference(&mut self, reference: &Reference) {
+    fn reference(&mut self, reference: &Reference, out: &mut Vec<Output>) {
         self.catalog.apply(reference);
-        if let Reference::Customer(customer) = reference {
-            let kind = crate::event::EntityKind::Customer;
-            let id = EntityId { kind, id: customer.id };
-            let rules = &self.rules;
-            let entry = self.entities.map.entry(id);
-            let mut live = entry.or_insert_with(|| Box::new(Live::new(rules, kind)));
-            live.entity.profile = Some(Box::new(customer.clone()));
+        match reference {
+            Reference::Customer(customer) => {
+                let kind = EntityKind::Customer;
+                let id = EntityId { kind, id: customer.id };
+                let rules = &self.rules;
+                let entry = self.entities.map.entry(id);
+                let mut live = entry.or_insert_with(|| Box::new(Live::new(rules, kind)));
+                let entity = &mut live.entity;
+                let before = firing::keeper(entity.profile.as_deref(), duty::served(entity));
+                entity.profile = Some(Box::new(customer.clone()));
+                out.extend(duty::after_reference((id, entity), before, &self.symbols));
+            }
+            Reference::Rep(rep) => out.push(duty::of_rep(rep, &self.symbols)),
+            Reference::Product(_) | Reference::Relation(_) | Reference::Agreement(_) => {}
         }
     }
 

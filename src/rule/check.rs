@@ -8,6 +8,7 @@
 //! ```
 
 mod call;
+mod detect;
 mod list;
 mod method;
 mod offers;
@@ -17,6 +18,7 @@ mod sort;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use self::detect::Finding;
 pub use self::sort::Sort;
 use crate::event::EntityKind;
 use crate::event::Symbols;
@@ -59,6 +61,8 @@ pub enum Checked {
     Item(ItemRef),
     /// `customer`, `event` …
     Record(Record),
+    /// What a detector has found.
+    Finding(Box<Finding>),
     /// `{'a': 'b'}` of constants.
     Table(Arc<[(Value, Value)]>, Type),
 }
@@ -240,7 +244,7 @@ impl<'a> Checker<'a> {
                 );
                 self.unknown()
             }
-            Checked::Item(_) | Checked::Record(_) | Checked::Table(..) => {
+            Checked::Item(_) | Checked::Record(_) | Checked::Finding(_) | Checked::Table(..) => {
                 let help = "ask for one of its fields: `.net`, `.time`, `.category` …";
                 self.error("E204", &expr.span, "this is not a single value", "", Some(help));
                 self.unknown()
@@ -427,6 +431,7 @@ impl<'a> Checker<'a> {
         match self.check(target) {
             Checked::Record(record) => self.record_field(expr, record, field),
             Checked::Item(item) => self.item_field(expr, &item, field),
+            Checked::Finding(finding) => self.finding_field(expr, &finding, field),
             Checked::Value(typed) if typed.ty == Type::Unknown => Checked::Value(typed),
             Checked::Value(typed) => {
                 let message = format!("{} has no field `{field}`", typed.ty.noun());
@@ -501,6 +506,9 @@ impl<'a> Checker<'a> {
         let product = self.entity == EntityKind::Product;
         let fields: &[_] = if product { &PRODUCT_FIELDS } else { &REP_FIELDS };
         if let Some((_, field, ty, _)) = fields.iter().find(|(name, ..)| *name == field) {
+            if *field == KnownField::TeamWinRate {
+                self.program.read_models();
+            }
             return self.typed(Node::Known(field.clone()), *ty, ENTITY);
         }
         let mut names = vec!["id"];

@@ -206,12 +206,12 @@ mod tests {
         let text = page.to_markdown();
         for part in [
             "### DriftSilence",
-            "It looks at one customer when no `order` comes for the larger of",
+            "It looks at one customer when no `order` comes for as long as the chance, by orders, takes",
             "‹the customer's name› usually orders every ‹gap in days› days",
             "| Closes by itself after | 15 minutes |",
-            "| Windows | orders of the last 730 days; the newest 12 orders |",
-            "`drift.rules.yaml`, line 8",
-            "value: spent * (91.0 / least(days(known), 730.0)) * 0.5",
+            "| Windows | lines of the last 365 days; the newest 12 orders |",
+            "`drift.rules.yaml`, line 10",
+            "value: spent * margin * (91.0 / least(days(known), 365.0)) * (1.0 - alive)",
             "| Label | `play` = win_back |",
         ] {
             assert!(text.contains(part), "{part}\n{text}");

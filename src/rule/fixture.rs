@@ -62,6 +62,8 @@ pub struct Test {
     pub products: Vec<Located<Map<String, Value>>>,
     /// Reps, in the line form.
     pub reps: Vec<Located<Map<String, Value>>>,
+    /// Agreements, in the line form.
+    pub agreements: Vec<Located<Map<String, Value>>>,
     /// Orders of other customers, each of one of its own: what the models are learned from.
     pub peers: Vec<EventSource>,
     /// Events, and generators of events.
@@ -143,6 +145,8 @@ pub enum ReferenceKind {
     Product,
     /// A rep.
     Rep,
+    /// `agreements:`
+    Agreement,
 }
 
 /// Reads test files; of a folder, all that end in [`TEST_FILE_SUFFIX`], in the order of names.
@@ -207,7 +211,8 @@ impl Test {
         let customers = self.customers.iter().map(line(ReferenceKind::Customer));
         let products = self.products.iter().map(line(ReferenceKind::Product));
         let reps = self.reps.iter().map(line(ReferenceKind::Rep));
-        products.chain(reps).chain(customers).collect()
+        let agreements = self.agreements.iter().map(line(ReferenceKind::Agreement));
+        products.chain(reps).chain(customers).chain(agreements).collect()
     }
 
     fn line(&self, source: &EventSource, (number, index): (usize, usize), at: Timestamp) -> String {

@@ -262,7 +262,7 @@ pub static TEST_FILE: [Key; 2] = [
 ];
 
 /// A test.
-pub static TEST: [Key; 9] = [
+pub static TEST: [Key; 10] = [
     needed("name", Holds::Text, "the claim"),
     key(
         "customers",
@@ -274,6 +274,8 @@ pub static TEST: [Key; 9] = [
         .starts("\n  - {product_id: ${1:p1}, category: ${2:Category}}"),
     key("reps", Holds::List(&Holds::Record(&REP)), "the same of reps")
         .starts("\n  - {rep_id: ${1:r1}}"),
+    key("agreements", Holds::List(&Holds::Record(&AGREEMENT)), "the same of agreements")
+        .starts("\n  - {agreement_id: ${1:a1}, customer_id: ${2:c1}}"),
     key(
         "peers",
         Holds::List(&Holds::Record(&EVENT)),
@@ -319,6 +321,16 @@ pub static PRODUCT: [Key; 4] = [
 /// Those of a sales person.
 pub static REP: [Key; 2] =
     [field("rep_id", "the id of the sales person"), field("name", "what people call the person")];
+
+/// Those of an agreement.
+pub static AGREEMENT: [Key; 6] = [
+    field("agreement_id", "its number"),
+    field("customer_id", "with whom"),
+    field("from", "first day of the term"),
+    field("to", "first day after the term"),
+    field("planned_amount", "revenue promised over the term"),
+    field("discount_rate", "discount agreed, as a share of the list price"),
+];
 
 /// An event of a test: three keys of its own, and fields of data files.
 pub static EVENT: [Key; 10] = [

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::state::detection::REACH;
+use crate::state::detection::kept::Followed;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
 use crate::state::program::Program;
@@ -150,6 +152,19 @@ impl Planner {
             || {
                 self.plan.owned.push(owned);
                 place(self.plan.owned.len() - 1)
+            },
+            place,
+        )
+    }
+
+    /// The place of a detector over everything ever seen.
+    pub fn follow(&mut self, followed: Followed) -> Result<u16, PlanFull> {
+        self.reach(REACH);
+        let known = self.plan.followed.iter().position(|known| *known == followed);
+        known.map_or_else(
+            || {
+                self.plan.followed.push(followed);
+                place(self.plan.followed.len() - 1)
             },
             place,
         )

@@ -16,7 +16,10 @@ use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::SCOPE;
 use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::VALUE_METHODS;
+use crate::rule::vocabulary::detectors;
+use crate::rule::vocabulary::detectors::DETECTORS;
 use crate::rule::vocabulary::offers::OFFER_FIELDS;
+use crate::rule::vocabulary::offers::VALUE_TIER;
 use crate::state::program::KnownField;
 
 /// The whole reference.
@@ -37,6 +40,7 @@ pub fn reference() -> Page {
     section("Operations on lists", told(["Operation", "What it gives"], &LIST_METHODS));
     section("Asked of a value", told(["Asked of a value", "What it gives"], &VALUE_METHODS));
     section("Functions", told(["Function", "What it gives"], &FUNCTIONS));
+    section("What detectors find", findings());
     section("Functions in texts", told(["In a text", "How it is written"], &FORMATS));
     section("Keys of a test", keys_of(&keys::TEST));
     section("Keys of an event of a test", keys_of(&keys::EVENT));
@@ -86,6 +90,7 @@ fn offer_fields() -> Block {
 fn customer_fields() -> Block {
     let plain = CUSTOMER_FIELDS.iter().map(|(name, _, ty, what)| (*name, ty.to_string(), *what));
     let deeper = [
+        ("value_tier", "string".to_owned(), VALUE_TIER),
         (
             "consent.marketing",
             "bool".to_owned(),
@@ -107,6 +112,19 @@ fn known_fields(fields: &[(&str, KnownField, Type, &str)], attributes: bool) -> 
     let plain = fields.iter().map(|(name, _, ty, what)| (*name, *ty, *what));
     let all = std::iter::once(id).chain(plain).chain(attributes.then_some(more));
     let rows = all.map(|(name, ty, what)| vec![code(name), ty.to_string(), what.to_owned()]);
+    table(&["Field", "Type", ""], rows)
+}
+
+fn findings() -> Block {
+    let rows = DETECTORS.iter().flat_map(|signature| {
+        detectors::figures(signature.name).map(|(field, _, ty, what)| {
+            vec![
+                code(&format!("{}.{field}", signature.example)),
+                ty.to_string(),
+                (*what).to_owned(),
+            ]
+        })
+    });
     table(&["Field", "Type", ""], rows)
 }
 

@@ -1,6 +1,7 @@
 //! What can a rule say? The types of the language, and the tables of names that the checker, the completion and the
 //! reference page read.
 
+pub mod detectors;
 pub mod offers;
 
 use std::fmt;
@@ -235,7 +236,7 @@ pub const CUSTOMER_FIELDS: [(&str, ProfileField, Type, &str); 7] = [
 ];
 
 /// Fields of `rep`: name, field, type, what it means.
-pub const REP_FIELDS: [(&str, KnownField, Type, &str); 8] = [
+pub const REP_FIELDS: [(&str, KnownField, Type, &str); 9] = [
     ("name", KnownField::RepName, Type::Text, "what people call the rep, else its id"),
     ("title", KnownField::RepTitle, Type::Text, "position"),
     ("manager", KnownField::RepManager, Type::Text, "id of the manager"),
@@ -244,6 +245,12 @@ pub const REP_FIELDS: [(&str, KnownField, Type, &str); 8] = [
     ("quota", KnownField::RepQuota, Type::Money, "revenue to reach in the period that it is now"),
     ("quota_from", KnownField::RepQuotaFrom, Type::Time, "first instant of that period"),
     ("quota_to", KnownField::RepQuotaTo, Type::Time, "first instant after that period"),
+    (
+        "team_win_rate",
+        KnownField::TeamWinRate,
+        Type::Double,
+        "share of the decided quotes that all reps win; null before any",
+    ),
 ];
 
 /// Fields of `product`: name, field, type, what it means.
@@ -350,7 +357,7 @@ pub fn value_methods(ty: Type) -> impl Iterator<Item = &'static (&'static str, &
 }
 
 /// Functions with what they take and give.
-pub const FUNCTIONS: [(&str, &str); 37] = [
+pub const FUNCTIONS: [(&str, &str); 51] = [
     ("size", "`size(list)` how many items; `size(text)` how many characters"),
     ("has", "`has(x.field)` whether the source says"),
     ("margin_rate", "`margin_rate(lines)` share of the net amount that is left after cost"),
@@ -358,6 +365,47 @@ pub const FUNCTIONS: [(&str, &str); 37] = [
     (
         "gap_stddev",
         "`gap_stddev(orders.last('365d'))` how much the time between events varies; null of fewer than three",
+    ),
+    (
+        "p_alive",
+        "`p_alive(orders)` the chance that the customer has not left (BG/NBD); null of nothing",
+    ),
+    (
+        "expected_purchases",
+        "`expected_purchases(orders, '28d')` how often the customer will buy in the next 28 days (BG/NBD)",
+    ),
+    (
+        "drift_deadline",
+        "`drift_deadline(orders, 0.5)` the silence after which `p_alive` has fallen to 0.5; null before the second purchase",
+    ),
+    (
+        "category_loss",
+        "`category_loss(lines, 3.0)` the categories of four purchases or more that were not bought for 3 of their usual gaps",
+    ),
+    (
+        "margin_shift",
+        "`margin_shift(lines)` whether the margin of orders has fallen for good, since when and why (twin CUSUM)",
+    ),
+    (
+        "trend",
+        "`trend(orders)` whether weekly spend has risen or fallen for good, since when, and its level (CUSUM, Holt)",
+    ),
+    (
+        "sentiment",
+        "`sentiment(interactions)` mean mood of what was said, from -1 to 1; it halves in 30 days",
+    ),
+    ("pace", "`pace(rep)` where a rep stands in the running quota period, and how it will end"),
+    (
+        "win_rate_below",
+        "`win_rate_below(won, lost, rep.team_win_rate)` the chance that a rep with so many won and lost quotes wins less than 0.8 of the team's share (Beta-binomial)",
+    ),
+    (
+        "agreement",
+        "`agreement(customer)` what was promised in the agreement that runs now, what is bought of it, and what leaks",
+    ),
+    (
+        "return_rate",
+        "`return_rate(product)` whether more units come back than used to (Bernoulli CUSUM)",
     ),
     (
         "next_best",
@@ -399,6 +447,18 @@ pub const FUNCTIONS: [(&str, &str); 37] = [
     (
         "sells",
         "`sells(category)` whether a known product is of the category; yes where no product is known",
+    ),
+    (
+        "list_price",
+        "`list_price(l.product)` a product's price before discount; null where the catalogue has none",
+    ),
+    (
+        "unit_cost",
+        "`unit_cost(l.product)` what a unit of a product costs us, as the catalogue has it, or null",
+    ),
+    (
+        "margin_floor",
+        "`margin_floor(l.product)` the lowest margin at which a product may be sold: its attribute `margin_floor`, or null",
     ),
     ("greatest", "`greatest(a, b)` the largest of its arguments"),
     ("least", "`least(a, b)` the smallest of its arguments"),

@@ -14,9 +14,13 @@ use crate::event::EntityKind;
 use crate::event::Symbols;
 use crate::rule::vocabulary;
 use crate::rule::vocabulary::ALERTS;
+use crate::rule::vocabulary::detectors;
+use crate::rule::vocabulary::detectors::Of;
 use crate::rule::vocabulary::offers::OFFER_FIELDS;
 use crate::rule::vocabulary::offers::OFFERS;
 use crate::state::builtin::Builtin;
+use crate::state::detection::Over;
+use crate::state::detection::kept::Followed;
 use crate::state::learned::Learned;
 use crate::state::learned::PeerFigure;
 use crate::state::offers::Ask;
@@ -75,6 +79,7 @@ pub fn list_of(writing: Writing<'_>, id: NodeId) -> Option<String> {
     match writing.program.node(id) {
         Node::Aggregate(running) => Some(writer.kept(running.place)),
         Node::Decides(verdict) => Some(writer.kept(verdict.count.place)),
+        Node::Detect(detection) => Some(writer.over(&detection.over)),
         Node::Scan(scan) if !matches!(scan.source, Source::Values(_)) => {
             Some(writer.items(scan, |_, text| text))
         }
@@ -202,6 +207,26 @@ impl Writer<'_> {
             }
             Node::Function2(function, a, b) => self.function2(*function, *a, *b),
             Node::Call(builtin, args) => self.call(builtin, args),
+            Node::Detect(detection) => {
+                let (name, field) = detectors::name_of(detection.figure);
+                let of_entity = matches!(
+                    detectors::signature(name).map(|signature| signature.of),
+                    Some(Of::Entity(_))
+                );
+                let list = match &detection.over {
+                    Over::Ever(_) if of_entity => self.writing.entity.name().to_owned(),
+                    over => self.over(over),
+                };
+                let mut text = format!("{name}({list}");
+                if let Some(argument) = detection.argument {
+                    let _ = write!(text, ", {}", self.node(argument, 0));
+                }
+                text.push(')');
+                if let Some(field) = field {
+                    let _ = write!(text, ".{field}");
+                }
+                text
+            }
             Node::Known(field) => known_name(field),
             // Operators bind less tightly: `bare` writes them.
             _ => self.node(id, MEMBER),
@@ -316,7 +341,28 @@ impl Writer<'_> {
 
     /// The items of a scan, and what `end` makes of them.
     fn items(&mut self, scan: &Scan, end: impl FnOnce(&mut Self, String) -> String) -> String {
-        let mut text = match &scan.source {
+        let text = self.part(&scan.source, &scan.stages);
+        end(self, text)
+    }
+
+    /// The list that a detector follows.
+    fn over(&mut self, over: &Over) -> String {
+        match over {
+            Over::Part(source, stages) => self.part(source, stages),
+            Over::Ever(place) => {
+                match self.writing.plan.followed.get(usize::from(*place)).copied() {
+                    Some(Followed { list, filter, .. }) => {
+                        self.filtered(list, list.name().to_owned(), filter)
+                    }
+                    None => String::new(),
+                }
+            }
+        }
+    }
+
+    /// A source of items, and what is dropped or changed of them.
+    fn part(&mut self, source: &Source, stages: &[Stage]) -> String {
+        let mut text = match source {
             Source::Window(list, span) => {
                 let spans = &self.writing.plan.spans;
                 let span = spans.get(usize::from(*span));
@@ -338,8 +384,8 @@ impl Writer<'_> {
                 format!("{}.split({separator}{most})", self.node(*text, MEMBER))
             }
         };
-        let x = scan_letter(scan);
-        for stage in &scan.stages {
+        let x = source_letter(source);
+        for stage in stages {
             let (method, node) = match stage {
                 Stage::Filter(node) => ("filter", *node),
                 Stage::Map(node) => ("map", *node),
@@ -349,7 +395,7 @@ impl Writer<'_> {
                 format!("{text}.{method}({name}, {inner})")
             });
         }
-        end(self, text)
+        text
     }
 
     fn ended(&mut self, scan: &Scan, text: &str) -> String {
@@ -407,17 +453,17 @@ impl Writer<'_> {
     fn ask(&mut self, ask: &Ask) -> String {
         let name = OFFERS.iter().find(|(_, meeting)| *meeting == ask.meeting);
         let name = name.map_or("?", |(name, _)| *name);
-        format!("{name}({}, {})", self.context(&ask.context), ask.number)
+        format!("{name}({}, {})", self.context(ask.context), ask.number)
     }
 
-    fn context(&mut self, context: &Context) -> String {
+    fn context(&mut self, context: Context) -> String {
         match context {
-            Context::Category(node) => self.node(*node, 0),
+            Context::Category(node) => self.node(node, 0),
             Context::Event => "event.lines".to_owned(),
             Context::Owned(_) => "lines".to_owned(),
             Context::Newest(count) => format!("lines.last({count})"),
             Context::Window(span) => {
-                let span = self.writing.plan.spans.get(usize::from(*span));
+                let span = self.writing.plan.spans.get(usize::from(span));
                 span.map_or_else(String::new, |span| window("lines", span.from, span.to))
             }
         }
@@ -430,7 +476,7 @@ impl Writer<'_> {
         };
         match question {
             Learned::Lift(context, category) => {
-                format!("affinity({}, {})", self.context(context), self.node(*category, 0))
+                format!("affinity({}, {})", self.context(*context), self.node(*category, 0))
             }
             Learned::Quantile(figure, segment, share) => {
                 let (segment, share) = (self.node(*segment, 0), self.node(*share, 0));
@@ -520,8 +566,12 @@ fn letter(list: List) -> &'static str {
 }
 
 fn scan_letter(scan: &Scan) -> &'static str {
-    match scan.source {
-        Source::Window(list, _) | Source::Newest(list, _) => letter(list),
+    source_letter(&scan.source)
+}
+
+fn source_letter(source: &Source) -> &'static str {
+    match source {
+        Source::Window(list, _) | Source::Newest(list, _) => letter(*list),
         Source::Alerts(_) => "a",
         Source::Offers(_) => "o",
         Source::EventLines => "l",
@@ -557,5 +607,8 @@ fn function_name(function: Function) -> &'static str {
         Function::Hour => "hour",
         Function::DayOfWeek => "day_of_week",
         Function::Sells => "sells",
+        Function::ListPrice => "list_price",
+        Function::UnitCost => "unit_cost",
+        Function::MarginFloor => "margin_floor",
     }
 }

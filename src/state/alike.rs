@@ -11,6 +11,8 @@
 
 use std::collections::HashSet;
 
+use crate::state::detection::Over;
+use crate::state::detection::kept::Followed;
 use crate::state::program::End;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
@@ -120,6 +122,13 @@ impl<'a> Comparison<'a> {
                 a.decided == b.decided && self.running(a.count, b.count)
             }
             (Node::Scan(a), Node::Scan(b)) => self.scans(a, b),
+            (Node::Detect(a), Node::Detect(b)) => {
+                let arguments = match (a.argument, b.argument) {
+                    (Some(a), Some(b)) => self.alike(a, b),
+                    (a, b) => a == b,
+                };
+                a.figure == b.figure && arguments && self.overs(&a.over, &b.over)
+            }
             _ => false,
         }
     }
@@ -154,6 +163,25 @@ impl<'a> Comparison<'a> {
         (old.list, old.field) == (new.list, new.field) && self.filters(old.filter, new.filter)
     }
 
+    /// Whether two detectors follow the same.
+    pub fn followed(&mut self, old: &Followed, new: &Followed) -> bool {
+        (old.detector, old.list) == (new.detector, new.list) && self.filters(old.filter, new.filter)
+    }
+
+    fn overs(&mut self, old: &Over, new: &Over) -> bool {
+        match (old, new) {
+            (Over::Ever(a), Over::Ever(b)) => {
+                let a = self.old.plan.followed.get(usize::from(*a));
+                let b = self.new.plan.followed.get(usize::from(*b));
+                a.zip(b).is_some_and(|(a, b)| self.followed(a, b))
+            }
+            (Over::Part(a, stages), Over::Part(b, others)) => {
+                self.sources(a, b) && self.stages(stages, others)
+            }
+            _ => false,
+        }
+    }
+
     fn filters(&mut self, old: Filter, new: Filter) -> bool {
         match (old, new) {
             (Filter::Holds(a), Filter::Holds(b)) => self.alike(a, b),
@@ -162,7 +190,14 @@ impl<'a> Comparison<'a> {
     }
 
     fn scans(&mut self, old: &Scan, new: &Scan) -> bool {
-        let sources = match (&old.source, &new.source) {
+        self.sources(&old.source, &new.source)
+            && old.zero == new.zero
+            && self.stages(&old.stages, &new.stages)
+            && self.ends(old.end, new.end)
+    }
+
+    fn sources(&mut self, old: &Source, new: &Source) -> bool {
+        match (old, new) {
             (Source::Window(a, span), Source::Window(b, other)) => {
                 let length = |plan: &Plan, place: u16| {
                     plan.spans.get(usize::from(place)).map(|span| (span.from, span.to))
@@ -172,7 +207,7 @@ impl<'a> Comparison<'a> {
             (
                 Source::Newest(..) | Source::Alerts(_) | Source::EventLines | Source::Values(_),
                 _,
-            ) => old.source == new.source,
+            ) => old == new,
             (Source::Split(text, by, most), Source::Split(other, with, limit)) => {
                 let limits = match (most, limit) {
                     (Some(most), Some(limit)) => self.alike(*most, *limit),
@@ -181,17 +216,17 @@ impl<'a> Comparison<'a> {
                 limits && self.both((text, by), (other, with))
             }
             _ => false,
-        };
-        sources
-            && old.stages.len() == new.stages.len()
-            && old.zero == new.zero
-            && old.stages.iter().zip(&new.stages).all(|stages| match stages {
+        }
+    }
+
+    fn stages(&mut self, old: &[Stage], new: &[Stage]) -> bool {
+        old.len() == new.len()
+            && old.iter().zip(new).all(|stages| match stages {
                 (Stage::Filter(a), Stage::Filter(b)) | (Stage::Map(a), Stage::Map(b)) => {
                     self.alike(*a, *b)
                 }
                 _ => false,
             })
-            && self.ends(old.end, new.end)
     }
 
     fn ends(&mut self, old: End, new: End) -> bool {

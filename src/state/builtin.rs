@@ -90,6 +90,9 @@ pub enum Builtin {
     IsInf,
     /// Whether it is a finite number.
     IsFinite,
+    /// The chance that who has won and lost so many quotes wins less than four fifths of the
+    /// team's share.
+    WinRateBelow,
     /// A part of an instant's date or time, in a zone.
     Calendar(CalendarPart, Zone),
     /// Hours, minutes … of a length of time.
@@ -127,6 +130,7 @@ impl Builtin {
             Self::IsNan => "math.isNaN",
             Self::IsInf => "math.isInf",
             Self::IsFinite => "math.isFinite",
+            Self::WinRateBelow => "win_rate_below",
             Self::Calendar(part, _) | Self::Length(part) => part.name(),
         }
     }
@@ -173,6 +177,7 @@ pub(crate) fn call(
         (Builtin::Calendar(part, zone), [Value::Time(at), named @ ..]) => {
             calendar::of_time(scope, *part, zone, *at, named.first().copied())
         }
+        (Builtin::WinRateBelow, [won, lost, team]) => number::win_rate_below(*won, *lost, *team),
         (Builtin::Length(part), [Value::Span(span)]) => calendar::of_span(*part, *span),
         (Builtin::Matches(pattern), [text]) => {
             texts::read(scope, *text, |text| Value::Bool(pattern.is_match(text)))

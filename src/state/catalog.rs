@@ -26,8 +26,18 @@ pub struct Catalog {
     categories: HashSet<Symbol, RandomState>,
     reps: HashMap<Symbol, Rep, RandomState>,
     relations: Vec<Relation>,
-    agreements: HashMap<Symbol, Agreement, RandomState>,
+    /// By customer.
+    agreements: HashMap<Symbol, Agreements, RandomState>,
     models: Arc<Models>,
+}
+
+/// The agreements of one customer.
+#[derive(Debug, Clone, Default)]
+struct Agreements {
+    /// In the order of their beginnings.
+    list: Vec<Agreement>,
+    /// How often they were changed.
+    changes: u64,
 }
 
 impl Catalog {
@@ -48,7 +58,11 @@ impl Catalog {
                 }
             }
             Reference::Agreement(agreement) => {
-                self.agreements.insert(agreement.id, agreement.clone());
+                let theirs = self.agreements.entry(agreement.customer).or_default();
+                theirs.changes += 1;
+                theirs.list.retain(|known| known.id != agreement.id);
+                let place = theirs.list.partition_point(|known| known.from <= agreement.from);
+                theirs.list.insert(place, agreement.clone());
             }
         }
     }
@@ -84,9 +98,15 @@ impl Catalog {
         &self.relations
     }
 
-    /// A customer's agreements.
-    pub fn agreements(&self, customer: Symbol) -> impl Iterator<Item = &Agreement> {
-        self.agreements.values().filter(move |agreement| agreement.customer == customer)
+    /// A customer's agreements, in the order of their beginnings.
+    pub fn agreements(&self, customer: Symbol) -> &[Agreement] {
+        self.agreements.get(&customer).map_or(&[], |theirs| &theirs.list)
+    }
+
+    /// How often a customer's agreements were changed: what was computed with them before is out of
+    /// date.
+    pub(crate) fn agreements_stamp(&self, customer: Symbol) -> u64 {
+        self.agreements.get(&customer).map_or(0, |theirs| theirs.changes)
     }
 
     /// Fills in category and brand of lines that name a known product and say neither.

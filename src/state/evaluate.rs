@@ -9,12 +9,14 @@
 use crate::money::Decimal;
 use crate::state::builtin;
 use crate::state::cell::Cell;
+use crate::state::detection;
 use crate::state::field::at_home;
 use crate::state::field::attribute;
 use crate::state::field::event_field;
 use crate::state::field::field_of;
 use crate::state::field::is_foreign;
 use crate::state::field::known_field;
+use crate::state::field::product_term;
 use crate::state::field::profile_field;
 use crate::state::learned;
 use crate::state::offers;
@@ -155,7 +157,15 @@ pub(crate) fn other(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
         Node::Owns(set, key) => owns(scope, *set, *key),
         Node::Decides(verdict) => decides(scope, verdict),
         Node::Scan(scan) => walk(scope, scan),
+        Node::Detect(detection) => detection::walked::figure(scope, detection),
         Node::Function(Function::Sells, a) => sells(scope, *a),
+        Node::Function(
+            function @ (Function::ListPrice | Function::UnitCost | Function::MarginFloor),
+            a,
+        ) => {
+            let product = evaluate(scope, *a)?;
+            product_term(scope, *function, product)
+        }
         Node::Function(function, a) => apply(*function, evaluate(scope, *a)?),
         Node::Function2(function, a, b) => apply2(scope, *function, *a, *b),
         Node::Call(builtin, args) => builtin::call(scope, builtin, args),

@@ -8,9 +8,11 @@ use crate::money::Decimal;
 use crate::state::item::Item;
 use crate::state::item::Talk;
 use crate::state::program::Field;
+use crate::state::program::Function;
 use crate::state::program::KnownField;
 use crate::state::program::ProfileField;
 use crate::state::program::Scope;
+use crate::state::texts;
 use crate::state::value::Fault;
 use crate::state::value::Value;
 
@@ -139,6 +141,10 @@ pub(crate) fn known_field(scope: &Scope<'_>, field: &KnownField) -> Result<Value
             quota.map_or(Value::Null, |quota| Value::Time(quota.from))
         }
         (KnownField::RepQuotaTo, ..) => quota.map_or(Value::Null, |quota| Value::Time(quota.to)),
+        (KnownField::TeamWinRate, ..) => {
+            let team = scope.catalog.models().team.conversion.share();
+            team.map_or(Value::Null, Value::Double)
+        }
         (KnownField::ProductCategory, _, Some(product)) => named_text(product.category),
         (KnownField::ProductBrand, _, Some(product)) => named_text(product.brand),
         (KnownField::ProductListPrice, _, Some(product)) => money(product.list_price),
@@ -163,6 +169,31 @@ fn told(scope: &Scope<'_>, attribute: Option<&Attribute>) -> Value {
         Some(Attribute::Number(number)) => Value::Double(*number),
         Some(Attribute::Text(text)) => Value::Text(scope.symbols.intern(text)),
     }
+}
+
+/// What the catalogue says of a product by its id; null of one that is not known.
+pub(crate) fn product_term(
+    scope: &Scope<'_>,
+    function: Function,
+    product: Value,
+) -> Result<Value, Fault> {
+    const FLOOR: &str = "margin_floor";
+    let id = match product {
+        Value::Text(_) | Value::Made(_) => texts::symbol(scope, product),
+        Value::Null => None,
+        _ => return Err(Fault::Type),
+    };
+    let Some(product) = id.and_then(|id| scope.catalog.product(id)) else { return Ok(Value::Null) };
+    let money = |amount: Option<Decimal>| amount.map_or(Value::Null, Value::Money);
+    Ok(match function {
+        Function::ListPrice => money(product.list_price),
+        Function::UnitCost => money(product.unit_cost),
+        Function::MarginFloor => match product.attributes.get(FLOOR) {
+            Some(Attribute::Number(floor)) => Value::Double(*floor),
+            _ => Value::Null,
+        },
+        _ => return Err(Fault::Type),
+    })
 }
 
 /// Money of a second currency can neither be added to the first nor compared with it.

@@ -37,6 +37,7 @@ impl Entity {
             value.hash(&mut hasher);
         }
         self.owned.0.as_deref().hash(&mut hasher);
+        format!("{:?}", self.states()).hash(&mut hasher);
         hasher.finish()
     }
 }

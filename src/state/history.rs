@@ -69,6 +69,11 @@ impl History {
         self.count == 0
     }
 
+    /// Customer of its first event; of a customer's history that of all.
+    pub(crate) fn customer(&self) -> Option<Symbol> {
+        self.customer
+    }
+
     /// Bytes of all records: the offset behind the last one.
     pub fn end(&self) -> u32 {
         u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)

@@ -97,7 +97,7 @@ pub(crate) fn answer(scope: &mut Scope<'_>, question: &Learned) -> Result<Value,
     match question {
         Learned::Lift(context, category) => {
             let category = evaluate(scope, *category)?;
-            let context = offers::context(scope, context)?;
+            let context = offers::context(scope, *context)?;
             let affinity = &scope.catalog.models().affinity;
             let known = texts::symbol(scope, category);
             let lift = known.and_then(|name| affinity.lift(Meeting::Basket, &context, name));

@@ -91,7 +91,7 @@ pub(crate) struct Answered {
 /// The offers that an ask finds, the best first.
 pub(crate) fn offers(scope: &mut Scope<'_>, ask: &Ask) -> Result<Arc<[Offer]>, Fault> {
     let entity = scope.entity.ok_or(Fault::Type)?;
-    let context = context(scope, &ask.context)?;
+    let context = context(scope, ask.context)?;
     let answered = scope.walked.as_ref().and_then(|walked| walked.answered());
     if let Some(known) = answered.filter(|known| known.ask == *ask && known.context == context) {
         return Ok(Arc::clone(&known.offers));
@@ -112,12 +112,12 @@ pub(crate) fn offers(scope: &mut Scope<'_>, ask: &Ask) -> Result<Arc<[Offer]>, F
 }
 
 /// The places of the categories of a context.
-pub(crate) fn context(scope: &mut Scope<'_>, context: &Context) -> Result<Vec<u16>, Fault> {
+pub(crate) fn context(scope: &mut Scope<'_>, context: Context) -> Result<Vec<u16>, Fault> {
     let entity = scope.entity.ok_or(Fault::Type)?;
     let affinity = &scope.catalog.models().affinity;
     Ok(match context {
         Context::Category(node) => {
-            let value = evaluate(scope, *node)?;
+            let value = evaluate(scope, node)?;
             // A caller who names nothing asks for nothing.
             affinity.context(texts::symbol(scope, value))
         }
@@ -126,10 +126,10 @@ pub(crate) fn context(scope: &mut Scope<'_>, context: &Context) -> Result<Vec<u1
             let detail = event.detail.as_deref().and_then(|detail| detail.category);
             affinity.context(event.lines.iter().filter_map(|line| line.category).chain(detail))
         }
-        Context::Owned(set) => affinity.context(entity.owned_names(*set)),
-        Context::Window(span) => bought(entity, scope.catalog, entity.bounds(scope.plan, *span)),
+        Context::Owned(set) => affinity.context(entity.owned_names(set)),
+        Context::Window(span) => bought(entity, scope.catalog, entity.bounds(scope.plan, span)),
         Context::Newest(count) => {
-            let (from, _) = scan::newest(entity, List::Lines, *count);
+            let (from, _) = scan::newest(entity, List::Lines, count);
             bought(entity, scope.catalog, (from, entity.history.end()))
         }
     })

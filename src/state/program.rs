@@ -25,6 +25,7 @@ use crate::state::Entity;
 use crate::state::builtin::Builtin;
 use crate::state::catalog::Catalog;
 use crate::state::code::Code;
+use crate::state::detection::Detection;
 use crate::state::item::Item;
 use crate::state::learned::Learned;
 use crate::state::models::affinity::Offer;
@@ -117,6 +118,8 @@ pub enum Node {
     Decides(Arc<Verdict>),
     /// What a scan makes of its items.
     Scan(Arc<Scan>),
+    /// What a detector gives.
+    Detect(Arc<Detection>),
     /// A function of one value.
     Function(Function, NodeId),
     /// A function of two values.
@@ -164,6 +167,7 @@ impl Node {
             | Self::Function2(_, a, b) => SmallVec::from_slice(&[*a, *b]),
             Self::Conditional(a, b, c) => SmallVec::from_slice(&[*a, *b, *c]),
             Self::Call(_, operands) => SmallVec::from_slice(operands),
+            Self::Detect(detection) => detection.argument.into_iter().collect(),
             Self::Learned(question) => question.operands(),
         }
     }
@@ -263,6 +267,12 @@ pub enum Function {
     DayOfWeek,
     /// Whether the catalogue has a product of the category.
     Sells,
+    /// Price of a product before discount, as the catalogue has it.
+    ListPrice,
+    /// What a unit of a product costs us, as the catalogue has it.
+    UnitCost,
+    /// Lowest margin at which a product may be sold, as the catalogue has it.
+    MarginFloor,
 }
 
 /// Functions of two values.
@@ -375,6 +385,8 @@ pub enum KnownField {
     RepQuotaFrom,
     /// First instant after that period.
     RepQuotaTo,
+    /// Share of the decided quotes that all reps win.
+    TeamWinRate,
     /// What people call the product, else its id.
     ProductName,
     /// Its category.

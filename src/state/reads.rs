@@ -49,7 +49,7 @@ impl Reads {
                 | Field::NonProduct,
             ) => Self::Numbers,
             // A list within may look at this item, too.
-            Node::Field(..) | Node::Decides(_) | Node::Scan(_) => Self::All,
+            Node::Field(..) | Node::Decides(_) | Node::Scan(_) | Node::Detect(_) => Self::All,
             node => {
                 let operands = node.operands().into_iter();
                 operands.map(|operand| Self::node(program, operand)).fold(Self::Time, Self::max)

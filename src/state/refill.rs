@@ -34,6 +34,8 @@ pub struct Carried {
     fresh: Members,
     /// The old place of each set of the new plan.
     sets: Vec<Option<u16>>,
+    /// The old place of each detector of the new plan.
+    followed: Vec<Option<u16>>,
 }
 
 /// A window while it is filled.
@@ -63,6 +65,10 @@ impl Carried {
         for set in &new.owned {
             let known = old.owned.iter().position(|known| comparison.sets(known, set));
             carried.sets.push(known.and_then(|known| u16::try_from(known).ok()));
+        }
+        for followed in &new.followed {
+            let known = old.followed.iter().position(|known| comparison.followed(known, followed));
+            carried.followed.push(known.and_then(|known| u16::try_from(known).ok()));
         }
         carried
     }
@@ -104,6 +110,7 @@ impl Entity {
         }
         self.stirs_at = Timestamp::MIN;
         self.refill_sets(carried, upkeep);
+        self.follow_by(&carried.followed, upkeep);
     }
 
     fn refill_sets(&mut self, carried: &Carried, upkeep: Upkeep<'_>) {

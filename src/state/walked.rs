@@ -9,6 +9,7 @@
 //! Equal expressions are one node of the program, so the node tells what is equal. Running values
 //! need none of this: they cost one read.
 
+use crate::state::detection::Over;
 use crate::state::offers::Answered;
 use crate::state::program::Node;
 use crate::state::program::NodeId;
@@ -117,6 +118,7 @@ fn closed(program: &Program, id: NodeId, depth: u8) -> bool {
         | Node::OfOffer(outwards, _)
         | Node::Variable(outwards) => *outwards < depth,
         Node::Scan(scan) => closed_scan(program, scan, depth),
+        Node::Detect(detection) if matches!(detection.over, Over::Part(..)) => false,
         node => node.operands().into_iter().all(|operand| closed(program, operand, depth)),
     }
 }

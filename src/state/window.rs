@@ -26,6 +26,7 @@ use crate::state::Entity;
 use crate::state::OwnedSets;
 use crate::state::Slots;
 use crate::state::catalog::Catalog;
+use crate::state::detection::kept::Followed;
 use crate::state::evaluate::evaluate;
 use crate::state::field::field_of;
 use crate::state::history::Entry;
@@ -81,6 +82,8 @@ pub struct Plan {
     pub newest: Members,
     /// Sets of names ever seen.
     pub owned: Vec<Owned>,
+    /// Detectors over everything ever seen.
+    pub followed: Vec<Followed>,
     /// Numbers kept per entity.
     pub slots: u16,
     /// How far back the history has to reach.
@@ -353,7 +356,8 @@ impl Aggregate {
 }
 
 impl Upkeep<'_> {
-    fn evaluate(self, item: &Item, node: NodeId) -> Result<Value, Fault> {
+    /// The value of an expression for an item, of which alone it may speak.
+    pub(in crate::state) fn evaluate(self, item: &Item, node: NodeId) -> Result<Value, Fault> {
         let mut scope = Scope {
             program: self.program,
             plan: self.plan,
@@ -469,7 +473,7 @@ impl Entity {
             ledger.slots[slot] = pack(tail, head);
         }
         self.stirs_at = stirs_at;
-        self.forget(upkeep.plan);
+        self.forget(upkeep);
     }
 
     /// Offsets of a window's first record and of the record behind its last.
@@ -480,7 +484,8 @@ impl Entity {
     }
 
     /// Drops records that no window reaches any more, once they are a quarter of all.
-    fn forget(&mut self, plan: &Plan) {
+    fn forget(&mut self, upkeep: Upkeep<'_>) {
+        let plan = upkeep.plan;
         let limit = self.clock - plan.horizon;
         let spans = plan.spans.iter();
         let oldest = spans
@@ -495,6 +500,7 @@ impl Entity {
         if cut == 0 || cut < self.history.end() / 4 {
             return;
         }
+        self.rest_on(cut, upkeep);
         self.history.trim(cut);
         for span in &plan.spans {
             let slot = usize::from(span.cursors);

@@ -71,8 +71,8 @@ fn two_sets(folder: &Path) -> (PathBuf, PathBuf) {
     let starter = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
     for (name, before, after) in [
         ("cross_sell", "&& spent >= 100", "&& spent >= 4000"),
-        ("drift", "gap_stddev(rhythm) * 2, duration('28d')", "gap_stddev(rhythm), duration('21d')"),
-        ("margin", "&& gap >= 0.03", "&& gap >= 0.06"),
+        ("drift", "drift_deadline(orders, 0.5)", "drift_deadline(orders, 0.4)"),
+        ("margin", "&& gap >= 50", "&& gap >= 400"),
     ] {
         let file = format!("{name}.rules.yaml");
         let text = fs::read_to_string(starter.join(&file)).unwrap();

@@ -34,15 +34,21 @@ const OPERATORS: [(&str, &[&str]); 12] = [
 ];
 
 /// Exchanges after which no data give another alert, each with the line it is in and why.
-const EQUAL: [(&str, &str, &str); 4] = [
-    ("spread: usual_lines.stddev", "+", "a rate and what is left of one spread alike"),
-    ("&& gap * gap * double", ">", "two products of doubles that come from data are never equal"),
-    (
-        "&& yearly >= 100",
-        ">",
-        "no product of an amount and the two factors is 100 to the millionth",
-    ),
-    ("evidence: lines.last('30d')", "", "a test says what is shown, not what is not"),
+const EQUAL: [(&str, &str, &str); 14] = [
+    ("&& alive <= 0.65", "<", "no data give a chance that is .65 to the last digit"),
+    ("&& alive > 0.5", ">=", "nor one that is a half"),
+    ("p_alive(orders) > 0.5", ">=", "nor one that is a half"),
+    ("p_alive(orders) >= 0.7", ">", "nor one that is .7"),
+    ("shift.strength >= 1.5", ">", "nor a sum of deviations that is one and a half of its limit"),
+    ("elapsed >= 0.2", ">", "no look falls on the moment at which a fifth is over"),
+    ("&& chance < 0.3", "<=", "nor is a chance .3 to the last digit"),
+    ("certainty > 0.95", ">=", "nor one that is .95"),
+    ("when: gap > 0.1", ">=", "nor a share that is a tenth"),
+    ("deserves_more: worth >= enough", ">", "1.1 times a bound is no amount of money"),
+    (") * 13 >= 100", ">", "nor a level of roots that is the thirteenth of 100 away"),
+    ("- orders.first().time >= duration('455d')", ">", "the moments of looks are spread"),
+    ("- orders.first().time >= duration('180d')", ">", "the moments of looks are spread"),
+    ("silent > days_promised", ">=", "the moments of looks are spread"),
 ];
 
 /// An exchange: where, how long the operator is, and what comes in its place.

@@ -118,7 +118,7 @@ fn diary(first: &[&str], steps: &[Do<'_>], shards: usize) -> String {
                     };
                     lines.push(format!("{rule} {who} {state}@{}", day(at)));
                 }
-                Output::Acted { .. } => {}
+                Output::Acted { .. } | Output::Duty(_) => {}
             }
         }
         lines.sort();

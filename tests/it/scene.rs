@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
+use siaga::engine::Duty;
 use siaga::engine::Output;
 use siaga::engine::runtime::Engine;
 use siaga::engine::runtime::Gauge;
@@ -93,6 +94,7 @@ pub(crate) fn happened(symbols: &Symbols, who: &str, id: &str, millis: i64) -> E
 pub(crate) struct Play {
     pub(crate) engine: Engine,
     outputs: Arc<Mutex<Vec<Output>>>,
+    duties: Arc<Mutex<Vec<Duty>>>,
 }
 
 impl Play {
@@ -102,11 +104,20 @@ impl Play {
         shards: usize,
         lateness: i64,
     ) -> Self {
-        let outputs = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&outputs);
-        let sink = Arc::new(move |some: &mut Vec<Output>| kept.lock().unwrap().append(some));
+        let (outputs, duties) = (Arc::default(), Arc::default());
+        let (kept, apart): (Arc<Mutex<Vec<_>>>, Arc<Mutex<Vec<_>>>) =
+            (Arc::clone(&outputs), Arc::clone(&duties));
+        // Who looks after whom is no alert, and each shard says it of every rep.
+        let sink = Arc::new(move |some: &mut Vec<Output>| {
+            for output in some.drain(..) {
+                match output {
+                    Output::Duty(duty) => apart.lock().unwrap().push(duty),
+                    output => kept.lock().unwrap().push(output),
+                }
+            }
+        });
         let settings = Settings { shards, lateness: Span::from_millis(lateness) };
-        Self { engine: Engine::start(rules, symbols, settings, sink).unwrap(), outputs }
+        Self { engine: Engine::start(rules, symbols, settings, sink).unwrap(), outputs, duties }
     }
 
     pub(crate) fn take(&mut self, event: Event) {
@@ -135,6 +146,11 @@ impl Play {
         std::mem::take(&mut *self.outputs.lock().unwrap())
     }
 
+    /// Who looks after whom, as it was told since it was last asked; with one shard all of it.
+    pub(crate) fn duties(&self) -> Vec<Duty> {
+        std::mem::take(&mut *self.duties.lock().unwrap())
+    }
+
     /// Ends the engine: all outputs not yet asked for, and what was done.
     pub(crate) fn finish(self) -> (Vec<Output>, Totals) {
         let totals = self.engine.finish().unwrap();
@@ -148,5 +164,6 @@ pub(crate) fn written(output: &Output) -> String {
         Output::Opened { alert, .. } => serde_json::to_string(alert).unwrap(),
         Output::Changed { id, state, at } => serde_json::to_string(&(id, state, at)).unwrap(),
         Output::Acted { id, deed } => serde_json::to_string(&(id, deed)).unwrap(),
+        Output::Duty(duty) => format!("{duty:?}"),
     }
 }

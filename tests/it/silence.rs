@@ -49,6 +49,7 @@ fn diary(outputs: &[Output]) -> Vec<String> {
         }
         Output::Changed { state, .. } => unreachable!("{state:?}"),
         Output::Acted { deed, .. } => unreachable!("{deed:?}"),
+        Output::Duty(duty) => unreachable!("{duty:?}"),
     });
     told.collect()
 }

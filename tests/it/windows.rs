@@ -11,10 +11,13 @@
 //! claim (`past_alerts`).
 
 mod changed;
+mod detected;
+mod detectors;
 mod fate;
 mod fold;
 mod grammar;
 mod oracle;
+mod truth;
 mod worth;
 
 use std::fmt::Write;

@@ -36,6 +36,8 @@ function query() {
 
 async function fragment(path) {
   const answer = await fetch(path, { headers: { accept: "text/html" } });
+  // Signed out, here or elsewhere: the page leads to where one signs in.
+  if (answer.status === 401) location.reload();
   if (!answer.ok) throw new Error(path + ": " + answer.status);
   return new DOMParser().parseFromString(await answer.text(), "text/html").body;
 }
@@ -163,6 +165,14 @@ function shut() {
   list.querySelector(`[data-id="${id}"] a`)?.focus();
 }
 
+// The alert is somebody else's now. Who may still see it is shown it again.
+async function gone(id) {
+  const answer = await fetch("/v1/alerts/" + encodeURIComponent(id));
+  if (answer.ok) return open(id, { again: true });
+  shut();
+  say("This alert is somebody else’s now.");
+}
+
 function remember(id) {
   if (!list) return;
   const search = query();
@@ -187,7 +197,7 @@ async function send(id, body) {
   const by = query().get("owner");
   const answer = await fetch(`/v1/alerts/${encodeURIComponent(id)}/actions`, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", "x-csrf-token": document.body.dataset.csrf },
     body: JSON.stringify(by ? { ...body, by } : body),
   }).catch(() => null);
   if (!answer) return "The server does not answer. Nothing was changed.";
@@ -396,7 +406,10 @@ function listen() {
   source.onerror = () => {
     show(false);
     // A refused connection is not tried again by the browser: do it here.
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
+    if (source.readyState === EventSource.CLOSED) {
+      refresh();
+      setTimeout(listen, 5000);
+    }
   };
   const changed = (event) => {
     seq = event.lastEventId || seq;
@@ -404,9 +417,10 @@ function listen() {
     const article = detail.querySelector("article");
     const typing = [...detail.querySelectorAll("input[data-key]")].some((input) => input.value);
     const busy = typing || detail.querySelector("details.menu[open]");
-    if (event.type !== "resync" && article && !busy && JSON.parse(event.data).id === article.dataset.id) {
-      open(article.dataset.id, { again: true });
-    }
+    const told = JSON.parse(event.data);
+    if (!article || told.id !== article.dataset.id) return;
+    if (told.state === "moved") gone(told.id);
+    else if (!busy) open(told.id, { again: true });
   };
   for (const name of ["opened", "changed", "resync"]) source.addEventListener(name, changed);
   addEventListener("pagehide", () => source.close());

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::response::Response;
@@ -13,6 +14,8 @@ use crate::alert::AlertState;
 use crate::alert::Evidence;
 use crate::api::Services;
 use crate::api::blocking;
+use crate::api::entities;
+use crate::api::gate::Caller;
 use crate::api::pages::Frame;
 use crate::api::pages::html;
 use crate::api::pages::link::encoded;
@@ -24,7 +27,6 @@ use crate::api::pages::view::EvidenceView;
 use crate::api::pages::view::RowView;
 use crate::api::pages::why;
 use crate::api::pages::words;
-use crate::api::problem::Problem;
 use crate::delivery::inbox::query::Query;
 use crate::delivery::inbox::query::Standing;
 use crate::engine::port::EntityView;
@@ -64,20 +66,21 @@ enum Happened {
 /// `GET /customers/{id}`
 pub(in crate::api) async fn customer(
     State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
     Path(id): Path<String>,
 ) -> Response {
-    let demo = services.http.demo;
+    let bare = Frame::bare(&services, &caller);
     let page = blocking(&services, move |services| {
-        let frame = Frame::new(services, "")?;
+        let frame = Frame::new(services, &caller, "")?;
         let clock = frame.clock;
         let entity = Some((EntityKind::Customer, id.clone()));
         let limit = Query::LIMIT_MAX;
-        let query = Query { standing: Standing::Any, entity, limit, ..Query::default() };
+        let sight = caller.sight(services);
+        let query = Query { standing: Standing::Any, sight, entity, limit, ..Query::default() };
         let alerts = services.inbox.list(&query)?.alerts;
-        let known = services.engine.entity(EntityKind::Customer, &id);
+        let known = entities::known(services, &caller, (EntityKind::Customer, &id))?;
         if known.is_none() && alerts.is_empty() {
-            let id: String = id.chars().take(100).collect();
-            return Err(Problem::missing(format!("Nothing is known of a customer `{id}`.")));
+            return Err(entities::unheard_of(EntityKind::Customer, &id));
         }
         let mut view = known.unwrap_or_default();
         view.recent.truncate(EVENTS_MAX);
@@ -98,7 +101,7 @@ pub(in crate::api) async fn customer(
             watched: watched(&view.windows),
         })
     });
-    page_or_missing(page.await, demo)
+    page_or_missing(page.await, bare)
 }
 
 /// Events and alerts together, the newest first.
@@ -106,7 +109,8 @@ fn timeline(events: &[Evidence], alerts: &[&Alert], clock: Timestamp) -> Vec<Hap
     let oldest = events.iter().map(|event| event.time).min();
     let events = events.iter().map(|event| (event.time, Happened::Event(event.into())));
     // Older alerts than the oldest event shown would stand there without what led to them.
-    let alerts = alerts.iter().filter(|alert| oldest.is_none_or(|oldest| alert.opened_at >= oldest));
+    let alerts =
+        alerts.iter().filter(|alert| oldest.is_none_or(|oldest| alert.opened_at >= oldest));
     let alerts = alerts.map(|alert| {
         let row = RowView::new(alert, clock);
         let outcome = match alert.state {

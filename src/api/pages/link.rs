@@ -84,7 +84,7 @@ impl Link {
 }
 
 /// Percent-encoded, so that it is one segment of a path or one value of a query.
-pub(super) fn encoded(text: &str) -> String {
+pub(in crate::api) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::response::Response;
 
 use crate::api::Services;
 use crate::api::blocking;
+use crate::api::gate::Caller;
 use crate::api::pages::Frame;
 use crate::api::pages::html;
 use crate::api::pages::link::Link;
@@ -83,16 +85,20 @@ struct OutcomeRow {
 }
 
 /// `GET /rules`
-pub(in crate::api) async fn rules(State(services): State<Arc<Services>>) -> Response {
-    let demo = services.http.demo;
-    let page = blocking(&services, |services| {
-        let frame = Frame::new(services, "rules")?;
+pub(in crate::api) async fn rules(
+    State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
+) -> Response {
+    let bare = Frame::bare(&services, &caller);
+    let page = blocking(&services, move |services| {
+        let frame = Frame::new(services, &caller, "rules")?;
         let records = services.inbox.records(None, since(frame.clock))?;
         let view = services.engine.rules();
         let none = RuleRecord::default();
-        let rows = view.rules.iter().map(|rule| {
-            RuleRow::new(rule, records.get(&rule.name).unwrap_or(&none))
-        });
+        let rows = view
+            .rules
+            .iter()
+            .map(|rule| RuleRow::new(rule, records.get(&rule.name).unwrap_or(&none)));
         html(&RulesPage {
             frame,
             days: DAYS,
@@ -101,17 +107,18 @@ pub(in crate::api) async fn rules(State(services): State<Arc<Services>>) -> Resp
             problem: view.reload.problem.clone(),
         })
     });
-    page_or_missing(page.await, demo)
+    page_or_missing(page.await, bare)
 }
 
 /// `GET /rules/{name}`
 pub(in crate::api) async fn rule(
     State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
     Path(name): Path<String>,
 ) -> Response {
-    let demo = services.http.demo;
+    let bare = Frame::bare(&services, &caller);
     let page = blocking(&services, move |services| {
-        let frame = Frame::new(services, "rules")?;
+        let frame = Frame::new(services, &caller, "rules")?;
         let from = since(frame.clock);
         let rules = services.engine.rules().rules;
         let rule = rules.into_iter().find(|rule| rule.name == name).ok_or_else(|| {
@@ -119,7 +126,9 @@ pub(in crate::api) async fn rule(
             Problem::missing(format!("No rule has the name `{name}`: the rules are at /rules."))
         })?;
         let record = services.inbox.records(Some(&name), from)?.remove(&name).unwrap_or_default();
-        let owners = record.owners.iter().take(OWNERS_MAX).map(|(owner, alerts)| {
+        let sight = caller.sight(services);
+        let owners = record.owners.iter().filter(|(owner, _)| sight.covers(owner));
+        let owners = owners.take(OWNERS_MAX).map(|(owner, alerts)| {
             let href = Link::to(&[("state", "any"), ("owner", owner), ("rule", &name)]);
             (owner_name(services, owner), href, money::grouped(*alerts))
         });
@@ -134,7 +143,7 @@ pub(in crate::api) async fn rule(
             frame,
         })
     });
-    page_or_missing(page.await, demo)
+    page_or_missing(page.await, bare)
 }
 
 fn since(clock: Timestamp) -> Timestamp {

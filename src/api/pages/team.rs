@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::Query;
 use axum::extract::State;
 use axum::extract::rejection::QueryRejection;
@@ -11,6 +12,7 @@ use axum::response::Response;
 use crate::alert::Value;
 use crate::api::Services;
 use crate::api::blocking;
+use crate::api::gate::Caller;
 use crate::api::pages::Frame;
 use crate::api::pages::html;
 use crate::api::pages::link::Link;
@@ -19,6 +21,7 @@ use crate::api::pages::page_or_missing;
 use crate::api::pages::why;
 use crate::api::pages::words;
 use crate::api::problem::Problem;
+use crate::api::team;
 use crate::api::team::PATIENCE;
 use crate::api::team::Parameters;
 use crate::delivery::inbox::team::Member;
@@ -67,15 +70,16 @@ struct MemberView {
 /// `GET /team`
 pub(in crate::api) async fn team(
     State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
     given: Result<Query<Parameters>, QueryRejection>,
 ) -> Response {
-    let demo = services.http.demo;
+    let bare = Frame::bare(&services, &caller);
     let page = async {
         let Query(parameters) = given.map_err(|e| Problem::bad_request(e.body_text()))?;
         blocking(&services, move |services| {
-            let frame = Frame::new(services, "team")?;
+            let frame = Frame::new(services, &caller, "team")?;
             let (days, period) = parameters.period(services)?;
-            let mut team = services.inbox.team(period)?;
+            let mut team = team::seen(services, &caller, period)?;
             let mut whole = Member::default();
             team.iter().for_each(|member| whole.add(member));
             // Where most money lies open, a manager looks first.
@@ -98,7 +102,7 @@ pub(in crate::api) async fn team(
         })
         .await
     };
-    page_or_missing(page.await, demo)
+    page_or_missing(page.await, bare)
 }
 
 impl MemberView {

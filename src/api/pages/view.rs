@@ -153,6 +153,7 @@ impl List {
         let current = match query.standing {
             Standing::Snoozed => "snoozed",
             Standing::Closed => "closed",
+            Standing::Any | Standing::Shadow => "",
             _ => "open",
         };
         let state = |name: &'static str, label, tally: &Tally| Tab {
@@ -182,9 +183,14 @@ impl List {
             alerts: money::grouped(tally.alerts),
             current: query.family == Some(*family),
         }));
+        let all = Tally {
+            alerts: counts.open.alerts + counts.snoozed.alerts + counts.closed.alerts,
+            money: Vec::new(),
+        };
         let shown = match query.standing {
             Standing::Snoozed => &counts.snoozed,
             Standing::Closed => &counts.closed,
+            Standing::Any => &all,
             _ => &counts.open,
         };
         Self {
@@ -227,9 +233,9 @@ impl List {
 fn filters(link: &Link, query: &Query) -> Vec<(String, String)> {
     let rule = query.rule.as_ref().map(|rule| ("rule", format!("Rule {rule}")));
     let severity = query.severity.map(|severity| ("severity", words::kind(severity.name())));
-    let least = query.value_min.map(|amount| {
-        ("min", format!("From {}", words::value(Value { amount, currency: None })))
-    });
+    let least = query
+        .value_min
+        .map(|amount| ("min", format!("From {}", words::value(Value { amount, currency: None }))));
     let entity = query.entity.as_ref().map(|(_, id)| ("entity", id.clone()));
     let all = [rule, severity, least, entity].into_iter().flatten();
     all.map(|(name, text)| (text, link.without(name))).collect()

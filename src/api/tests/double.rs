@@ -1,5 +1,7 @@
 //! A stand-in for the engine, and a server round it on a real socket.
 
+use std::io::BufRead;
+use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
@@ -10,6 +12,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::access::Access;
+use crate::access::AccessConfig;
 use crate::alert::Deed;
 use crate::alert::Family;
 use crate::api::HttpConfig;
@@ -25,6 +29,7 @@ use crate::engine::port::EngineStatus;
 use crate::engine::port::EntityView;
 use crate::engine::port::IngestError;
 use crate::engine::port::IngestReport;
+use crate::engine::port::LearnedView;
 use crate::engine::port::Port;
 use crate::engine::port::RefusedRecord;
 use crate::engine::port::Reload;
@@ -97,9 +102,23 @@ impl Port for Double {
         };
         match (kind, id) {
             (EntityKind::Rep, "r1") => Some(named("Maya")),
+            (EntityKind::Rep, "r2" | "r9") => Some(named("Colleague")),
+            (EntityKind::Product, "p1") => Some(named("Drill")),
+            (EntityKind::Customer, "of-r1" | "of-r2" | "of-r9") => {
+                let owner = id.strip_prefix("of-").map(str::to_owned);
+                Some(EntityView { owner, ..named("Secret") })
+            }
+            (EntityKind::Customer, "of-North") => {
+                Some(EntityView { territory: Some("North".to_owned()), ..named("Secret") })
+            }
+            (EntityKind::Customer, "of-nobody") => Some(named("Secret")),
             (EntityKind::Customer, "c1") => Some(named("Customer c1")),
             _ => None,
         }
+    }
+
+    fn models(&self) -> LearnedView {
+        LearnedView::default()
     }
 
     fn rules(&self) -> RulesView {
@@ -166,7 +185,9 @@ impl Server {
         });
         let metrics = Arc::new(Metrics::new().unwrap());
         let engine: Arc<dyn Port> = double.clone();
-        let services = Arc::new(Services::new(engine, symbols, (inbox, feed), metrics, http));
+        let access = Arc::new(Access::in_memory(AccessConfig::default()).unwrap());
+        let services =
+            Arc::new(Services::new(engine, symbols, (inbox, feed), access, metrics, http));
         let (stop, stopped) = oneshot::channel::<()>();
         let (address, bound) = std::sync::mpsc::sync_channel(1);
         let served = Arc::clone(&services);
@@ -194,6 +215,23 @@ impl Server {
 
     pub(super) fn stop(&self) {
         self.stop.lock().take();
+    }
+
+    /// Sends a request and reads the status and the head; the body may never end.
+    pub(super) fn head(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> (Answer, BufReader<TcpStream>) {
+        let mut socket = BufReader::new(self.send(method, path, headers, body));
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(socket.read_line(&mut head).unwrap() > 0, "{head}");
+        }
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (Answer { status, head, body: String::new() }, socket)
     }
 
     /// Sends a request; what comes back is to be read from the socket.

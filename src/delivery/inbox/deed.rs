@@ -42,7 +42,9 @@ pub(super) fn keep(
         .optional()?;
     let Some((owner, family, state, false)) = found else { return Ok(()) };
     let kept = to
-        .prepare_cached("INSERT OR IGNORE INTO deeds (alert, at, by, action) VALUES (?1, ?2, ?3, ?4)")?
+        .prepare_cached(
+            "INSERT OR IGNORE INTO deeds (alert, at, by, action) VALUES (?1, ?2, ?3, ?4)",
+        )?
         .execute(rusqlite::params![
             text,
             deed.at.millis(),
@@ -100,11 +102,20 @@ fn amount(to: &Transaction<'_>, id: &str, micros: Option<i64>) -> Result<(), Inb
 
 /// Forgets what was done with alerts that are forgotten.
 pub(super) fn prune(to: &Transaction<'_>) -> Result<(), InboxError> {
-    to.prepare_cached("DELETE FROM deeds WHERE alert NOT IN (SELECT id FROM alerts)")?.execute([])?;
+    to.prepare_cached("DELETE FROM deeds WHERE alert NOT IN (SELECT id FROM alerts)")?
+        .execute([])?;
     Ok(())
 }
 
 impl Inbox {
+    /// When something was last done with an alert, a comment that was taken back included.
+    pub fn acted_at(&self, id: AlertId) -> Result<Option<Timestamp>, InboxError> {
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached("SELECT MAX(at) FROM deeds WHERE alert = ?1")?;
+        let millis: Option<i64> = statement.query_row([id.to_string()], |row| row.get(0))?;
+        Ok(millis.map(Timestamp::saturating))
+    }
+
     /// What was done with an alert, the oldest first; comments that were taken back are left out.
     pub fn deeds(&self, id: AlertId) -> Result<Vec<Deed>, InboxError> {
         let reader = self.reader();

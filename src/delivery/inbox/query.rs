@@ -24,6 +24,8 @@ use crate::alert::Value;
 use crate::delivery::inbox::Change;
 use crate::delivery::inbox::Inbox;
 use crate::delivery::inbox::InboxError;
+use crate::delivery::inbox::MOVED;
+use crate::delivery::inbox::people::Sight;
 use crate::event::EntityKind;
 use crate::money::Currency;
 use crate::money::Decimal;
@@ -57,6 +59,8 @@ pub enum Standing {
 pub struct Query {
     /// In these states.
     pub standing: Standing,
+    /// As far as whoever asks may see.
+    pub sight: Sight,
     /// Of this owner, by [`crate::alert::Owner::key`].
     pub owner: Option<String>,
     /// Of this family.
@@ -125,7 +129,7 @@ pub struct Counts {
     pub closed: Tally,
     /// Within the standing asked for: each family that has any.
     pub families: Vec<(Family, Tally)>,
-    /// Open ones of each owner, whatever owner was asked for; the largest first.
+    /// Open ones of each owner in sight, whatever owner was asked for; the largest first.
     pub owners: Vec<(String, Tally)>,
 }
 
@@ -145,9 +149,17 @@ impl Query {
     const OWNERS_MAX: usize = 500;
     const WORDS_MAX: usize = 8;
 
+    /// What may be seen at all, as SQL with what it compares to.
+    fn in_sight(&self) -> (String, Vec<Param>) {
+        match self.sight.condition("owner") {
+            Some((sql, param)) => (sql, vec![param]),
+            None => ("1".to_owned(), Vec::new()),
+        }
+    }
+
     /// The conditions as SQL, with what they compare to.
     fn conditions(&self, owner: bool, family: bool) -> (String, Vec<Param>) {
-        let (mut sql, mut params) = (String::from("1"), Vec::new());
+        let (mut sql, mut params) = self.in_sight();
         let mut add = |condition: &str, param: Option<String>| {
             sql.push_str(" AND ");
             sql.push_str(condition);
@@ -279,10 +291,8 @@ impl Inbox {
     /// One alert.
     pub fn get(&self, id: AlertId) -> Result<Option<Kept>, InboxError> {
         let reader = self.reader();
-        let mut statement =
-            reader.prepare_cached(
-                "SELECT body, state, seq, owner, amount FROM alerts WHERE id = ?1",
-            )?;
+        let mut statement = reader
+            .prepare_cached("SELECT body, state, seq, owner, amount FROM alerts WHERE id = ?1")?;
         let mut rows = statement.query([id.to_string()])?;
         rows.next()?.map(kept).transpose()
     }
@@ -317,7 +327,9 @@ impl Inbox {
         })?;
         let named = Family::ALL.iter().zip(families).filter(|(_, tally)| tally.alerts > 0);
         counts.families = named.map(|((family, _), tally)| (*family, tally)).collect();
-        self.tally("owner", "shelf = 0", Vec::new(), |owner, currency, alerts, money| {
+        let (sql, params) = query.in_sight();
+        let sql = format!("shelf = 0 AND {sql}");
+        self.tally("owner", &sql, params, |owner, currency, alerts, money| {
             if counts.owners.last().is_none_or(|(last, _)| last != owner) {
                 counts.owners.push((owner.to_owned(), Tally::default()));
             }
@@ -362,11 +374,13 @@ impl Inbox {
         Ok(statement.query_row([], |row| row.get::<_, i64>(0))?.cast_unsigned())
     }
 
-    /// At most `limit` changes behind the number `seq`, of one owner or of all.
+    /// At most `limit` changes behind the number `seq`, of one owner or of all in sight.
+    ///
+    /// Of an alert that has left the sight since, only that it left is told.
     pub fn changes_since(
         &self,
         seq: u64,
-        owner: Option<&str>,
+        (sight, owner): (&Sight, Option<&str>),
         limit: u32,
     ) -> Result<Since, InboxError> {
         let reader = self.reader();
@@ -382,11 +396,25 @@ impl Inbox {
         if seq > newest || seq + 1 < oldest {
             return Ok(Since::Resync(newest));
         }
-        let mut statement = reader.prepare_cached(
-            "SELECT seq, id, opened, owner, family, state, at FROM changes
-             WHERE seq > ?1 AND (?2 IS NULL OR owner = ?2) ORDER BY seq LIMIT ?3",
-        )?;
-        let mut rows = statement.query(rusqlite::params![seq.cast_signed(), owner, limit])?;
+        let mut sql = String::from(
+            "SELECT seq, id, opened, owner, family, state, at FROM changes WHERE seq > ?",
+        );
+        let mut params = vec![Param::Integer(seq.cast_signed())];
+        if let Some(owner) = owner {
+            sql.push_str(" AND owner = ?");
+            params.push(Param::Text(owner.to_owned()));
+        }
+        if let Some((condition, keys)) = sight.condition("owner") {
+            let still = "EXISTS (SELECT 1 FROM alerts WHERE alerts.id = changes.id AND alerts.";
+            sql.push_str(&format!(
+                " AND {condition} AND (state = '{MOVED}' OR {still}{condition}))"
+            ));
+            params.extend([keys.clone(), keys]);
+        }
+        sql.push_str(" ORDER BY seq LIMIT ?");
+        params.push(Param::Integer(i64::from(limit)));
+        let mut statement = reader.prepare_cached(&sql)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(params))?;
         let mut changes = Vec::new();
         while let Some(row) = rows.next()? {
             let id: String = row.get(1)?;

@@ -158,8 +158,11 @@ mod tests {
             (alert.opened_at, alert.is_shadow) = (sample::at(day), is_shadow);
             alert.owner = Owner::Rep(owner.to_owned());
             let (id, at) = (alert.id, alert.opened_at);
-            let changed = reason
-                .map(|reason| Output::Changed { id, state: AlertState::Closed { at, reason }, at });
+            let changed = reason.map(|reason| Output::Changed {
+                id,
+                state: AlertState::Closed { at, reason },
+                at,
+            });
             let opened = Output::Opened { alert: Box::new(alert), arrived: None };
             inbox.apply(&[opened].into_iter().chain(changed).collect::<Vec<_>>()).unwrap();
         }

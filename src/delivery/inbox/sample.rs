@@ -57,5 +57,6 @@ pub(crate) fn alert(customer: &str, amount: Option<&str>) -> Alert {
         }],
         evidence_total: 1,
         is_shadow: false,
+        trust: 1.0,
     }
 }

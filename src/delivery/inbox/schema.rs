@@ -4,6 +4,7 @@
 //! alerts   one row an alert; `rank` is its money, `shelf` 0 open, 1 snoozed, 2 closed, 3 shadow
 //! changes  one row a change; `seq` only grows, also after old rows are gone
 //! deeds    one row for what somebody did with an alert: its history, its comments
+//! reps     one row a rep, by the reference data: who is whose manager
 //! ```
 //!
 //! `PRAGMA user_version` counts the migrations that a file has seen. Add one at the end; never edit
@@ -14,7 +15,8 @@ use rusqlite::TransactionBehavior;
 
 use crate::delivery::inbox::InboxError;
 
-const MIGRATIONS: [&str; 2] = ["
+const MIGRATIONS: [&str; 3] = [
+    "
     CREATE TABLE alerts (
         row         INTEGER PRIMARY KEY,
         id          TEXT    NOT NULL UNIQUE,
@@ -47,7 +49,8 @@ const MIGRATIONS: [&str; 2] = ["
         state  TEXT    NOT NULL,
         at     INTEGER NOT NULL
     ) STRICT;
-", "
+",
+    "
     ALTER TABLE alerts ADD COLUMN rule TEXT NOT NULL DEFAULT '';
     ALTER TABLE alerts ADD COLUMN amount INTEGER;
     ALTER TABLE alerts ADD COLUMN answered_at INTEGER;
@@ -65,7 +68,19 @@ const MIGRATIONS: [&str; 2] = ["
         is_taken_back INTEGER NOT NULL DEFAULT 0,
         UNIQUE (alert, at, by, action)
     ) STRICT;
-"];
+",
+    "
+    ALTER TABLE alerts ADD COLUMN keeper TEXT NOT NULL DEFAULT '';
+    ALTER TABLE alerts ADD COLUMN owned_at INTEGER NOT NULL DEFAULT 0;
+    UPDATE alerts SET keeper = owner, owned_at = opened_at;
+    CREATE TABLE reps (
+        id          TEXT PRIMARY KEY,
+        name        TEXT,
+        manager     TEXT,
+        territories TEXT NOT NULL
+    ) STRICT;
+",
+];
 
 /// Brings the tables of an open file up to date; a file of a newer program is refused.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), InboxError> {

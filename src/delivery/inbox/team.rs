@@ -266,7 +266,8 @@ mod tests {
             }
             inbox.apply(&outputs).unwrap();
         }
-        let period = Period { from: hour(48), to: hour(200), patience: Span::from_millis(24 * HOUR) };
+        let period =
+            Period { from: hour(48), to: hour(200), patience: Span::from_millis(24 * HOUR) };
         (inbox, period)
     }
 

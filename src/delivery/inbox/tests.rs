@@ -1,5 +1,6 @@
 //! What the inbox promises.
 
+use super::people::Sight;
 use super::query::Cursor;
 use super::query::Query;
 use super::query::Since;
@@ -7,6 +8,8 @@ use super::query::Standing;
 use super::sample::alert;
 use super::sample::at;
 use super::*;
+use crate::alert::Action;
+use crate::alert::Deed;
 use crate::alert::Family;
 use crate::alert::Owner;
 use crate::event::EntityKind;
@@ -185,7 +188,10 @@ fn a_list_shows_what_was_asked_for() {
 fn changes_are_numbered_and_old_ones_are_forgotten() {
     let config = InboxConfig { changes_kept: 3, ..InboxConfig::default() };
     let inbox = Inbox::in_memory(config.clone()).unwrap();
-    assert_eq!(inbox.changes_since(0, None, 10).unwrap(), Since::Changes(vec![]));
+    assert_eq!(
+        inbox.changes_since(0, (&Sight::Everything, None), 10).unwrap(),
+        Since::Changes(vec![])
+    );
     for i in 0..10 {
         inbox.apply(&[opened(alert(&format!("c{i}"), None))]).unwrap();
     }
@@ -193,16 +199,19 @@ fn changes_are_numbered_and_old_ones_are_forgotten() {
         Since::Changes(changes) => changes.iter().map(|c: &Change| c.seq).collect(),
         Since::Resync(newest) => vec![0, newest],
     };
-    assert_eq!(numbers(inbox.changes_since(7, None, 2).unwrap()), [8, 9]);
-    assert_eq!(numbers(inbox.changes_since(7, Some("rep:r2"), 9).unwrap()), [0; 0]);
-    assert_eq!(numbers(inbox.changes_since(11, None, 9).unwrap()), [0, 10]);
+    assert_eq!(numbers(inbox.changes_since(7, (&Sight::Everything, None), 2).unwrap()), [8, 9]);
+    assert_eq!(
+        numbers(inbox.changes_since(7, (&Sight::Everything, Some("rep:r2")), 9).unwrap()),
+        [0; 0]
+    );
+    assert_eq!(numbers(inbox.changes_since(11, (&Sight::Everything, None), 9).unwrap()), [0, 10]);
     let mut writer = inbox.writer.lock();
     let transaction = writer.transaction().unwrap();
     prune(&transaction, &config).unwrap();
     transaction.commit().unwrap();
     drop(writer);
-    assert_eq!(numbers(inbox.changes_since(6, None, 9).unwrap()), [0, 10]);
-    assert_eq!(numbers(inbox.changes_since(7, None, 9).unwrap()), [8, 9, 10]);
+    assert_eq!(numbers(inbox.changes_since(6, (&Sight::Everything, None), 9).unwrap()), [0, 10]);
+    assert_eq!(numbers(inbox.changes_since(7, (&Sight::Everything, None), 9).unwrap()), [8, 9, 10]);
 }
 
 #[test]
@@ -235,10 +244,143 @@ fn a_file_keeps_alerts_and_numbers_and_is_read_while_it_is_written() {
         inbox.apply(&[opened(one.clone())]).unwrap();
         let mut writer = inbox.writer.lock();
         let transaction = writer.transaction().unwrap();
-        open_alert(&transaction, &alert("c2", None)).unwrap();
+        open_alert(&transaction, &alert("c2", None), &mut Vec::new()).unwrap();
         assert_eq!(listed(&inbox, &Query::default()), ["c1"]);
     }
     let inbox = Inbox::open(&path, InboxConfig::default()).unwrap();
     assert_eq!(inbox.get(one.id).unwrap().unwrap().alert, one);
     assert_eq!(inbox.apply(&[opened(alert("c3", None))]).unwrap()[0].seq, 2);
+}
+
+fn handed(customer: &str, owner: &str, time: &str) -> Output {
+    let owner = Owner::from_key(owner);
+    Output::Duty(Duty::Customer { id: customer.to_owned(), owner, at: at(time) })
+}
+
+#[test]
+fn alerts_go_along_when_somebody_else_looks_after_their_customer() {
+    let (open, over, mut hidden) =
+        (alert("c1", Some("10")), alert("c1-over", None), alert("c1-hidden", None));
+    let over = Alert { entity_id: "c1".to_owned(), ..over };
+    hidden.is_shadow = true;
+    "c1".clone_into(&mut hidden.entity_id);
+    let inbox = inbox(&[open.clone(), over.clone(), hidden.clone(), alert("c2", None)]);
+    inbox.apply(&[changed(&over, closed(CloseReason::Won), "2025-03-02")]).unwrap();
+    let changes = inbox.apply(&[handed("c1", "rep:r2", "2025-03-03")]).unwrap();
+    let told: Vec<_> = changes
+        .iter()
+        .map(|change| (change.id, change.owner.as_str(), change.state.as_str()))
+        .collect();
+    let want = [
+        (open.id, "rep:r1", MOVED),
+        (open.id, "rep:r2", "firing"),
+        (over.id, "rep:r1", MOVED),
+        (over.id, "rep:r2", "closed"),
+    ];
+    assert_eq!(told, want);
+    let of = |owner: &str, standing| {
+        let owner = Some(owner.to_owned());
+        listed(&inbox, &Query { owner, standing, ..Query::default() })
+    };
+    assert_eq!(of("rep:r1", Standing::Any), ["c2"]);
+    assert_eq!(of("rep:r2", Standing::Any), ["c1", "c1"]);
+    assert_eq!(of("rep:r2", Standing::Shadow), ["c1"]);
+    assert_eq!(inbox.get(open.id).unwrap().unwrap().alert.owner, Owner::Rep("r2".to_owned()));
+    // What a replay tells again is older news; what the reference data say now is not.
+    for (again, want) in [
+        (handed("c1", "rep:r2", "2025-03-03"), "rep:r2"),
+        (opened(open.clone()), "rep:r2"),
+        (handed("c1", "rep:r9", "2025-03-02"), "rep:r2"),
+        (handed("c1", "territory:North", "2025-03-03"), "territory:North"),
+        (handed("c1", "rep:r3", "2025-03-04"), "rep:r3"),
+    ] {
+        inbox.apply(std::slice::from_ref(&again)).unwrap();
+        assert_eq!(inbox.get(open.id).unwrap().unwrap().alert.owner.key(), want, "{again:?}");
+    }
+}
+
+#[test]
+fn reference_data_that_changed_while_the_program_was_away_count() {
+    let one = alert("c1", None);
+    let inbox = inbox(std::slice::from_ref(&one));
+    let changes = inbox.apply(&[opened(Alert { owner: Owner::Queue, ..one.clone() })]).unwrap();
+    assert_eq!(changes.len(), 2);
+    assert_eq!(inbox.get(one.id).unwrap().unwrap().alert.owner, Owner::Queue);
+}
+
+#[test]
+fn what_is_out_of_sight_is_neither_listed_nor_counted_nor_told() {
+    let of = |customer: &str, owner: &str| Alert {
+        owner: Owner::from_key(owner),
+        ..alert(customer, Some("10"))
+    };
+    let (mine, other) = (of("mine", "rep:r1"), of("other", "rep:r2"));
+    let inbox = inbox(&[mine.clone(), other, of("north", "territory:North"), of("lost", "queue")]);
+    let keys = ["rep:r1", "territory:North", "rep:' OR 1=1 --"].map(str::to_owned);
+    let sight = Sight::Of(Arc::new(keys.into()));
+    let query = Query { sight: sight.clone(), ..Query::default() };
+    let mut shown = listed(&inbox, &query);
+    shown.sort();
+    assert_eq!(shown, ["mine", "north"]);
+    let asked = Query { owner: Some("rep:r2".to_owned()), ..query.clone() };
+    assert_eq!(listed(&inbox, &asked), [""; 0]);
+    let counts = inbox.counts(&query).unwrap();
+    let owners: Vec<&str> = counts.owners.iter().map(|(owner, _)| owner.as_str()).collect();
+    assert_eq!((counts.open.alerts, owners), (2, vec!["rep:r1", "territory:North"]));
+    let told = |owner| match inbox.changes_since(0, (&sight, owner), 9).unwrap() {
+        Since::Changes(changes) => changes.into_iter().map(|change| change.seq).collect(),
+        Since::Resync(newest) => vec![0, newest],
+    };
+    assert_eq!(told(None), [1, 3]);
+    assert_eq!(told(Some("rep:r2")), [0; 0]);
+    // Of what has left the sight only that it left is told.
+    inbox.apply(&[handed("mine", "rep:r2", "2025-03-03")]).unwrap();
+    assert_eq!(told(None), [3, 5]);
+    let nothing = Query { sight: Sight::Of(Arc::default()), ..Query::default() };
+    assert_eq!(listed(&inbox, &nothing), [""; 0]);
+}
+
+#[test]
+fn reps_are_known_again_when_the_file_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inbox.sqlite");
+    let rep = |manager: &str| {
+        Output::Duty(Duty::Rep {
+            id: "r1".to_owned(),
+            name: Some("Rep 01".to_owned()),
+            manager: Some(manager.to_owned()),
+            territories: vec!["North".to_owned()],
+        })
+    };
+    let inbox = Inbox::open(&path, InboxConfig::default()).unwrap();
+    inbox.apply(&[rep("m1"), rep("m2")]).unwrap();
+    let people = inbox.people();
+    assert_eq!(people.get("r1").unwrap().manager.as_deref(), Some("m2"));
+    drop(inbox);
+    let again = Inbox::open(&path, InboxConfig::default()).unwrap();
+    assert_eq!(again.people(), people);
+    assert!(again.people().sight_of_manager("m2").covers("territory:North"));
+}
+
+#[test]
+fn what_a_rep_gave_away_stays_where_it_is_until_the_customer_moves() {
+    let one = alert("c1", None);
+    let inbox = inbox(std::slice::from_ref(&one));
+    let given = |owner: &str, time: &str| {
+        let action = Action::Reassign { owner: Owner::from_key(owner) };
+        let deed = Deed { action, by: "rep:r1".to_owned(), at: at(time) };
+        Output::Acted { id: one.id, deed }
+    };
+    for (output, want) in [
+        (handed("c1", "rep:r2", "2025-03-02"), "rep:r2"),
+        (given("rep:r9", "2025-03-05"), "rep:r9"),
+        // Told again after a restart: no news.
+        (opened(one.clone()), "rep:r9"),
+        (handed("c1", "rep:r2", "2025-03-02"), "rep:r9"),
+        // By the customer's time this may be long before the deed.
+        (handed("c1", "rep:r3", "2025-03-02"), "rep:r3"),
+    ] {
+        inbox.apply(std::slice::from_ref(&output)).unwrap();
+        assert_eq!(inbox.get(one.id).unwrap().unwrap().alert.owner.key(), want, "{output:?}");
+    }
 }

@@ -131,7 +131,7 @@ impl Ledger {
                     | CloseReason::Withdrawn => Closing::ByHand,
                 };
             }
-            Output::Changed { .. } | Output::Acted { .. } => {}
+            Output::Changed { .. } | Output::Acted { .. } | Output::Duty(_) => {}
         }
     }
 

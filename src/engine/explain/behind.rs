@@ -3,6 +3,7 @@
 use crate::alert::Evidence;
 use crate::engine::firing;
 use crate::state::Entity;
+use crate::state::detection::Over;
 use crate::state::evaluate::evaluate;
 use crate::state::history::Entry;
 use crate::state::item::Item;
@@ -51,30 +52,43 @@ pub(super) fn of(scope: &mut Scope<'_>, id: NodeId, text: String) -> Option<Behi
     match program.node(id) {
         Node::Aggregate(running) => Some(kept(scope, running.place, text)),
         Node::Decides(verdict) => Some(kept(scope, verdict.count.place, text)),
-        Node::Scan(scan) => {
-            let entity = scope.entity?;
-            let stages = Sieve::Stages(&scan.stages);
-            match &scan.source {
-                Source::Window(list, span) => {
-                    let bounds = entity.bounds(scope.plan, *span);
-                    Some(within(scope, entity, (*list, bounds), &stages, text))
-                }
-                Source::Newest(list, count) => {
-                    let (from, _) = scan::newest(entity, *list, *count);
-                    let bounds = (from, entity.history.end());
-                    Some(within(scope, entity, (*list, bounds), &stages, text))
-                }
-                Source::Alerts(reach) => Some(alerts(scope, entity, *reach, (&scan.stages, text))),
-                Source::EventLines => {
-                    let lines = scope.event.map_or(0, |event| event.lines.len() as u64);
-                    let events = u64::from(scope.event.is_some());
-                    let lines = Some(lines);
-                    Some(Behind { text, events, lines, ever: false, newest: Vec::new() })
-                }
-                Source::Offers(_) | Source::Values(_) | Source::Split(..) => None,
+        Node::Scan(scan) => part(scope, &scan.source, &scan.stages, text),
+        Node::Detect(detection) => match &detection.over {
+            Over::Part(source, stages) => part(scope, source, stages, text),
+            Over::Ever(place) => {
+                let followed = *scope.plan.followed.get(usize::from(*place))?;
+                let entity = scope.entity?;
+                let whole = (followed.list, (0, entity.history.end()));
+                let behind = within(scope, entity, whole, &Sieve::Kept(followed.filter), text);
+                Some(Behind { ever: true, ..behind })
             }
-        }
+        },
         _ => None,
+    }
+}
+
+/// The events of a source of items.
+fn part(scope: &mut Scope<'_>, source: &Source, stages: &[Stage], text: String) -> Option<Behind> {
+    let entity = scope.entity?;
+    let sieve = Sieve::Stages(stages);
+    match source {
+        Source::Window(list, span) => {
+            let bounds = entity.bounds(scope.plan, *span);
+            Some(within(scope, entity, (*list, bounds), &sieve, text))
+        }
+        Source::Newest(list, count) => {
+            let (from, _) = scan::newest(entity, *list, *count);
+            let bounds = (from, entity.history.end());
+            Some(within(scope, entity, (*list, bounds), &sieve, text))
+        }
+        Source::Alerts(reach) => Some(alerts(scope, entity, *reach, (stages, text))),
+        Source::EventLines => {
+            let lines = scope.event.map_or(0, |event| event.lines.len() as u64);
+            let events = u64::from(scope.event.is_some());
+            let lines = Some(lines);
+            Some(Behind { text, events, lines, ever: false, newest: Vec::new() })
+        }
+        Source::Offers(_) | Source::Values(_) | Source::Split(..) => None,
     }
 }
 

@@ -110,8 +110,9 @@ impl Shard {
         drop(laid_out);
         // The map has no order of its own.
         out[first..].sort_by_key(|output| match output {
-            Output::Opened { alert, .. } => alert.id,
-            Output::Changed { id, .. } | Output::Acted { id, .. } => *id,
+            Output::Opened { alert, .. } => Some(alert.id),
+            Output::Changed { id, .. } | Output::Acted { id, .. } => Some(*id),
+            Output::Duty(_) => None,
         });
     }
 }

@@ -95,7 +95,9 @@ fn compiled(typing: &mut Typing, text: &str) -> Option<NodeId> {
         {
             typing.with(|checker| checker.value(&tree))
         }
-        Checked::Item(_) | Checked::Record(_) | Checked::Table(..) => return None,
+        Checked::Item(_) | Checked::Record(_) | Checked::Finding(_) | Checked::Table(..) => {
+            return None;
+        }
     };
     (typed.ty != Type::Unknown).then_some(typed.node)
 }

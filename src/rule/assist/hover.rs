@@ -34,6 +34,7 @@ use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::SCOPE;
 use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::VALUE_METHODS;
+use crate::rule::vocabulary::detectors::figures;
 use crate::rule::vocabulary::offers::OFFER_FIELDS;
 use crate::rule::words;
 use crate::time::Span;
@@ -360,6 +361,9 @@ fn field_meaning(of: Sort, field: &str) -> Option<&'static str> {
             let line = of == Sort::Item(ItemType::Line);
             let known = FIELDS.iter().filter(|(_, _, _, on_line, _)| *on_line || !line);
             known.into_iter().find(|(known, ..)| *known == field).map(|(.., what)| *what)
+        }
+        Sort::Finding(function) => {
+            figures(function).find(|(known, ..)| *known == field).map(|(.., what)| *what)
         }
         Sort::Record(Record::Event, _) => Some("the lines of the event"),
         Sort::Record(Record::Entity, EntityKind::Customer) => {

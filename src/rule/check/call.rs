@@ -15,6 +15,7 @@ use crate::rule::vocabulary::ItemType;
 use crate::rule::vocabulary::LIST_METHODS;
 use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::VALUE_METHODS;
+use crate::rule::vocabulary::detectors;
 use crate::rule::vocabulary::offers::OFFERS;
 use crate::state::builtin;
 use crate::state::builtin::Builtin;
@@ -77,6 +78,9 @@ impl Checker<'_> {
     }
 
     fn function(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        if let Some(signature) = detectors::signature(name) {
+            return self.detect(expr, signature, args);
+        }
         if let ("date" | "hour" | "day_of_week", [time, zone]) = (name, args) {
             let part = match name {
                 "date" => CalendarPart::Midnight,
@@ -135,6 +139,22 @@ impl Checker<'_> {
                 // The catalogue changes beside the history: no property of an item.
                 let node = Node::Function(Function::Sells, arg.node);
                 self.typed(node, Type::Bool, arg.depends | ENTITY)
+            }
+            "list_price" | "unit_cost" | "margin_floor" => {
+                let [arg] = args else { return self.arguments(expr, name, 1, args) };
+                let arg = self.expect(arg, &[Type::Text], "the product");
+                let (function, ty) = match name {
+                    "list_price" => (Function::ListPrice, Type::Money),
+                    "unit_cost" => (Function::UnitCost, Type::Money),
+                    _ => (Function::MarginFloor, Type::Double),
+                };
+                self.typed(Node::Function(function, arg.node), ty, arg.depends | ENTITY)
+            }
+            "win_rate_below" => {
+                let [won, lost, team] = args else { return self.arguments(expr, name, 3, args) };
+                let numbers = [won, lost, team]
+                    .map(|arg| self.expect(arg, &[Type::Int, Type::Double], "the argument"));
+                self.builtin(Builtin::WinRateBelow, &numbers, Type::Double)
             }
             "greatest" | "least" => self.extreme(expr, name, args),
             _ => self.no_function(expr, name),

@@ -166,7 +166,7 @@ impl Checker<'_> {
     }
 
     /// A length of time that is written out: `'30d'` or `duration('30d')`.
-    fn length(&mut self, expr: &Expr) -> Option<Span> {
+    pub(super) fn length(&mut self, expr: &Expr) -> Option<Span> {
         if let Tree::Text(text) = &expr.node {
             return match Span::parse(text) {
                 Ok(span) => Some(span),
@@ -554,7 +554,7 @@ impl Checker<'_> {
 
     /// All filters of a list as one, each asked only where the ones before it hold; none when a
     /// stage is not a filter.
-    fn one_filter(&mut self, stages: &[Stage]) -> Option<Filter> {
+    pub(super) fn one_filter(&mut self, stages: &[Stage]) -> Option<Filter> {
         let mut all: Option<NodeId> = None;
         for stage in stages {
             let Stage::Filter(node) = stage else { return None };

@@ -23,6 +23,8 @@ pub enum Sort {
     Item(ItemType),
     /// A thing with fields, of a rule over this kind of entity.
     Record(Record, EntityKind),
+    /// What a detector has found, by the function that asked it.
+    Finding(&'static str),
     /// `{'a': 'b'}`, with such values.
     Table(Type),
 }
@@ -48,6 +50,7 @@ impl Checked {
             Self::Item(ItemRef::Variable(_, item)) => Sort::of_item(*item),
             Self::Item(ItemRef::Chosen(list, _)) => Sort::of_item(list.item),
             Self::Record(record) => Sort::Record(*record, entity),
+            Self::Finding(finding) => Sort::Finding(finding.signature.name),
             Self::Table(_, ty) => Sort::Table(*ty),
         }
     }
@@ -85,6 +88,7 @@ impl fmt::Display for Sort {
             Self::Record(Record::Entity, kind) => write!(f, "a {}", kind.name()),
             Self::Record(Record::Consent, _) => f.write_str("what the customer consented to"),
             Self::Record(Record::Attributes, _) => f.write_str("further attributes by their names"),
+            Self::Finding(function) => write!(f, "what `{function}` finds"),
             Self::Table(ty) => write!(f, "table with values of type {ty}"),
         }
     }

@@ -147,6 +147,32 @@ fn function(expr: &Expr, name: &str, args: &[Expr]) -> String {
         ("abs", [_]) => format!("{} without its sign", first()),
         ("double" | "int" | "amount", [_]) => first(),
         ("sells", [_]) => format!("{} is sold here", first()),
+        ("list_price", [_]) => format!("the list price of {}", first()),
+        ("unit_cost", [_]) => format!("the unit cost of {}", first()),
+        ("margin_floor", [_]) => format!("the lowest margin allowed for {}", first()),
+        ("p_alive", [_]) => format!("the chance, by {}, that the customer has not left", first()),
+        ("expected_purchases", [_, span]) => {
+            let span = duration(span).unwrap_or_else(|| within(span));
+            format!("the number of {} to come in {span}", first())
+        }
+        ("drift_deadline", [_, level]) => {
+            format!("as long as the chance, by {}, takes to fall to {}", first(), within(level))
+        }
+        ("category_loss", [_, gaps]) => {
+            format!("the categories of {} given up for {} of their gaps", first(), within(gaps))
+        }
+        ("margin_shift", [_]) => format!("the shift of the margin of {}", first()),
+        ("trend", [_]) => format!("the trend of {}", first()),
+        ("pace", [_]) => "the pace".to_owned(),
+        ("win_rate_below", [won, lost, team]) => format!(
+            "the chance that {} won and {} lost quotes are of a share below 0.8 of {}",
+            within(won),
+            within(lost),
+            within(team)
+        ),
+        ("agreement", [_]) => "the agreement".to_owned(),
+        ("return_rate", [_]) => "the return rate".to_owned(),
+        ("sentiment", [_]) => format!("the mood of {}", first()),
         ("greatest", [a, b]) => format!("the larger of {} and {}", within(a), within(b)),
         ("least", [a, b]) => format!("the smaller of {} and {}", within(a), within(b)),
         ("timestamp", [Expr { node: Node::Text(text), .. }]) => text.clone(),

@@ -151,6 +151,8 @@ tests:
     customers: [{customer_id: c, name: n, segment: s, tier: A, owner_rep_id: r}]
     products: [{product_id: p, category: c, brand: b}]
     reps: [{rep_id: r}]
+    agreements: [{agreement_id: a, customer_id: c, from: 2025-01-01, to: 2026-01-01, planned_amount: 1, discount_rate: 0.1}]
+    peers: [{at: '2025-01-01', every: 1d, count: 2, type: order, lines: [{product_id: p, quantity: 1, net_amount: 4}]}]
     events:
       - {at: '2025-01-01', every: 1d, count: 2, type: order, customer_id: c, currency: USD}
       - {at: '2025-01-01', event_id: e, type: sale, topic: t, lines: [{product_id: p, quantity: '2', unit_price: 2, unit_cost: 1, net_amount: 4}]}

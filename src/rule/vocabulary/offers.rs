@@ -9,6 +9,9 @@ use crate::state::offers::OfferField;
 pub const OFFERS: [(&str, Meeting); 2] =
     [("next_best", Meeting::Basket), ("white_space", Meeting::Owner)];
 
+/// What `customer.value_tier` means.
+pub const VALUE_TIER: &str = "A, B or C: whether the gross profit of 52 weeks is among the upper fifth of all customers, the upper half, or below; null while few are known";
+
 /// What peers can be asked.
 pub const PEER_METHODS: [(&str, &str); 3] = [
     (

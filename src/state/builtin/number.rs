@@ -2,6 +2,8 @@
 
 use crate::money::Decimal;
 use crate::state::builtin::Builtin;
+use crate::state::detector::conversion::Conversion;
+use crate::state::detector::conversion::ConversionRule;
 use crate::state::value::Fault;
 use crate::state::value::Value;
 
@@ -48,6 +50,13 @@ fn whole(builtin: &Builtin, number: i64, unit: i64) -> Result<i64, Fault> {
         _ => rest > 0 && number < 0,
     };
     (down + i64::from(up)).checked_mul(unit).ok_or(Fault::Overflow)
+}
+
+/// P(share < 0.8 × team): see [`Conversion::p_below_team`].
+pub(super) fn win_rate_below(won: Value, lost: Value, team: Value) -> Result<Value, Fault> {
+    let (won, lost, team) = (won.number()?, lost.number()?, team.number()?);
+    let p = Conversion::p_below(&ConversionRule::START, (won, lost), team);
+    p.map(Value::Double).ok_or(Fault::Missing)
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 //! Poel, "Customer base analysis: partial defection of behaviourally loyal clients", EJOR 2005.
 //!
 //! When all slots are taken a new category replaces the one with the fewest purchases and inherits
-//! nothing from it, so rare categories come and go while the main ones stay. Any order of arrival
-//! gives the same slots as long as none is replaced.
+//! nothing from it, so rare categories come and go while the main ones stay. Of equals the one that
+//! was bought first stands first, whatever it is called.
 
 use crate::state::detector::days;
 use crate::state::detector::span_of_days;
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 pub const SLOTS: usize = 16;
 
 /// Purchases of the main categories, by a name of the caller's choice.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CategorySlots<Name> {
     slots: Vec<Slot<Name>>,
 }
@@ -46,7 +46,13 @@ pub struct LossRule {
     pub purchases_min: u32,
 }
 
-impl<Name: Copy + Ord> CategorySlots<Name> {
+impl<Name> Default for CategorySlots<Name> {
+    fn default() -> Self {
+        Self { slots: Vec::new() }
+    }
+}
+
+impl<Name: Copy + PartialEq> CategorySlots<Name> {
     /// Takes a purchase in; purchases of one UTC day are one.
     pub fn add(&mut self, name: Name, at: Timestamp) {
         if let Some(slot) = self.slots.iter_mut().find(|slot| slot.name == name) {
@@ -61,28 +67,30 @@ impl<Name: Copy + Ord> CategorySlots<Name> {
             self.slots.push(new);
             return;
         }
-        // Of equal counts the longest silent one goes; then the name decides, never the place.
-        if let Some(least) = self.slots.iter_mut().min_by_key(|s| (s.purchases, s.last, s.name)) {
+        // Of equal counts the longest silent one goes, of those the one that was bought first.
+        if let Some(least) = self.slots.iter_mut().min_by_key(|slot| (slot.purchases, slot.last)) {
             *least = new;
         }
     }
 
-    /// The slots, in no meaningful order.
+    /// The slots, in the order of their first purchases as long as none was replaced.
     pub fn slots(&self) -> &[Slot<Name>] {
         &self.slots
     }
 
-    /// Categories lost by `now`, the one with most purchases first.
-    pub fn lost(&self, rule: &LossRule, now: Timestamp) -> Vec<Slot<Name>> {
-        let is_lost = |slot: &&Slot<Name>| slot.deadline(rule).is_some_and(|at| at <= now);
-        let mut lost: Vec<Slot<Name>> = self.slots.iter().filter(is_lost).copied().collect();
-        lost.sort_by_key(|slot| (u32::MAX - slot.purchases, slot.name));
-        lost
+    /// Categories lost by `now`.
+    pub fn lost(&self, rule: &LossRule, now: Timestamp) -> impl Iterator<Item = &Slot<Name>> {
+        self.slots.iter().filter(move |slot| slot.deadline(rule).is_some_and(|at| at <= now))
     }
 
     /// The next instant at which a category will be lost if nothing is bought: one timer does.
     pub fn next_deadline(&self, rule: &LossRule, now: Timestamp) -> Option<Timestamp> {
         self.slots.iter().filter_map(|slot| slot.deadline(rule)).filter(|at| *at > now).min()
+    }
+
+    /// Heap bytes that they occupy.
+    pub fn heap_bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot<Name>>()
     }
 }
 
@@ -92,9 +100,14 @@ impl<Name> Slot<Name> {
         if self.purchases < rule.purchases_min.max(2) {
             return None;
         }
+        let silence = rule.gaps * self.shrunk_gap_days(rule.gap_median_days);
+        Some(self.last + span_of_days(silence))
+    }
+
+    /// Mean days between its purchases, shrunk to the population with two gaps of its median.
+    pub fn shrunk_gap_days(&self, gap_median_days: f64) -> f64 {
         let gaps = f64::from(self.purchases - 1);
-        let watched = days(self.last - self.first) + 2.0 * rule.gap_median_days;
-        Some(self.last + span_of_days(rule.gaps * watched / (gaps + 2.0)))
+        (days(self.last - self.first) + 2.0 * gap_median_days) / (gaps + 2.0)
     }
 }
 
@@ -118,11 +131,11 @@ mod tests {
         }
         slots.add('b', on(30));
         assert_eq!(slots.next_deadline(&RULE, on(30)), Some(on(84)));
-        assert!(slots.lost(&RULE, on(83)).is_empty());
-        let lost: Vec<char> = slots.lost(&RULE, on(84)).iter().map(|slot| slot.name).collect();
+        assert_eq!(slots.lost(&RULE, on(83)).count(), 0);
+        let lost: Vec<char> = slots.lost(&RULE, on(84)).map(|slot| slot.name).collect();
         assert_eq!(lost, ['a']);
         slots.add('a', on(85));
-        assert!(slots.lost(&RULE, on(86)).is_empty());
+        assert_eq!(slots.lost(&RULE, on(86)).count(), 0);
     }
 
     #[test]

@@ -51,11 +51,19 @@ impl Conversion {
     /// P(the rep's share < `of_team` × the team's), given the rep's quotes. `None` while the team
     /// has nothing to compare with.
     pub fn p_below_team(&self, rule: &ConversionRule, team: &Self) -> Option<f64> {
-        let team_share = team.share().filter(|share| *share > 0.0)?;
+        Self::p_below(rule, (f64::from(self.won), f64::from(self.lost)), team.share()?)
+    }
+
+    /// The same of quotes won and lost, against the team's share. `None` of a team that wins
+    /// nothing.
+    pub fn p_below(rule: &ConversionRule, (won, lost): (f64, f64), team_share: f64) -> Option<f64> {
+        if team_share.is_nan() || team_share <= 0.0 {
+            return None;
+        }
         // Kept off the ends, where a beta law has no density.
         let share = team_share.clamp(0.001, 0.999);
-        let a = share * rule.prior_quotes + f64::from(self.won);
-        let b = (1.0 - share) * rule.prior_quotes + f64::from(self.lost);
+        let a = share * rule.prior_quotes + won.max(0.0);
+        let b = (1.0 - share) * rule.prior_quotes + lost.max(0.0);
         Some(incomplete_beta(a, b, rule.of_team * team_share))
     }
 

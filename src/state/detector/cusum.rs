@@ -104,6 +104,12 @@ impl<const N: usize> Watch<N> {
         self.out.and_then(|index| self.sums.get(usize::from(index)))
     }
 
+    /// How far the sums are on their way: 1 at the limit of the one that has come furthest.
+    pub fn strength(&self, limits: &[Limits; N]) -> f64 {
+        let shares = self.sums.iter().zip(limits).map(|(sum, limits)| sum.sum / limits.limit);
+        shares.fold(0.0, f64::max)
+    }
+
     /// Whether all sums stand at zero.
     pub fn is_at_zero(&self) -> bool {
         self.sums.iter().all(|sum| sum.sum == 0.0)
@@ -148,5 +154,6 @@ mod tests {
             assert_eq!(watch.add(z, &limits, on(day)), want, "day {day}");
         }
         assert!((watch.alarmed().unwrap().sum - 4.6).abs() < 1e-12);
+        assert!((watch.strength(&limits) - 3.25 / 2.0).abs() < 1e-12);
     }
 }

@@ -144,6 +144,11 @@ impl Margin {
         self.watch.alarmed().map(|sum| sum.zero_at)
     }
 
+    /// How far the sums are on their way: 1 is an alarm.
+    pub fn strength(&self, rule: &MarginRule) -> f64 {
+        self.watch.strength(&rule.limits)
+    }
+
     /// Orders since the slow sum last stood at zero: those that the waterfall explains.
     pub fn orders_explained(&self) -> u32 {
         self.watch.sums[0].run

@@ -21,7 +21,8 @@ pub struct Pace {
     pub sold: f64,
     /// Orders so far.
     pub orders: u32,
-    squares: f64,
+    /// Sum of their squares.
+    pub squares: f64,
 }
 
 /// What the rep is measured against, and what is usual.

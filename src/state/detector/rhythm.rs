@@ -18,12 +18,11 @@
 //! multiple of the gap. The exponents were chosen among halves on the even ids of two data sets;
 //! at equal volume it is more precise than P(alive) and saves more: see `benches/quality`.
 //!
-//! Purchases of one UTC day are one purchase. A late event enters exactly, save that a late second
-//! purchase of a day in the middle counts as a purchase of its own.
+//! Purchases are counted by days, see [`PurchaseDays`].
 
-use crate::state::detector::days;
 use crate::state::detector::decay;
 use crate::state::detector::decay::DecayedSum;
+use crate::state::detector::purchase_days::PurchaseDays;
 use crate::state::detector::repeat_buying::RepeatBuying;
 use crate::state::detector::repeat_buying::Repeats;
 use crate::state::detector::score::Score;
@@ -62,12 +61,8 @@ const PRIOR_DAYS: f64 = 14.0;
 /// Purchases of one customer, in constant space.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rhythm {
-    /// Purchase days, at least 1.
-    pub purchases: u32,
-    /// Instant of the first one.
-    pub first: Timestamp,
-    /// Instant of the newest one.
-    pub last: Timestamp,
+    /// When they were.
+    pub days: PurchaseDays,
     /// Amount of all of them.
     pub spend: f64,
     recent_purchases: [DecayedSum; 3],
@@ -92,9 +87,7 @@ impl Rhythm {
     /// Starts from the first purchase seen.
     pub fn first(at: Timestamp, amount: f64) -> Self {
         let mut rhythm = Self {
-            purchases: 1,
-            first: at,
-            last: at,
+            days: PurchaseDays::first(at),
             spend: 0.0,
             recent_purchases: [DecayedSum::EMPTY; 3],
             recent_spend: [DecayedSum::EMPTY; 3],
@@ -105,11 +98,9 @@ impl Rhythm {
 
     /// Takes one more purchase in.
     pub fn add(&mut self, at: Timestamp, amount: f64) {
-        let same_day = at.day() == self.last.day() || at.day() == self.first.day();
-        self.purchases = self.purchases.saturating_add(u32::from(!same_day));
-        self.count(if same_day { 0.0 } else { 1.0 }, amount, at);
-        self.first = self.first.min(at);
-        self.last = self.last.max(at);
+        let before = self.days.purchases;
+        self.days.add(at);
+        self.count(if self.days.purchases == before { 0.0 } else { 1.0 }, amount, at);
     }
 
     fn count(&mut self, purchases: f64, amount: f64, at: Timestamp) {
@@ -120,17 +111,14 @@ impl Rhythm {
         }
     }
 
-    /// The sufficient statistics of BG/NBD at `now`; an instant before the last purchase is taken
-    /// as the last purchase.
+    /// The sufficient statistics of BG/NBD at `now`.
     pub fn repeats(&self, now: Timestamp) -> Repeats {
-        let tx_days = days(self.last - self.first);
-        Repeats { x: self.purchases - 1, tx_days, t_days: days(now - self.first).max(tx_days) }
+        self.days.repeats(now)
     }
 
     /// Mean days between purchases, shrunk to the population with two gaps of its median.
     pub fn shrunk_gap_days(&self, gap_median_days: f64) -> f64 {
-        let gaps = f64::from(self.purchases - 1);
-        (days(self.last - self.first) + 2.0 * gap_median_days) / (gaps + 2.0)
+        self.days.shrunk_gap_days(gap_median_days)
     }
 
     /// Spend a day over the customer's whole age.
@@ -155,7 +143,7 @@ impl Rhythm {
     /// see the header.
     pub fn tempered_deadline_days(&self, gap_median_days: f64, k: f64) -> f64 {
         let (month, quarter) =
-            (self.recent_over_own(self.last, 1), self.recent_over_own(self.last, 2));
+            (self.recent_over_own(self.days.last, 1), self.recent_over_own(self.days.last, 2));
         k * (self.shrunk_gap_days(gap_median_days) * month).sqrt() * quarter
     }
 
@@ -174,7 +162,7 @@ impl Rhythm {
         let mut purchases = [0.0; 3];
         let mut spend = [0.0; 3];
         let mut purchases_over_own = [0.0; 3];
-        let own_purchases = f64::from(self.purchases) / repeats.t_days.max(AGE_MIN_DAYS);
+        let own_purchases = f64::from(self.days.purchases) / repeats.t_days.max(AGE_MIN_DAYS);
         for (index, half_life) in HALF_LIVES_DAYS.into_iter().enumerate() {
             let decayed = self.recent_purchases[index].at(now, half_life).max(0.0);
             let watched = decay::steady(half_life, repeats.t_days + 1.0);

@@ -33,7 +33,10 @@ pub struct TrendRule {
     pub baseline_weeks: u32,
     /// Median variance of √(weekly spend) in the segment.
     pub variance_prior: f64,
-    /// Weeks that the segment's variance counts for.
+    /// Where no variance of a segment is known: deviation of √(weekly spend) as a share of the
+    /// customer's own mean of it, which counts beside the variance above.
+    pub deviation_of_mean: f64,
+    /// Weeks that the variance so expected counts for.
     pub variance_prior_weeks: f64,
     /// Deviations beyond this count as this.
     pub clip: f64,
@@ -51,11 +54,21 @@ impl TrendRule {
         week_start: Timestamp::EPOCH,
         baseline_weeks: 20,
         variance_prior: 14.0,
+        deviation_of_mean: 0.0,
         variance_prior_weeks: 8.0,
         clip: 3.0,
         limits: Limits { slack: 0.25, limit: 7.0 },
         level_share: 0.2,
         slope_share: 0.1,
+    };
+
+    /// Before a segment's variance is known, for spend of any size: deviations are expected to be a
+    /// quarter of the customer's own mean. Weeks begin on Mondays, UTC.
+    pub const UNLEARNED: Self = Self {
+        week_start: Timestamp::saturating(4 * Span::DAY.millis()),
+        variance_prior: 0.0,
+        deviation_of_mean: 0.25,
+        ..Self::START
     };
 
     /// The number of the week that holds an instant.
@@ -161,8 +174,7 @@ impl Trend {
             self.baseline.add(value);
             return None;
         }
-        let prior = (rule.variance_prior.sqrt(), rule.variance_prior_weeks);
-        let deviation = self.baseline.shrunk_deviation(prior.0, prior.1);
+        let deviation = self.deviation(rule);
         if deviation <= 0.0 {
             return None;
         }
@@ -204,9 +216,32 @@ impl Trend {
 
     /// The usual √ of a week's spend and its deviation, once the baseline stands.
     pub fn usual(&self, rule: &TrendRule) -> Option<(f64, f64)> {
-        let prior = (rule.variance_prior.sqrt(), rule.variance_prior_weeks);
-        let deviation = self.baseline.shrunk_deviation(prior.0, prior.1);
-        (self.baseline.orders >= rule.baseline_weeks).then_some((self.baseline.mean, deviation))
+        (self.baseline.orders >= rule.baseline_weeks)
+            .then(|| (self.baseline.mean, self.deviation(rule)))
+    }
+
+    fn deviation(&self, rule: &TrendRule) -> f64 {
+        let own = rule.deviation_of_mean * self.baseline.mean;
+        let prior = (rule.variance_prior + own * own).sqrt();
+        self.baseline.shrunk_deviation(prior, rule.variance_prior_weeks)
+    }
+
+    /// The direction in which the level has moved, while that alarm stands; a fall before a rise.
+    pub fn alarmed(&self) -> Option<(Direction, &Cusum)> {
+        let fall = self.fall.alarmed().map(|sum| (Direction::Fall, sum));
+        fall.or_else(|| self.rise.alarmed().map(|sum| (Direction::Rise, sum)))
+    }
+
+    /// How far a movement is found to go, of the direction that goes further: 1 is an alarm.
+    pub fn strength(&self, rule: &TrendRule) -> f64 {
+        let limits = [rule.limits];
+        self.fall.strength(&limits).max(self.rise.strength(&limits))
+    }
+
+    /// When the baseline was complete; none while it is not.
+    pub fn baseline_until(&self, rule: &TrendRule) -> Option<Timestamp> {
+        let weeks = i64::from(self.closed.checked_sub(rule.baseline_weeks)?);
+        Some(rule.week_end(self.open_week - 1 - weeks))
     }
 
     /// Holt's level and its change a week, both as √ of spend without the season.

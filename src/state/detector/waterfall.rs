@@ -30,6 +30,19 @@ pub struct UnitTerms {
     pub cost: Decimal,
 }
 
+/// A line as it was sold: what all of its units come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineTotals {
+    /// Units.
+    pub quantity: Decimal,
+    /// Before discount.
+    pub list: Decimal,
+    /// Taken off.
+    pub discount: Decimal,
+    /// What the goods cost us.
+    pub cost: Decimal,
+}
+
 /// Causes of one order, or of many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waterfall {
@@ -54,6 +67,13 @@ pub struct Cents {
     pub total: i64,
 }
 
+impl UnitTerms {
+    /// List price, discount and cost of so many units, in 10⁻¹² of a currency unit.
+    fn of_all(self, units: Exact) -> [Exact; 3] {
+        [self.list, self.discount, self.cost].map(|each| units * micros(each))
+    }
+}
+
 impl Waterfall {
     /// No cause.
     pub const ZERO: Self = Self { price: 0, discount: 0, cost: 0, mix: 0 };
@@ -65,17 +85,32 @@ impl Waterfall {
         reference: UnitTerms,
         normal: Decimal,
     ) -> Self {
+        let units = micros(quantity);
+        Self::between(charged.of_all(units), reference.of_all(units), normal)
+    }
+
+    /// The causes in a line of which the totals are known: their sum is exact where a price a unit
+    /// would have to be rounded. Without a reference the line is its own, and only mix is left.
+    pub fn of_totals(line: &LineTotals, reference: Option<UnitTerms>, normal: Decimal) -> Self {
         let one = Exact::from(Decimal::SCALE);
-        let [quantity, normal] = [quantity, normal].map(micros);
-        let (list, list_0) = (micros(charged.list), micros(reference.list));
-        let (discount, discount_0) = (micros(charged.discount), micros(reference.discount));
-        let (cost, cost_0) = (micros(charged.cost), micros(reference.cost));
+        let sold = [line.list, line.discount, line.cost].map(|total| one * micros(total));
+        let units = micros(line.quantity);
+        let usual = reference.map_or(sold, |terms| terms.of_all(units));
+        Self::between(sold, usual, normal)
+    }
+
+    /// From list price, discount and cost of all units, as sold and as usual, in 10⁻¹² of a
+    /// currency unit.
+    fn between(sold: [Exact; 3], usual: [Exact; 3], normal: Decimal) -> Self {
+        let one = Exact::from(Decimal::SCALE);
+        let normal = micros(normal);
+        let ([list, discount, cost], [list_0, discount_0, cost_0]) = (sold, usual);
         let net_0 = list_0 - discount_0;
         Self {
-            price: (one - normal) * quantity * (list - list_0),
-            discount: -(one - normal) * quantity * (discount - discount_0),
-            cost: -one * quantity * (cost - cost_0),
-            mix: quantity * (one * (net_0 - cost_0) - normal * net_0),
+            price: (one - normal) * (list - list_0),
+            discount: -(one - normal) * (discount - discount_0),
+            cost: -one * (cost - cost_0),
+            mix: one * (net_0 - cost_0) - normal * net_0,
         }
     }
 
@@ -163,6 +198,26 @@ mod tests {
         let poor = terms("10", "2", "7.2");
         let line = Waterfall::of_line(decimal("4"), poor, poor, decimal("0.25"));
         assert_eq!(line.cents().mix, -480);
+    }
+
+    #[test]
+    fn totals_sum_exactly_where_a_unit_price_is_periodic() {
+        // Three units for 10, of which 1 was taken off, at a cost of 7; usual are 3.33, 0 and 2.
+        let line = LineTotals {
+            quantity: decimal("3"),
+            list: decimal("10"),
+            discount: decimal("1"),
+            cost: decimal("7"),
+        };
+        let mut all = Waterfall::ZERO;
+        let causes = Waterfall::of_totals(&line, Some(terms("3.33", "0", "2")), decimal("0.25"));
+        (0..400).for_each(|_| all.add(&causes));
+        // Each earns 9 − 7 = 2 in place of 2.25.
+        let cents = all.cents();
+        assert_eq!(cents.total, -10_000);
+        // .75 · (10 − 9.99), −.75 · 1, −(7 − 6), 9.99 − 6 − .25 · 9.99, four hundred times.
+        let found = [cents.price, cents.discount, cents.cost, cents.mix];
+        assert_eq!(found, [300, -30_000, -40_000, 59_700]);
     }
 
     #[test]

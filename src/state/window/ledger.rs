@@ -35,6 +35,8 @@ pub(in crate::state) trait Countable {
     fn is_foreign(&self) -> bool;
     /// Category and numbers of its lines.
     fn bare_lines(&self) -> impl Iterator<Item = Body>;
+    /// Its lines, without what they share with their event.
+    fn bodies(&self) -> impl Iterator<Item = Body>;
     /// Its lines, as whole items.
     fn lines(&self) -> impl Iterator<Item = Item>;
     /// Itself as one item.
@@ -66,6 +68,10 @@ impl Countable for Arriving<'_> {
         self.event.lines.iter().map(Body::of)
     }
 
+    fn bodies(&self) -> impl Iterator<Item = Body> {
+        self.bare_lines()
+    }
+
     fn lines(&self) -> impl Iterator<Item = Item> {
         let head = Head::of(self.event, self.foreign);
         self.bare_lines().map(move |body| Item { head, body })
@@ -91,6 +97,10 @@ impl Countable for Entry<'_> {
 
     fn bare_lines(&self) -> impl Iterator<Item = Body> {
         Entry::bare_lines(self)
+    }
+
+    fn bodies(&self) -> impl Iterator<Item = Body> {
+        Entry::lines(self)
     }
 
     fn lines(&self) -> impl Iterator<Item = Item> {

@@ -271,10 +271,11 @@ fn actions_with_an_amount_an_owner_or_a_text_come_back_as_they_were() {
     let owners = [Owner::Queue, Owner::Rep(text()), Owner::Territory(text())];
     let reasons = [CloseReason::Won, CloseReason::Lost, CloseReason::Dismissed(text())];
     let (amount, alert) = (Some(money("-1234.5")), AlertId::new("rule", "customer", "c-1", "1"));
-    let actions = [Action::Wait, Action::Comment { text: text() }, Action::Retract { text: text() }]
-        .into_iter()
-        .chain(owners.map(|owner| Action::Reassign { owner }))
-        .chain(reasons.map(|reason| Action::Close { reason, amount }));
+    let actions =
+        [Action::Wait, Action::Comment { text: text() }, Action::Retract { text: text() }]
+            .into_iter()
+            .chain(owners.map(|owner| Action::Reassign { owner }))
+            .chain(reasons.map(|reason| Action::Close { reason, amount }));
     for action in actions {
         let entity = EntityId { kind: EntityKind::Customer, id: symbols.intern("c-1") };
         let (rule, by, at) = (text(), text(), at("2025-03-02"));

@@ -45,12 +45,12 @@ fn keeping(days: i64, expressions: &[String], symbols: &Symbols) -> Arc<RuleSet>
 }
 
 impl<'a> Kept<'a> {
-    fn of(rules: &'a RuleSet, symbols: &'a Symbols) -> Self {
+    pub(crate) fn of(rules: &'a RuleSet, symbols: &'a Symbols) -> Self {
         let entity = Entity::new(rules.plan(EntityKind::Customer));
         Self { rules, symbols, catalog: Catalog::default(), entity }
     }
 
-    fn change(&mut self, rules: &'a RuleSet) {
+    pub(crate) fn change(&mut self, rules: &'a RuleSet) {
         let place = |rules: &'a RuleSet| (rules.plan(EntityKind::Customer), &rules.program);
         let carried = Carried::between(place(self.rules), place(rules));
         let (plan, program) = place(rules);

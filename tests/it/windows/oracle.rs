@@ -23,6 +23,8 @@ use siaga::time::Timestamp;
 
 use crate::scene::DAY;
 use crate::scene::HOUR;
+use crate::windows::detected;
+use crate::windows::detected::Looked;
 use crate::windows::fold::folded;
 use crate::windows::fold::quantile;
 use crate::windows::fold::reduced;
@@ -93,6 +95,9 @@ impl<'a> World<'a> {
             Node::Double(double) => Worth::Double(*double),
             Node::Text(text) => Worth::Text(text.clone()),
             Node::Ident(name) => return Ok(self.name(name, names)),
+            Node::Select(target, field) if function_of(target).is_some() => {
+                self.detected(target, field, names)?
+            }
             Node::Select(target, field) => match self.thing(target, names)? {
                 Thing::TheEvent => self.field(&Item::Event(self.event), field)?,
                 Thing::One(Some(item)) => self.field(&item, field)?,
@@ -146,9 +151,44 @@ impl<'a> World<'a> {
                     _ => Err(Broken),
                 };
             }
+            Node::Call { name, target: None, .. } if detected::NAMES.contains(&name.as_str()) => {
+                self.detected(expr, "", names)?
+            }
             Node::Call { name, target: None, args } => self.function(name, args, names)?,
             other => unreachable!("{other:?} is not generated"),
         }))
+    }
+
+    /// What a detector finds in the list that it is given.
+    fn detected<'n>(
+        &self,
+        call: &'n Expr,
+        field: &str,
+        names: &mut Names<'n, 'a>,
+    ) -> Result<Worth, Broken> {
+        let Some((function, [list, rest @ ..])) = function_of(call) else { return Err(Broken) };
+        let Thing::List(list) = self.thing(list, names)? else { return Err(Broken) };
+        let mut events: Vec<(&Event, Vec<&Line>)> = Vec::new();
+        for item in list {
+            match item {
+                Item::Event(event) => events.push((event, event.lines.iter().collect())),
+                Item::Line(event, line) => match events.last_mut() {
+                    Some((known, lines)) if std::ptr::eq(*known, event) => lines.push(line),
+                    _ => events.push((event, vec![line])),
+                },
+                Item::Plain(_) | Item::Alert(_) => return Err(Broken),
+            }
+        }
+        let argument = match rest.first() {
+            None => None,
+            Some(Expr { node: Node::Text(text), .. }) => {
+                Some(Worth::Span(Span::parse(text).unwrap().millis()))
+            }
+            Some(argument) => Some(self.plain(argument, names)?),
+        };
+        let name = |symbol: Symbol| self.symbols.text(symbol);
+        let looked = Looked { events, clock: self.clock, home: self.home, argument, name: &name };
+        looked.gives(function, field)
     }
 
     fn name<'n>(&self, name: &str, names: &Names<'n, 'a>) -> Thing<'a> {
@@ -416,6 +456,16 @@ impl<'a> World<'a> {
             Some(_) if foreign => Err(Broken),
             money => Ok(money.map_or(Worth::Null, Worth::Money)),
         }
+    }
+}
+
+/// The name and the arguments of a call of a detector.
+fn function_of(expr: &Expr) -> Option<(&str, &[Expr])> {
+    match &expr.node {
+        Node::Call { name, target: None, args } => {
+            detected::NAMES.contains(&name.as_str()).then_some((name.as_str(), args.as_slice()))
+        }
+        _ => None,
     }
 }
 

@@ -24,7 +24,9 @@ use crate::rule::vocabulary::LIST_METHODS;
 use crate::rule::vocabulary::PRODUCT_FIELDS;
 use crate::rule::vocabulary::REP_FIELDS;
 use crate::rule::vocabulary::Type;
+use crate::rule::vocabulary::detectors::figures;
 use crate::rule::vocabulary::offers::OFFER_FIELDS;
+use crate::rule::vocabulary::offers::VALUE_TIER;
 use crate::rule::vocabulary::value_methods;
 use crate::rule::words;
 use crate::rule::words::Word;
@@ -217,9 +219,10 @@ fn members(sort: Sort, of: &str, replace: &Range<usize>) -> Vec<Completion> {
             let known = CUSTOMER_FIELDS.iter();
             let known =
                 known.map(|(known, _, ty, what)| field(known, &ty.to_string(), what, replace));
+            let tier = field("value_tier", "string", VALUE_TIER, replace);
             let consent = field("consent", "", "what it consented to", replace);
             let rest = field("attributes", "", "anything else that the source says", replace);
-            known.chain([consent, rest]).collect()
+            known.chain([tier, consent, rest]).collect()
         }
         Sort::Record(Record::Entity, kind) => {
             let known: &[_] = if kind == EntityKind::Rep { &REP_FIELDS } else { &PRODUCT_FIELDS };
@@ -234,6 +237,9 @@ fn members(sort: Sort, of: &str, replace: &Range<usize>) -> Vec<Completion> {
         Sort::Record(Record::Consent, _) => {
             vec![field("marketing", "bool", "whether marketing may contact it", replace)]
         }
+        Sort::Finding(function) => figures(function)
+            .map(|(known, _, ty, what)| field(known, &ty.to_string(), what, replace))
+            .collect(),
         Sort::Record(Record::Attributes, _) | Sort::Table(_) => Vec::new(),
         Sort::List(item) => {
             let plain = matches!(item, ItemType::Value(_));

@@ -1,0 +1,313 @@
+//! The states of an entity's detectors, kept from event to event over everything ever seen.
+//!
+//! ```text
+//! history   │ … forgotten … ├──────────┬──────────┬───────►
+//! marks                   base         ●          ●   states: fed with all of it
+//!                                  late event ▲ ──┴─► fed anew from the mark before it
+//! ```
+//!
+//! The newest event is fed at once. A late one belongs before others, and what was made of those
+//! depends on it: the states go back to the mark before its place and are fed with the history
+//! from there. What the history forgets is kept as the states at its beginning, so that a detector
+//! never loses what it has seen; an event that comes later than the history reaches is left out.
+
+use smallvec::SmallVec;
+
+use crate::event::Event;
+use crate::event::Kind;
+use crate::event::Symbol;
+use crate::state::Entity;
+use crate::state::catalog::Catalog;
+use crate::state::detection::Basis;
+use crate::state::detection::Detector;
+use crate::state::detection::Sample;
+use crate::state::detection::State;
+use crate::state::history::History;
+use crate::state::history::Inserted;
+use crate::state::item::Body;
+use crate::state::item::Item;
+use crate::state::value::Fault;
+use crate::state::value::Value;
+use crate::state::window::Arriving;
+use crate::state::window::Filter;
+use crate::state::window::List;
+use crate::state::window::Upkeep;
+use crate::state::window::ledger::Countable;
+
+/// Events between two marks: a late event feeds at most so many more than lie behind it.
+const STEP: u32 = 256;
+/// Marks kept beside the base; nearly every late event lies behind the older of them.
+const MARKS_MAX: usize = 2;
+
+/// A detector of the plan, and the list that it follows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Followed {
+    /// What follows it.
+    pub detector: Detector,
+    /// Over which list.
+    pub list: List,
+    /// Which of its items.
+    pub filter: Filter,
+}
+
+/// The detectors of one entity, by their places in the plan.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    states: Box<[State]>,
+    /// In the order of their places; the first stands at the beginning of the history if that is
+    /// not the beginning of everything.
+    marks: Vec<Mark>,
+    /// Events since the newest mark.
+    since: u32,
+    stamp: Stamp,
+}
+
+/// The states before the record at a place.
+#[derive(Debug, Clone)]
+struct Mark {
+    offset: u32,
+    states: Box<[State]>,
+}
+
+/// What the states depend on beside the events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    learned: u32,
+    segment: Option<Symbol>,
+    /// A number for the customer's agreements.
+    contracts: u64,
+}
+
+type Lines = SmallVec<[Body; 4]>;
+
+impl Stamp {
+    fn of(entity: &Entity, catalog: &Catalog) -> Self {
+        let segment = entity.profile.as_deref().and_then(|profile| profile.segment);
+        let customer = entity.history.customer();
+        let contracts = customer.map_or(0, |customer| catalog.agreements_stamp(customer));
+        Self { learned: catalog.models().version, segment, contracts }
+    }
+}
+
+impl Followed {
+    fn takes(&self, kind: Kind) -> bool {
+        self.detector.takes(self.list, kind)
+    }
+
+    /// The lines of an event that pass the filter; none where the event does not.
+    fn sift(&self, counted: &impl Countable, upkeep: Upkeep<'_>) -> Result<Option<Lines>, Fault> {
+        let passes = |item: &Item| match self.filter {
+            Filter::All => Ok(true),
+            Filter::Category(category) => Ok(item.body.category == Some(category)),
+            Filter::Holds(node) => upkeep.evaluate(item, node).and_then(Value::truth),
+        };
+        if !self.detector.is_of_lines() {
+            let held = passes(&counted.whole())?;
+            return Ok(held.then(|| counted.bodies().collect()));
+        }
+        let mut lines = Lines::new();
+        for item in counted.lines() {
+            if passes(&item)? {
+                lines.push(item.body);
+            }
+        }
+        Ok((!lines.is_empty()).then_some(lines))
+    }
+}
+
+/// Feeds all detectors that take such an event.
+fn feed(states: &mut [State], upkeep: Upkeep<'_>, basis: Basis<'_>, counted: &impl Countable) {
+    let kind = counted.kind();
+    // Most detectors follow whole lists: the lines of an event are read once for all of these.
+    let mut all: Option<Lines> = None;
+    for (state, followed) in states.iter_mut().zip(&upkeep.plan.followed) {
+        if !followed.takes(kind) {
+            continue;
+        }
+        let sifted;
+        let lines = if followed.filter == Filter::All {
+            let lines = all.get_or_insert_with(|| counted.bodies().collect());
+            if lines.is_empty() && followed.detector.is_of_lines() {
+                continue;
+            }
+            &*lines
+        } else {
+            match followed.sift(counted, upkeep) {
+                Ok(Some(lines)) => {
+                    sifted = lines;
+                    &sifted
+                }
+                Ok(None) => continue,
+                Err(fault) => {
+                    *state = State::Broken(fault);
+                    continue;
+                }
+            }
+        };
+        let mood = match followed.detector {
+            Detector::Mood => counted.whole().head.talk.sentiment,
+            _ => None,
+        };
+        let (time, foreign) = (counted.time(), counted.is_foreign());
+        state.feed(basis, &Sample { kind, time, foreign, mood, lines });
+    }
+}
+
+fn starts(followed: &[Followed]) -> Box<[State]> {
+    followed.iter().map(|followed| followed.detector.start()).collect()
+}
+
+impl Kept {
+    /// Takes the state at the end of the history as a mark, if it is time for one.
+    fn mark(&mut self, offset: u32) {
+        self.since += 1;
+        if self.since < STEP {
+            return;
+        }
+        self.since = 0;
+        let base = usize::from(self.marks.first().is_some_and(|mark| mark.offset == 0));
+        if self.marks.len() >= base + MARKS_MAX {
+            self.marks.remove(base);
+        }
+        self.marks.push(Mark { offset, states: self.states.clone() });
+    }
+
+    /// Goes back to the newest mark that is not behind a place, and feeds the history from there.
+    fn anew(&mut self, from: u32, history: &History, upkeep: Upkeep<'_>, basis: Basis<'_>) {
+        self.marks.retain(|mark| mark.offset <= from);
+        let (offset, states) = match self.marks.last() {
+            Some(mark) => (mark.offset, mark.states.clone()),
+            None => (0, starts(&upkeep.plan.followed)),
+        };
+        (self.states, self.since) = (states, 0);
+        for entry in history.from(offset) {
+            feed(&mut self.states, upkeep, basis, &entry);
+            self.mark(entry.next);
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let of = |states: &[State]| {
+            size_of_val(states) + states.iter().map(State::heap_bytes).sum::<usize>()
+        };
+        let marks = self.marks.iter().map(|mark| of(&mark.states)).sum::<usize>();
+        of(&self.states) + self.marks.capacity() * size_of::<Mark>() + marks
+    }
+}
+
+impl Entity {
+    /// Feeds the detectors with an event that has come into the history.
+    pub(in crate::state) fn follow(
+        &mut self,
+        upkeep: Upkeep<'_>,
+        event: &Event,
+        foreign: bool,
+        inserted: Inserted,
+    ) {
+        let followed = &upkeep.plan.followed;
+        if followed.is_empty() {
+            return;
+        }
+        let stamp = Stamp::of(self, upkeep.catalog);
+        let mut kept = self.kept.take().unwrap_or_else(|| Box::new(Kept::new(followed, stamp)));
+        let basis = Basis::of(self, upkeep.catalog);
+        let Inserted { offset, length } = inserted;
+        let at_end = offset + length == self.history.end();
+        if kept.stamp != stamp {
+            kept.stamp = stamp;
+            kept.anew(0, &self.history, upkeep, basis);
+        } else if !followed.iter().any(|one| one.takes(event.kind)) {
+            let behind = kept.marks.iter_mut().filter(|mark| mark.offset > offset);
+            behind.for_each(|mark| mark.offset += length);
+        } else if at_end {
+            feed(&mut kept.states, upkeep, basis, &Arriving { event, foreign });
+            kept.mark(self.history.end());
+        } else {
+            kept.anew(offset, &self.history, upkeep, basis);
+        }
+        self.kept = Some(kept);
+    }
+
+    /// Keeps the states at a place of the history whose records before it will be forgotten.
+    pub(in crate::state) fn rest_on(&mut self, cut: u32, upkeep: Upkeep<'_>) {
+        let Some(mut kept) = self.kept.take() else { return };
+        let basis = Basis::of(self, upkeep.catalog);
+        let before = kept.marks.iter().rposition(|mark| mark.offset <= cut);
+        let (mut at, mut states) = match before.map(|place| kept.marks.swap_remove(place)) {
+            Some(mark) => (mark.offset, mark.states),
+            None => (0, starts(&upkeep.plan.followed)),
+        };
+        while at < cut
+            && let Some(entry) = self.history.at(at)
+        {
+            feed(&mut states, upkeep, basis, &entry);
+            at = entry.next;
+        }
+        kept.marks.retain(|mark| mark.offset > cut);
+        kept.marks.iter_mut().for_each(|mark| mark.offset -= cut);
+        kept.marks.sort_by_key(|mark| mark.offset);
+        kept.marks.insert(0, Mark { offset: 0, states });
+        self.kept = Some(kept);
+    }
+
+    /// Lays the detectors out by another plan, where each knows its place in the old one, and
+    /// feeds them with the history.
+    pub(in crate::state) fn follow_by(&mut self, places: &[Option<u16>], upkeep: Upkeep<'_>) {
+        let followed = &upkeep.plan.followed;
+        let old = self.kept.take();
+        if followed.is_empty() || self.history.is_empty() {
+            return;
+        }
+        let base = old.as_deref().and_then(|old| old.marks.first());
+        let base = base.filter(|mark| mark.offset == 0);
+        let mut kept = Kept::new(followed, Stamp::of(self, upkeep.catalog));
+        if let Some(base) = base {
+            let mut states = starts(followed);
+            for (state, place) in states.iter_mut().zip(places) {
+                if let Some(known) = place.and_then(|place| base.states.get(usize::from(place))) {
+                    *state = known.clone();
+                }
+            }
+            kept.marks.push(Mark { offset: 0, states });
+        }
+        kept.anew(0, &self.history, upkeep, Basis::of(self, upkeep.catalog));
+        self.kept = Some(Box::new(kept));
+    }
+
+    /// What a detector has made of everything ever seen, by what is known now.
+    pub(crate) fn followed<T>(
+        &self,
+        place: u16,
+        upkeep: Upkeep<'_>,
+        read: impl FnOnce(&State) -> T,
+    ) -> Option<T> {
+        let place = usize::from(place);
+        let Some(kept) = self.kept.as_deref() else {
+            let followed = upkeep.plan.followed.get(place)?;
+            return Some(read(&followed.detector.start()));
+        };
+        if kept.stamp == Stamp::of(self, upkeep.catalog) {
+            return kept.states.get(place).map(read);
+        }
+        // More was learned since the last event.
+        let mut fresh = kept.clone();
+        fresh.anew(0, &self.history, upkeep, Basis::of(self, upkeep.catalog));
+        fresh.states.get(place).map(read)
+    }
+
+    /// The states of its detectors, for those who compare entities.
+    pub(in crate::state) fn states(&self) -> &[State] {
+        self.kept.as_deref().map_or(&[], |kept| &kept.states)
+    }
+
+    /// Heap bytes of its detectors.
+    pub(in crate::state) fn followed_bytes(&self) -> usize {
+        self.kept.as_deref().map_or(0, |kept| size_of::<Kept>() + kept.heap_bytes())
+    }
+}
+
+impl Kept {
+    fn new(followed: &[Followed], stamp: Stamp) -> Self {
+        Self { states: starts(followed), marks: Vec::new(), since: 0, stamp }
+    }
+}
