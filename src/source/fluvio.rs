@@ -160,7 +160,9 @@ impl Readers {
                         begun.insert((topic, partition));
                     }
                     // Only when all lanes are there: what nobody knows of, nobody waits for.
-                    added.into_iter().for_each(|lane| self.begin(lane, &mut tasks));
+                    for lane in added {
+                        self.begin(lane, &mut tasks);
+                    }
                 }
                 // Once there are readers, they tell of their troubles themselves.
                 Err(error) if begun.is_empty() => {

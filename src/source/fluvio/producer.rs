@@ -41,8 +41,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Producer {
     cluster: Cluster,
     /// A connection for each partition, made when it is first needed.
-    partitions: Mutex<HashMap<(String, u32), Arc<Mutex<Option<Broker>>>>>,
+    partitions: Mutex<HashMap<(String, u32), Connection>>,
 }
+
+/// The connection of a partition, while there is one; whoever uses it holds the lock.
+type Connection = Arc<Mutex<Option<Broker>>>;
 
 /// What became of a record that has no answer that it was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
