@@ -126,7 +126,9 @@ fn say(text: &str) {
 
 /// Log lines go to standard error; `SIAGA_LOG` says how many, `info` when it says nothing.
 fn log() {
-    let filter = EnvFilter::try_from_env("SIAGA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // Fluvio's client tells of each connection that ends, wanted or not; its reader tells the rest.
+    let usual = || EnvFilter::new("info,fluvio=off,fluvio_socket=off");
+    let filter = EnvFilter::try_from_env("SIAGA_LOG").unwrap_or_else(|_| usual());
     let plain = !std::io::stderr().is_terminal() || std::env::var_os("NO_COLOR").is_some();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
