@@ -5,6 +5,7 @@
 //!   (headers, origin,  (who,     ├─► alerts ──────► inbox, engine GET  /v1/alerts, POST …/actions
 //!    host, time-out)    right)   ├─► entities ────► engine        GET  /v1/customers/{id} …
 //!                                ├─► rules, team ─► engine, inbox GET  /v1/rules, /v1/models, /v1/team
+//!                                ├─► deliveries ──► outbox         GET  /v1/deliveries
 //!                                ├─► stream ◄───── feed, inbox    GET  /v1/stream (SSE)
 //!                                ├─► audit ───────► access        GET  /v1/audit
 //!                                ├─► pages ───────► inbox, engine GET  /, /customers/{id}, /team …
@@ -17,6 +18,7 @@
 mod alerts;
 mod assets;
 mod audit;
+mod deliveries;
 mod entities;
 mod gate;
 mod guard;
@@ -55,6 +57,7 @@ use crate::access::Access;
 use crate::access::AccessError;
 use crate::api::problem::Problem;
 use crate::delivery::Feed;
+use crate::delivery::desk::Desk;
 use crate::delivery::inbox::Inbox;
 use crate::engine::port::Port;
 use crate::event::Symbols;
@@ -155,6 +158,8 @@ pub struct Services {
     pub metrics: Arc<Metrics>,
     /// The section `[http]`.
     pub http: HttpConfig,
+    /// Where alerts go beside the pages; nowhere when there are no channels.
+    pub desk: Option<Arc<Desk>>,
     streams: Arc<Semaphore>,
     /// Passwords that are hashed at the same time: each takes 19 MiB and a core.
     hashing: Semaphore,
@@ -166,16 +171,27 @@ impl Services {
     pub fn new(
         engine: Arc<dyn Port>,
         symbols: Symbols,
-        inbox: (Arc<Inbox>, Feed),
-        access: Arc<Access>,
+        (inbox, feed, access): (Arc<Inbox>, Feed, Arc<Access>),
         metrics: Arc<Metrics>,
         http: HttpConfig,
     ) -> Self {
         let streams = Arc::new(Semaphore::new(http.streams_max.min(Semaphore::MAX_PERMITS)));
-        let (inbox, feed) = inbox;
         let stopping = watch::Sender::new(false);
         let hashing = Semaphore::new(HASHING_MAX);
-        Self { engine, symbols, inbox, feed, access, metrics, http, streams, hashing, stopping }
+        let desk = None;
+        Self {
+            engine,
+            symbols,
+            inbox,
+            feed,
+            access,
+            metrics,
+            http,
+            desk,
+            streams,
+            hashing,
+            stopping,
+        }
     }
 
     /// Whether whoever has the machine may do everything.

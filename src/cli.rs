@@ -1,10 +1,13 @@
 //! The command line: one verb, one file.
 
+pub mod channels;
 pub mod demo;
 pub mod doctor;
 pub mod journal;
 pub mod models;
+pub mod outbox;
 pub mod replay;
+pub mod routes;
 pub mod rules;
 pub mod serve;
 mod summary;
@@ -49,6 +52,9 @@ Examples:
   siaga rules check rules/                   are my rules sound?
   siaga topics create --config siaga.toml    make the topics that are missing
   siaga journal verify siaga-data/journal    is everything that was taken in still there?
+  siaga channels test team                   does a message arrive?
+  siaga routes test --labels tier=A          where would an alert go, and why?
+  siaga outbox list --status dead            what could not be delivered?
 
 Exit codes: 0 good, 1 failed, 2 wrong usage.")]
 struct Cli {
@@ -59,6 +65,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Demo(demo::Demo),
+    /// Try the ways to people and programs outside
+    #[command(subcommand)]
+    Channels(channels::ChannelsCommand),
+    /// See where alerts go, and why
+    #[command(subcommand)]
+    Routes(routes::RoutesCommand),
+    /// Look after deliveries: what waits, what failed
+    #[command(subcommand)]
+    Outbox(outbox::OutboxCommand),
     Doctor(doctor::Doctor),
     Replay(replay::Replay),
     Models(models::Models),
@@ -97,6 +112,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     log();
     let result = match cli.verb {
         Verb::Demo(args) => demo::run(&args),
+        Verb::Channels(command) => channels::run(&command),
+        Verb::Routes(command) => routes::run(&command),
+        Verb::Outbox(command) => outbox::run(&command),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Models(args) => models::run(&args),
@@ -162,7 +180,8 @@ fn compiled(paths: &[PathBuf], symbols: &Symbols) -> Compiled {
     } else {
         file::load(paths)
     };
-    let (rules, more) = compile::compile(&sources, symbols);
+    let (mut rules, more) = compile::compile(&sources, symbols);
+    rules.files = files.all().into();
     problems.extend(more);
     diagnostic::sort(&mut problems);
     Compiled { files, rules, problems }

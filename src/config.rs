@@ -7,6 +7,7 @@
 //! No file is needed. Each section lives with the module that it configures; this file only puts
 //! them together. An unknown section or key is an error, in the file and in the environment.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -15,9 +16,18 @@ use serde::Serialize;
 
 use crate::access::AccessConfig;
 use crate::api::HttpConfig;
+use crate::delivery::channel::config::ChannelConfig;
+use crate::delivery::desk::DeliveryConfig;
+use crate::delivery::desk::Receiver;
+use crate::delivery::desk::Sections;
 use crate::delivery::inbox::InboxConfig;
+use crate::delivery::person::Directory;
+use crate::delivery::route::Route;
 use crate::engine::config::EngineConfig;
+use crate::engine::config::read_span;
+use crate::engine::config::write_span;
 use crate::source::fluvio::config::FluvioConfig;
+use crate::time::Span;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -35,6 +45,20 @@ pub struct Config {
     pub rules: RulesConfig,
     /// Histories and evaluation.
     pub engine: EngineConfig,
+    /// When and how often people are told.
+    pub delivery: DeliveryConfig,
+    /// Ways to people and programs outside, by name.
+    #[serde(skip_serializing)]
+    pub channels: BTreeMap<String, ChannelConfig>,
+    /// Who is told over which channels, by name.
+    #[serde(skip_serializing)]
+    pub receivers: BTreeMap<String, Receiver>,
+    /// Which alerts go to which receivers.
+    #[serde(skip_serializing)]
+    pub route: Route,
+    /// Addresses, managers and hours, by the rep's id.
+    #[serde(skip_serializing)]
+    pub people: Directory,
     /// Topics that are read and written.
     pub fluvio: FluvioConfig,
 }
@@ -45,6 +69,9 @@ pub struct Config {
 pub struct StorageConfig {
     /// Folder of everything that is kept.
     pub data_dir: PathBuf,
+    /// How often a snapshot is taken; the journal is kept from the oldest of three on.
+    #[serde(serialize_with = "write_span", deserialize_with = "read_span")]
+    pub snapshot_every: Span,
 }
 
 /// Section `[rules]`.
@@ -99,7 +126,8 @@ pub enum ConfigError {
 
 impl Default for StorageConfig {
     fn default() -> Self {
-        Self { data_dir: PathBuf::from("siaga-data") }
+        let snapshot_every = Span::from_millis(15 * 60 * 1_000);
+        Self { data_dir: PathBuf::from("siaga-data"), snapshot_every }
     }
 }
 
@@ -135,6 +163,8 @@ impl Config {
         let wrong = |error| ConfigError::Toml { path: path.to_owned(), error };
         let file: Self = toml::from_str(text).map_err(wrong)?;
         let mut table = toml::Table::try_from(&file)?;
+        // Sections whose tables the reader names are not among the built-in values.
+        overlay(&mut table, toml::from_str(text).map_err(wrong)?);
         for (variable, value) in variables {
             let other = Self::OTHER_VARIABLES.contains(&variable.as_str());
             if !other && let Some(name) = variable.strip_prefix("SIAGA_") {
@@ -144,7 +174,56 @@ impl Config {
         let wrong = |error| ConfigError::Toml { path: "environment".to_owned(), error };
         table.try_into().map_err(wrong)
     }
+
+    /// The sections of delivery.
+    pub fn delivery(&self) -> Sections {
+        Sections {
+            delivery: self.delivery.clone(),
+            channels: self.channels.clone(),
+            receivers: self.receivers.clone(),
+            route: self.route.clone(),
+            people: self.people.clone(),
+        }
+    }
 }
+
+/// Puts the values of one table over those of another, also within their tables.
+fn overlay(under: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (Some(toml::Value::Table(under)), toml::Value::Table(over)) => overlay(under, over),
+            (_, value) => {
+                under.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Sets a key within a table that the reader named: `TEAM_SLACK_TOKEN` within `channels`.
+///
+/// The tables must be there; the key need not, so that a secret can come from the environment alone.
+fn set_named(table: &mut toml::Table, name: &str, value: &str) -> Option<()> {
+    let plain = |key: &str| key.to_ascii_lowercase().replace('-', "_");
+    let inner = table.iter_mut().find_map(|(key, slot)| {
+        let rest = name.strip_prefix(&plain(key))?.strip_prefix('_')?;
+        slot.as_table_mut().map(|table| (table, rest))
+    });
+    if let Some((inner, rest)) = inner {
+        return set_named(inner, rest, value).or_else(|| {
+            let value = match (value.parse::<i64>(), value.parse::<bool>()) {
+                (Ok(number), _) if NUMBERS.contains(&rest) => toml::Value::Integer(number),
+                (_, Ok(flag)) => toml::Value::Boolean(flag),
+                _ => toml::Value::String(value.to_owned()),
+            };
+            inner.insert(rest.to_owned(), value);
+            Some(())
+        });
+    }
+    None
+}
+
+/// Keys within named tables that hold numbers.
+const NUMBERS: [&str; 4] = ["at_once", "budget_per_day", "per_minute", "timeout_s"];
 
 /// Replaces one value by that of a variable, read as the kind of value that it replaces.
 fn set(
@@ -155,6 +234,14 @@ fn set(
 ) -> Result<(), ConfigError> {
     let name = name.to_ascii_lowercase();
     let (section, key) = name.split_once('_').unwrap_or((&name, ""));
+    if let Some(toml::Value::Table(named)) = table.get_mut(section)
+        && ["channels", "people", "receivers"].contains(&section)
+    {
+        let known = named.keys().map(|name| format!("{section}.{name}")).collect::<Vec<_>>();
+        let known = known.join(", ");
+        let unknown = || ConfigError::Variable { variable: variable.to_owned(), known };
+        return set_named(named, key, value).ok_or_else(unknown);
+    }
     let known = |names: Vec<&String>| {
         names.iter().map(|n| n.to_ascii_uppercase()).collect::<Vec<_>>().join(", ")
     };
@@ -236,13 +323,44 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_of_a_channel_comes_from_the_environment() {
+        let file = "[channels.my-team.slack]\nchannel = '#sales'\n[people.r1]\nname = 'R'";
+        let set = [
+            ("SIAGA_CHANNELS_MY_TEAM_SLACK_TOKEN", "xoxb-canary"),
+            ("SIAGA_CHANNELS_MY_TEAM_PER_MINUTE", "12"),
+            ("SIAGA_CHANNELS_MY_TEAM_SLACK_ALLOW_LOOPBACK", "true"),
+            ("SIAGA_PEOPLE_R1_BUDGET_PER_DAY", "3"),
+        ];
+        let config = read(file, &set).unwrap();
+        let team = &config.channels["my-team"];
+        let slack = team.slack.as_ref().unwrap();
+        assert_eq!(slack.token.as_ref().unwrap().reveal(), "xoxb-canary");
+        assert!(slack.allow_loopback);
+        assert_eq!((team.per_minute, config.people.0["r1"].budget_per_day), (Some(12), Some(3)));
+        assert!(!format!("{config:?}").contains("canary"), "a dump shows no secret");
+        let error = read(file, &[("SIAGA_CHANNELS_OTHER_SLACK_TOKEN", "x")]).unwrap_err();
+        assert!(error.contains("sets nothing") && error.contains("channels.my-team"), "{error}");
+    }
+
+    #[test]
+    fn the_example_of_channels_is_sound() {
+        let example = include_str!("../deploy/channels.example.toml");
+        let config = read(example, &[]).unwrap();
+        assert_eq!(crate::delivery::desk::Desk::new(&config.delivery()).err(), None);
+    }
+
+    #[test]
     fn what_is_not_understood_is_refused_with_a_way_out() {
         for (file, variables, want) in [
             ("[http]\nport = 1", &[][..], "unknown field `port`"),
             ("[htpt]", &[], "unknown field `htpt`"),
             ("[engine]\nlateness = \"2 hours\"", &[], "`2 hours` is not a duration"),
             ("", &[("SIAGA_HTTP_PORT", "1")], "SIAGA_HTTP_PORT sets nothing"),
-            ("", &[("SIAGA_HTPT_LISTEN", "1")], "ACCESS, ENGINE, FLUVIO, HTTP, INBOX, RULES, STORAGE"),
+            (
+                "",
+                &[("SIAGA_HTPT_LISTEN", "1")],
+                "ACCESS, DELIVERY, ENGINE, FLUVIO, HTTP, INBOX, RULES, STORAGE",
+            ),
             ("", &[("SIAGA_HTTP", "1")], "BODY_BYTES_MAX"),
             ("", &[("SIAGA_HTTP_DEMO", "yes")], "write `true` or `false`"),
             ("", &[("SIAGA_ENGINE_SHARDS", "many")], "write a whole number"),

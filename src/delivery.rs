@@ -1,8 +1,10 @@
 //! Delivery: an alert that the engine has found reaches the people and programs that wait for it.
 //!
 //! ```text
-//! engine ─► Vec<Output> ─► deliver ─┬─► inbox (SQLite) ─► changes ─► Feed ─► every open page
-//!           (bounded)     (1 thread)└─► NDJSON, for a file or a pipe
+//! engine ─► Vec<Output> ─► deliver ─┬─► inbox (SQLite) ─► changes ─┬► Feed ─► every open page
+//!           (bounded)     (1 thread)└─► NDJSON, for a file or a pipe└► plan ─► outbox ─► courier
+//!                                                                       │     (the inbox's file) │
+//!                                            route, people, fatigue ────┘      webhook, Slack, … ◄┘
 //! ```
 //!
 //! The inbox is written first: whoever hears of a change from the [`Feed`] finds it there. A feed
@@ -12,6 +14,16 @@ pub mod wire;
 pub mod inbox;
 pub mod ndjson;
 pub mod line;
+pub mod route;
+pub mod hours;
+pub mod person;
+pub mod outbox;
+pub mod pace;
+pub mod channel;
+pub mod desk;
+mod fatigue;
+pub mod plan;
+pub mod courier;
 
 use std::io::Write;
 use std::sync::Arc;

@@ -15,9 +15,10 @@ pub mod firing;
 pub mod look;
 pub mod entities;
 pub mod tally;
-pub mod shard;
 pub mod learning;
 pub mod sequence;
+pub mod snapshot;
+pub mod shard;
 pub mod runtime;
 pub mod config;
 pub mod port;
@@ -36,8 +37,13 @@ use crate::alert::AlertId;
 use crate::alert::AlertState;
 use crate::alert::Deed;
 use crate::alert::Owner;
+use crate::engine::snapshot::Cut;
+use crate::engine::snapshot::Head;
+use crate::engine::snapshot::Kept;
+use crate::engine::snapshot::RuleState;
 use crate::event::EntityId;
 use crate::event::Event;
+use crate::event::Record;
 use crate::event::Reference;
 use crate::rule::set::RuleSet;
 use crate::state::models::Models;
@@ -77,6 +83,21 @@ pub enum Input {
         /// How far event time had come before it.
         watermark: Timestamp,
     },
+    /// Save what you hold as of here, while you go on.
+    Save(Option<Cut>),
+    /// What was saved once.
+    Restore(Box<Restored>),
+}
+
+/// What a snapshot gives back to a shard.
+#[derive(Debug, Clone)]
+pub enum Restored {
+    /// Reference data that all shards have in common.
+    Catalog(Arc<Vec<Record>>),
+    /// Entities of this shard, and how they were laid out.
+    Entities(Vec<Kept>, Arc<Head>),
+    /// Rules that rest, or are about to.
+    Rules(Arc<Vec<RuleState>>, Arc<Head>),
 }
 
 /// What comes out.

@@ -261,6 +261,11 @@ impl Position {
         self.0
     }
 
+    /// The one before; none before the first record.
+    pub const fn before(self) -> Option<Self> {
+        if self.0 > Self::FIRST.0 { Some(Self(self.0 - 1)) } else { None }
+    }
+
     /// The one that is so many records later.
     #[must_use]
     pub const fn plus(self, records: u64) -> Self {
@@ -286,6 +291,11 @@ impl JournalId {
         // The keys of a `RandomState` come from the operating system.
         let half = || u128::from(std::collections::hash_map::RandomState::new().hash_one(0_u8));
         Self((half() << 64) | half())
+    }
+
+    /// Its number.
+    pub const fn number(self) -> u128 {
+        self.0
     }
 
     fn bytes(self) -> [u8; 16] {

@@ -2,19 +2,21 @@
 //! act on go out, within milliseconds.
 //!
 //! ```text
-//!  sources                the one order       the pure core, a thread a shard             the edge
-//!  ───────                ─────────────       ───────────────────────────────             ────────
+//!  sources            the one order                the pure core, a thread a shard         the edge
+//!  ───────            ─────────────                ───────────────────────────────         ────────
 //!  Fluvio ──────┐
-//!  HTTP ingest ─┤                            ┌► history ► windows ► rules ► alert ─┐
-//!               ├► decode ──► sequence ──────┼►    …       life cycle: pending,    ├► inbox (SQLite)
-//!  files ───────┘     │      (duplicates,    └►    …       firing, acknowledged,   │   ► page, SSE, API
-//!                     ▼       watermark,                   snoozed, closed         └► NDJSON
-//!               dead letters  reps' actions)
+//!  HTTP ingest ─┤                                 ┌► history ► windows ► rules ► alert ─┐
+//!               ├► decode ─► journal ─► sequence ─┼►    …       life cycle: pending,    ├► inbox (SQLite)
+//!  files ───────┘     │      (fsync)  (duplicates,└►    …       firing, acknowledged,   │   ► page, SSE, API
+//!                     ▼                watermark)               snoozed, closed         └► NDJSON
+//!               dead letters   snapshots now and then: what a start loads before the journal's rest
 //! ```
 //!
-//! At the one order `model` learns across customers; what it learned comes down the flow as an input
-//! like any other, and every shard reads it. Beside the flow stands a room that it does not pass
-//! through yet: `journal` over `disk`, which is to keep the one order.
+//! Everything on the way to the journal and the snapshots goes through `disk`, which tests replace by
+//! one that forgets what was not synced. At the one order `model` learns across customers; what it
+//! learned comes down the flow as an input like any other, and every shard reads it.
+//!
+//! Before pages and API stands `access`: accounts, tokens, and who may see and do what.
 //!
 //! The modules stand in the order in which an event meets them; each imports only from those
 //! above it, and a test holds that.

@@ -88,8 +88,22 @@ pub struct Metrics {
     pub http_requests_total: IntCounterVec,
     /// Open live streams.
     pub sse_clients: IntGauge,
+    /// Attempts to send a message, by kind of channel.
+    pub notifications_total: IntCounterVec,
+    /// Attempts that failed, by kind of channel and reason.
+    pub notifications_failed_total: IntCounterVec,
+    /// How long attempts took.
+    pub notification_latency: Latency,
+    /// Deliveries that wait or are given up, by channel and status.
+    pub outbox_deliveries: IntGaugeVec,
+    /// Age of the oldest delivery that waits to be sent, by channel.
+    pub outbox_oldest_seconds: IntGaugeVec,
+    /// Whether a channel is left alone because it failed, by channel.
+    pub outbox_breaker_open: IntGaugeVec,
     /// When the engine last went round, by the wall clock.
     pub heartbeat_timestamp_seconds: Gauge,
+    /// Whether the wall clock has jumped, and is not believed.
+    pub clock_suspect: IntGauge,
     /// Whether the last reload of the rules worked.
     pub rules_last_reload_successful: IntGauge,
     /// When it last worked.
@@ -238,10 +252,49 @@ impl Metrics {
                 &["route", "status"],
             )?,
             sse_clients: gauge(r, "sse_clients", "Open live streams.")?,
+            notifications_total: counters(
+                r,
+                "notifications_total",
+                "Attempts to send a message.",
+                &["integration"],
+            )?,
+            notifications_failed_total: counters(
+                r,
+                "notifications_failed_total",
+                "Attempts to send a message that failed.",
+                &["integration", "reason"],
+            )?,
+            notification_latency: Latency::new(
+                "siaga_notification_latency_seconds",
+                "From the beginning to the end of an attempt to send a message.",
+            )?,
+            outbox_deliveries: gauges(
+                r,
+                "outbox_deliveries",
+                "Deliveries that wait, or that were given up.",
+                &["channel", "status"],
+            )?,
+            outbox_oldest_seconds: gauges(
+                r,
+                "outbox_oldest_seconds",
+                "Age of the oldest delivery that waits to be sent.",
+                &["channel"],
+            )?,
+            outbox_breaker_open: gauges(
+                r,
+                "outbox_breaker_open",
+                "1 if a channel is left alone for a while because it failed.",
+                &["channel"],
+            )?,
             heartbeat_timestamp_seconds: instant(
                 r,
                 "heartbeat_timestamp_seconds",
                 "When the engine last went round.",
+            )?,
+            clock_suspect: gauge(
+                r,
+                "clock_suspect",
+                "1 while the wall clock has jumped and is not believed, else 0.",
             )?,
             rules_last_reload_successful: gauge(
                 r,
@@ -262,6 +315,7 @@ impl Metrics {
         let build = gauges(r, "build_info", "The running program.", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(metrics.event_to_alert_latency.clone()))?;
+        registry.register(Box::new(metrics.notification_latency.clone()))?;
         // Processor, memory, open files and start of the process, under Prometheus's own names.
         registry.register(Box::new(ProcessCollector::for_self()))?;
         Ok(metrics)

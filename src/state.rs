@@ -21,6 +21,7 @@ pub mod models;
 pub mod offers;
 pub mod program;
 pub mod refill;
+pub mod saved;
 mod code;
 pub mod field;
 mod quantile;
@@ -149,7 +150,7 @@ impl Entity {
             Err(Unchanged::Duplicate) => return Applied::Duplicate,
             Err(Unchanged::Full) => return Applied::TooLate,
         };
-        self.serve(event);
+        self.serve(event, upkeep);
         if late {
             self.enter_late(upkeep, arriving, inserted);
             self.enter_ever(upkeep, arriving);
@@ -165,12 +166,15 @@ impl Entity {
     }
 
     /// Remembers who served the entity last, by event time and not by arrival.
-    fn serve(&mut self, event: &Event) {
+    fn serve(&mut self, event: &Event, upkeep: Upkeep<'_>) {
         let named = event.rep.is_some() || event.territory.is_some();
-        // By the names, where two events of one instant disagree.
         let newer = event.time > self.served_at
-            || (event.time == self.served_at
-                && (event.rep, event.territory) > (self.rep, self.territory));
+            || (event.time == self.served_at && {
+                // Two events of one instant may disagree; a symbol's number differs between runs.
+                let names = upkeep.symbols.read();
+                let name = |symbol: Option<Symbol>| symbol.map(|symbol| names.text(symbol));
+                (name(event.rep), name(event.territory)) > (name(self.rep), name(self.territory))
+            });
         if named && newer {
             self.rep = event.rep;
             self.territory = event.territory;

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! data folder ──► drift, timers, cross-sell, switch-sell, trend ─┐
-//! seeds       ──► margin                                         ├─► table, page, gates
+//! labels      ──► families: the starter rules                    ├─► table, page, gates
+//! seeds       ──► margin                                         │
 //! anchors.json ──────────────────────────────────────────────────┘
 //! ```
 //!
@@ -14,6 +15,7 @@ mod anchor;
 mod cross_sell;
 mod data;
 mod drift;
+mod families;
 mod margin;
 mod random;
 mod report;
@@ -60,6 +62,11 @@ fn main() -> anyhow::Result<ExitCode> {
             show(&mut out, &mut tables, [switch_sell::table(&lines, &types, &anchors)])?;
             show(&mut out, &mut tables, [trend::table(&lines, &anchors)])?;
         }
+    }
+    if folder.join("synthetic-b2b").join("labels.ndjson.zst").exists() {
+        show(&mut out, &mut tables, [families::table(folder)?])?;
+    } else {
+        writeln!(out, "synthetic-b2b is absent in {}: its rows are left out", folder.display())?;
     }
     show(&mut out, &mut tables, [margin::table(&anchors)])?;
     let (passed, all) = report::gates(&tables);

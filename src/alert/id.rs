@@ -39,6 +39,13 @@ impl AlertId {
     }
 }
 
+impl AlertId {
+    /// The id of these bits; they must have come from [`AlertId::bits`].
+    pub(crate) fn from_bits(bits: u128) -> Self {
+        Self(bits)
+    }
+}
+
 impl FromStr for AlertId {
     type Err = AlertIdError;
     fn from_str(text: &str) -> Result<Self, AlertIdError> {

@@ -225,12 +225,7 @@ pub(super) async fn act(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let id = alert_id(&id)?;
-    // A form of another site cannot send this type without asking first.
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if !kind.is_some_and(|kind| kind.starts_with("application/json")) {
-        let detail = "An action is JSON: send `content-type: application/json`.";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
-    }
+    is_json(&headers)?;
     let body = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("The body is not an action: {error}.")))?;
     let mut feed = services.feed.listen();
@@ -288,8 +283,19 @@ fn found(
     given_away.map_or(seen, Ok)
 }
 
+/// Refuses an action that is not sent as JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
+    // A form of another site cannot send this type without asking first.
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if kind.is_some_and(|kind| kind.starts_with("application/json")) {
+        return Ok(());
+    }
+    let detail = "An action is JSON: send `content-type: application/json`.";
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+}
+
 /// Gives an action to the engine, or, for an alert that the engine has forgotten, to the inbox.
-fn hand_over(
+pub(super) fn hand_over(
     services: &Services,
     alert: &Alert,
     action: Action,
@@ -415,7 +421,7 @@ fn text(body: &ActionBody, missing: &str) -> Result<String, Problem> {
 }
 
 /// Refuses what the state does not allow.
-fn allowed(state: &AlertState, action: &Action) -> Result<(), Problem> {
+pub(super) fn allowed(state: &AlertState, action: &Action) -> Result<(), Problem> {
     let conflict = |detail: &str| Err(Problem::new(StatusCode::CONFLICT, detail));
     match (state, action) {
         (AlertState::Firing | AlertState::Pending, Action::Reopen) => {

@@ -21,6 +21,7 @@ use crate::delivery::wire::WireEvidence;
 use crate::delivery::wire::WireTime;
 use crate::delivery::wire::WireValue;
 use crate::engine::port::EntityView;
+use crate::engine::port::OfferView;
 use crate::event::EntityKind;
 use crate::money::Currency;
 
@@ -51,6 +52,30 @@ struct WireEntity<'a> {
     net_365d: Option<WireValue>,
     windows: BTreeMap<&'a str, &'a str>,
     recent: Vec<WireEvidence<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    offers: Vec<WireOffer<'a>>,
+}
+
+#[derive(Serialize)]
+struct WireOffer<'a> {
+    category: &'a str,
+    because: &'a str,
+    peers: u32,
+    buyers: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    net_year: Option<WireValue>,
+}
+
+impl<'a> From<&'a OfferView> for WireOffer<'a> {
+    fn from(offer: &'a OfferView) -> Self {
+        Self {
+            category: &offer.category,
+            because: &offer.because,
+            peers: offer.peers,
+            buyers: offer.buyers,
+            net_year: offer.net.map(WireValue::from),
+        }
+    }
 }
 
 type Asking = Extension<Arc<Caller>>;
@@ -142,5 +167,6 @@ fn wire(kind: EntityKind, view: &EntityView) -> WireEntity<'_> {
         net_365d: view.net_365d.map(WireValue::from),
         windows: view.windows.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         recent: view.recent.iter().map(WireEvidence::from).collect(),
+        offers: view.offers.iter().map(WireOffer::from).collect(),
     }
 }

@@ -142,6 +142,42 @@ pub(super) static ACT: Operation = Operation {
     ],
     problems: &[400, 404, 409, 415, 429, 503],
 };
+pub(super) static TOLD: Operation =
+    gives("listDeliveriesOfAlert", "Any", "Who was told of an alert, who was not, and why.");
+pub(super) static DELIVERIES: Operation = Operation {
+    id: "listDeliveries",
+    summary: "Messages to people and programs outside, the newest first, each with its reason.",
+    query: &[
+        text("status", "Only those that stand so: pending, sending, uncertain, delivered …"),
+        text("channel", "Only those of this channel."),
+        text("alert", "Only those of this alert."),
+        text("rep", "Only those to this rep."),
+        whole("cursor", "Older than this number: the `next` of the page before."),
+        whole("limit", "At most this many, up to 500; 50 when left out."),
+    ],
+    headers: &[],
+    body: &[],
+    answers: &[(200, JSON, "Any", "A page of them.")],
+    problems: &[400],
+};
+pub(super) static REDRIVE: Operation = Operation {
+    id: "actOnDelivery",
+    summary: "Try a delivery again at once (`retry`), or give it up (`drop`).",
+    query: &[],
+    headers: &[],
+    body: &[(JSON, "Any")],
+    answers: &[(200, JSON, "Any", "The delivery as it is now.")],
+    problems: &[400, 404, 409, 415],
+};
+pub(super) static SLACK: Operation = Operation {
+    id: "pressInSlack",
+    summary: "What Slack sends when somebody presses a button, signed by Slack.",
+    query: &[],
+    headers: &[],
+    body: &[("application/x-www-form-urlencoded", "Any")],
+    answers: &[(200, "", "", "Done.")],
+    problems: &[400, 401, 403, 404, 409],
+};
 pub(super) static CUSTOMER: Operation =
     gives("getCustomer", "Entity", "What is known of a customer.");
 pub(super) static REP: Operation = gives("getRep", "Entity", "What is known of a rep.");

@@ -55,10 +55,13 @@ use crate::api::blocking;
 use crate::api::gate::Caller;
 use crate::api::problem::Problem;
 use crate::delivery::inbox::query;
+use crate::delivery::outbox;
 use crate::event::EntityKind;
 
 /// Owners whose names are looked up for the chooser.
 const OWNERS_NAMED_MAX: usize = 200;
+/// Deliveries of an alert that its page shows, the newest.
+const DELIVERIES_SHOWN_MAX: u32 = 40;
 
 #[derive(Template)]
 #[template(path = "inbox.html")]
@@ -191,7 +194,12 @@ fn detail(services: &Services, caller: &Caller, id: AlertId) -> Result<Detail, P
     });
     detail.others = others.collect();
     detail.others.sort_by(|a, b| a.label.cmp(&b.label));
-    Ok(detail)
+    let sent = services.outbox().list(&outbox::query::Query {
+        alert: Some(id),
+        limit: DELIVERIES_SHOWN_MAX,
+        ..outbox::query::Query::default()
+    })?;
+    Ok(detail.with_sent(&sent))
 }
 
 /// The rules to choose from, for who may see them.

@@ -96,6 +96,9 @@ impl From<IngestError> for Problem {
             IngestError::Overloaded { retry_after_s } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(retry_after_s)
             }
+            IngestError::Full { retry_after_s } | IngestError::CatchingUp { retry_after_s } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(retry_after_s)
+            }
             IngestError::Unsupported(_) => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail),
             IngestError::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail),
             IngestError::Stopped => {

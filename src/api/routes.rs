@@ -24,6 +24,7 @@ use crate::api::Services;
 use crate::api::alerts;
 use crate::api::assets;
 use crate::api::audit;
+use crate::api::deliveries;
 use crate::api::entities;
 use crate::api::gate;
 use crate::api::gate::Gate;
@@ -126,7 +127,7 @@ const fn api(
 }
 
 /// Everything that is served.
-pub(super) static ROUTES: [Route; 31] = [
+pub(super) static ROUTES: [Route; 35] = [
     page("/", READ, || get(pages::inbox)),
     page("/alerts/{id}", READ, || get(pages::alert)),
     page("/customers/{id}", READ, || get(pages::customer)),
@@ -150,6 +151,18 @@ pub(super) static ROUTES: [Route; 31] = [
     api(("POST", "/v1/alerts/{id}/actions"), Need::Right(Right::Act), &openapi::ACT, || {
         post(alerts::act)
     }),
+    api(("GET", "/v1/alerts/{id}/deliveries"), READ, &openapi::TOLD, || get(deliveries::of_alert)),
+    api(("GET", "/v1/deliveries"), Need::Right(Right::Operate), &openapi::DELIVERIES, || {
+        get(deliveries::list)
+    }),
+    api(
+        ("POST", "/v1/deliveries/{id}/actions"),
+        Need::Right(Right::Operate),
+        &openapi::REDRIVE,
+        || post(deliveries::act),
+    ),
+    // Slack signs what it sends.
+    api(("POST", "/v1/slack/actions"), Need::Nothing, &openapi::SLACK, || post(deliveries::slack)),
     api(("GET", "/v1/customers/{id}"), READ, &openapi::CUSTOMER, || get(entities::customer)),
     api(("GET", "/v1/reps/{id}"), READ, &openapi::REP, || get(entities::rep)),
     api(("GET", "/v1/products/{id}"), READ, &openapi::PRODUCT, || get(entities::product)),

@@ -291,6 +291,7 @@ fn a_page_holds_what_a_rep_needs() {
         "<h1>Customer c1",
         "Revenue, 30 days",
         "told-of",
+        "<b>Safety</b>: 120 of 350 customers who buy Welding",
         "Timeline",
         "$8,000",
         "c1 has gone quiet",

@@ -116,7 +116,7 @@ pub fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     let (ask, asked) = std::sync::mpsc::sync_channel(1);
     let reloader =
         Reloader { folder, history, symbols: symbols.clone(), service: Arc::clone(&service) };
-    house.run(&http, people()?, Some(ask), move || {
+    house.run(&http, people()?, Some(ask), move |_| {
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
         play(&service, &symbols, decoder, &settings, pace)

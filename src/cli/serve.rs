@@ -1,7 +1,12 @@
-//! `siaga serve`: takes events over HTTP, shows alerts as they fire.
+//! `siaga serve`: takes events over HTTP, shows alerts as they fire, and outlives its process.
 
+mod durable;
+mod outbound;
 pub(in crate::cli) mod reload;
+mod settled;
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,6 +15,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use parking_lot::Mutex;
 
 use crate::access::Access;
 use crate::api;
@@ -18,12 +24,16 @@ use crate::api::Services;
 use crate::cli::mapping;
 use crate::cli::replay::threads;
 use crate::cli::rule_set;
+use crate::cli::serve::durable::Kept;
+use crate::cli::serve::durable::Wanted;
 use crate::cli::serve::reload::Folder;
 use crate::cli::serve::reload::Reloader;
+use crate::cli::serve::settled::Settled;
 use crate::config::Config;
 use crate::delivery;
 use crate::delivery::Delivery;
 use crate::delivery::Feed;
+use crate::delivery::desk::Desk;
 use crate::delivery::inbox::Inbox;
 use crate::engine::Output;
 use crate::engine::runtime::Engine;
@@ -32,8 +42,11 @@ use crate::engine::runtime::Sink;
 use crate::engine::service::Limits;
 use crate::engine::service::Parts;
 use crate::engine::service::Service;
+use crate::engine::service::clock::Clock;
+use crate::engine::service::clock::Look;
 use crate::event::Symbols;
 use crate::event::mapping::Mapping;
+use crate::journal::entry::SetupEntry;
 use crate::metrics::Metrics;
 use crate::rule::set::RuleSet;
 use crate::source::Batch;
@@ -62,6 +75,7 @@ const TICK: Duration = Duration::from_millis(100);
 #[command(after_help = "\
 Examples:
   siaga serve
+  siaga serve --data /var/lib/siaga
   siaga serve --config siaga.toml --history transactions.ndjson.zst --history customers.ndjson
   curl -H 'content-type: application/x-ndjson' --data-binary @today.ndjson localhost:8080/v1/events
 
@@ -70,7 +84,11 @@ pub struct Serve {
     /// Configuration file (TOML); built-in values when left out
     #[arg(long, env = "SIAGA_CONFIG")]
     config: Option<PathBuf>,
-    /// Recorded events and reference data to take in before the server is ready
+    /// Folder of everything that is kept: journal, inbox, dead letters
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Recorded events and reference data to begin with, taken in before the server is ready; the
+    /// journal keeps them, so that later starts need them no more
     #[arg(long)]
     history: Vec<PathBuf>,
     /// How your fields map to ours (TOML), in files and in bodies
@@ -80,8 +98,17 @@ pub struct Serve {
 
 /// Runs it until it is told to stop.
 pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
-    let config = Config::load(args.config.as_deref(), std::env::vars())?;
+    let mut config = Config::load(args.config.as_deref(), std::env::vars())?;
+    if let Some(data) = &args.data {
+        config.storage.data_dir.clone_from(data);
+    }
+    let folder = config.storage.data_dir.clone();
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let symbols = Symbols::default();
+    let kept = Kept::open(&folder, &symbols)?;
+    // What runs first is what was running last; the configuration's rules come behind it.
+    let before = kept.rules(&symbols)?;
     // The folder of the configuration is asked for in so many words, or is there by convention.
     let named = config.rules.path.exists() || args.config.is_some();
     let paths = if named { vec![config.rules.path.clone()] } else { Vec::new() };
@@ -90,10 +117,9 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     rules.keep(config.engine.history);
     let rules = Arc::new(rules);
     let mapping = mapping(args.mapping.as_deref())?;
-    let folder = &config.storage.data_dir;
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let inbox = Inbox::open(&folder.join("inbox.sqlite"), config.inbox.clone())?;
+    let stored = folder.join("inbox.sqlite");
+    let inbox = Inbox::open(&stored, config.inbox.clone())?;
+    let desk = outbound::desk(&config)?;
     let access = Access::open(&folder.join(Access::FILE), config.access.clone())?;
     let dead = DeadLetters::create(&folder.join("dead-letters.ndjson"), dead_letter::BYTES_MAX)?;
     let dead = match config.fluvio.letters()? {
@@ -104,12 +130,16 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         Settings { shards: threads(config.engine.shards), lateness: config.engine.lateness };
     let limits =
         Limits { waiting_max: config.engine.queue_records_max as u64, ahead_max: Some(Span::DAY) };
-    let house = House::open(inbox, rules, symbols, settings, (Arc::clone(&mapping), dead, limits))?;
+    let wanted = Wanted { rules, lateness: config.engine.lateness, history: config.engine.history };
+    let parts = (Arc::clone(&mapping), dead, limits);
+    let mut house = House::open_on((inbox, Some(&stored)), before, symbols, settings, parts)?;
+    house.desk = desk;
     let service = Arc::clone(&house.service);
+    service.recover_first();
     let history = args.history.clone();
     let topics = Topics { config: config.fluvio.clone(), metrics: Arc::clone(&house.metrics) };
     // Reads until the server has stopped.
-    let reading = Arc::new(parking_lot::Mutex::new(None));
+    let reading = Arc::new(Mutex::new(None));
     let begun = Arc::clone(&reading);
     let (ask, asked) = std::sync::mpsc::sync_channel(1);
     let reloader = Reloader {
@@ -118,19 +148,31 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         symbols: service.symbols().clone(),
         service: Arc::clone(&service),
     };
-    let ended = house.run(&config.http, access, Some(ask), move || {
+    let (snapshots, settled) = (config.storage.snapshot_every, Arc::clone(&house.settled));
+    let metrics = Arc::clone(&house.metrics);
+    let ended = house.run(&config.http, access, Some(ask), move |running| {
+        let keeping = kept.take_up(&service, &wanted)?;
         take_history(&service, &history, &mapping)?;
         *begun.lock() = topics.read(&service, mapping)?;
         service.set_ready();
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
-        let ticking = Arc::clone(&service);
-        // Ends with the service, which refuses the tick once it has stopped.
-        std::thread::Builder::new().name("clock".to_owned()).spawn(move || {
-            while ticking.tick(time::now()).is_ok() {
-                std::thread::sleep(TICK);
-            }
+        let saved = Arc::clone(&service);
+        let (stop, stopped) = std::sync::mpsc::sync_channel(1);
+        let saving = std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || {
+            keeping.run(&saved, snapshots, &|| settled.wait(), &stopped);
         })?;
+        running.at_the_end(move || {
+            let _ = stop.send(());
+            if saving.join().is_err() {
+                tracing::error!("the snapshots broke off");
+            }
+        });
+        let alarm = running.clone();
+        let ticking = Arc::clone(&service);
+        std::thread::Builder::new()
+            .name("clock".to_owned())
+            .spawn(move || keep_time(&ticking, &metrics, &alarm))?;
         Ok(())
     });
     reading.lock().take();
@@ -144,13 +186,20 @@ struct Topics {
 }
 
 impl Topics {
-    /// Starts to read them.
+    /// Starts to read them, where the journal says that they were read to.
     fn read(
         self,
         service: &Arc<Service>,
         mapping: Arc<Mapping>,
     ) -> anyhow::Result<Option<FluvioSource>> {
         if !self.config.is_used() {
+            if service.is_held() {
+                tracing::warn!(
+                    "event time stood still for a partition that was away, and no cluster is named \
+                     any more: it goes on without what that partition held"
+                );
+                service.hold(false)?;
+            }
             return Ok(None);
         }
         service.await_log();
@@ -158,20 +207,56 @@ impl Topics {
             mapping,
             symbols: service.symbols().clone(),
             metrics: self.metrics,
-            positions: Vec::new(),
+            positions: service.positions(),
+            held: service.is_held(),
             taker: Arc::clone(service) as Arc<dyn Taker>,
         };
         Ok(Some(FluvioSource::start(self.config, parts)?))
     }
 }
 
+/// Lets event time follow the clock until the service has stopped, and refuses the tick.
+fn keep_time(service: &Service, metrics: &Metrics, alarm: &Running) {
+    let mut clock = Clock::new();
+    loop {
+        let (now, look) = clock.look(time::now(), time::steady());
+        match look {
+            Look::Jumped(off) => tracing::error!(
+                %off,
+                "the wall clock has jumped: deadlines wait for the time that really passes; set \
+                 the clock right, or start again if it is"
+            ),
+            Look::Back => tracing::info!("the wall clock is right again"),
+            Look::Right | Look::Wrong => {}
+        }
+        metrics.clock_suspect.set(i64::from(matches!(look, Look::Jumped(_) | Look::Wrong)));
+        if service.tick(now).is_err() {
+            break;
+        }
+        std::thread::sleep(TICK);
+    }
+    if let Some(failure) = service.failure() {
+        alarm.raise(failure.into());
+    }
+}
+
+/// Takes recorded events in, once in the life of a journal.
 fn take_history(
     service: &Service,
     files: &[PathBuf],
     mapping: &Arc<Mapping>,
 ) -> anyhow::Result<()> {
-    if files.is_empty() {
+    let Some(setup) = service.setup() else { return Ok(()) };
+    if setup.begun {
+        if !files.is_empty() {
+            tracing::info!("the journal has begun already: the recorded history is left out");
+        }
         return Ok(());
+    }
+    // A start that broke off took in the first of them, in the same order.
+    let mut known = service.taken();
+    if known > 0 && !files.is_empty() {
+        tracing::info!(known, "the recorded history goes on where it broke off");
     }
     let symbols = service.symbols();
     let files = files.iter().map(|path| file::open(path, mapping, None, symbols));
@@ -182,11 +267,42 @@ fn take_history(
         more = merge.next_batch(symbols, &mut batch)?;
         read += batch.records.len();
         refused += batch.refused.len();
-        service.take(batch.records.drain(..), None)?;
+        let again = usize::try_from(known).unwrap_or(usize::MAX).min(batch.records.len());
+        known -= again as u64;
+        batch.records.drain(..again);
+        if !batch.records.is_empty() {
+            service.take(batch.records.drain(..), None)?;
+        }
         batch.clear();
     }
-    tracing::info!(records = read, refused, "the history is in");
+    if read + refused > 0 {
+        tracing::info!(records = read, refused, "the history is in");
+    }
+    service.set_up(SetupEntry { begun: true, ..setup })?;
     Ok(())
+}
+
+/// What is done at the end.
+type End = Box<dyn FnOnce() + Send>;
+
+/// A server that runs, as its own threads see it.
+#[derive(Clone)]
+pub(super) struct Running {
+    failed: tokio::sync::mpsc::Sender<anyhow::Error>,
+    end: Arc<Mutex<Option<End>>>,
+}
+
+impl Running {
+    /// Stops the server, because something has failed that it cannot do without; the first reason
+    /// counts.
+    pub(super) fn raise(&self, reason: anyhow::Error) {
+        let _ = self.failed.try_send(reason);
+    }
+
+    /// What has to be done when nobody is served any more, before the engine stops.
+    fn at_the_end(&self, act: impl FnOnce() + Send + 'static) {
+        *self.end.lock() = Some(Box::new(act));
+    }
 }
 
 /// The running parts of a server, wired together.
@@ -197,36 +313,58 @@ pub(super) struct House {
     inbox: Arc<Inbox>,
     feed: Feed,
     metrics: Arc<Metrics>,
+    settled: Arc<Settled>,
     deliverer: std::thread::JoinHandle<()>,
+    /// Where alerts go beside the pages; nowhere when there are no channels.
+    desk: Option<Arc<Desk>>,
 }
 
 impl House {
-    /// Starts the engine and the delivery behind it.
+    /// Starts the engine and the delivery behind it, with an inbox in memory.
     pub(super) fn open(
         inbox: Inbox,
+        rules: Arc<RuleSet>,
+        symbols: Symbols,
+        settings: Settings,
+        parts: (Arc<Mapping>, DeadLetters, Limits),
+    ) -> anyhow::Result<Self> {
+        Self::open_on((inbox, None), rules, symbols, settings, parts)
+    }
+
+    /// As [`House::open`]; the inbox is in this file.
+    fn open_on(
+        (inbox, stored): (Inbox, Option<&Path>),
         rules: Arc<RuleSet>,
         symbols: Symbols,
         settings: Settings,
         (mapping, dead, limits): (Arc<Mapping>, DeadLetters, Limits),
     ) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new()?);
+        let settled = Arc::new(Settled::new(stored, Arc::clone(&metrics)));
+        let sending = Arc::clone(&settled);
         let inbox = Arc::new(inbox);
         let feed = Feed::new(FEED_CHANGES);
         let (outputs, waiting) = std::sync::mpsc::sync_channel::<Vec<Output>>(OUTPUT_BATCHES);
         let sink: Sink = Arc::new(move |found: &mut Vec<Output>| {
+            sending.sends();
             // The receiver only goes when the program ends.
             let _ = outputs.send(std::mem::take(found));
         });
         let engine = Engine::start(&rules, &symbols, settings, sink)?;
-        let delivery = Delivery {
+        let mut delivery = Delivery {
             inbox: Arc::clone(&inbox),
             feed: feed.clone(),
             metrics: Arc::clone(&metrics),
             lines: None,
         };
-        let deliverer = std::thread::Builder::new()
-            .name("delivery".to_owned())
-            .spawn(move || delivery::deliver(&waiting, delivery))?;
+        let delivering = Arc::clone(&settled);
+        let deliverer =
+            std::thread::Builder::new().name("delivery".to_owned()).spawn(move || {
+                while let Ok(batch) = waiting.recv() {
+                    delivery::deliver_batch(&batch, &mut delivery);
+                    delivering.delivered();
+                }
+            })?;
         let service = Arc::new(Service::new(Parts {
             engine,
             rules,
@@ -236,7 +374,7 @@ impl House {
             metrics: Arc::clone(&metrics),
             limits,
         }));
-        Ok(Self { service, symbols, inbox, feed, metrics, deliverer })
+        Ok(Self { service, symbols, inbox, feed, metrics, settled, deliverer, desk: None })
     }
 
     /// Serves pages and API until the program is told to stop. `begin` runs beside the server;
@@ -246,30 +384,24 @@ impl House {
         http: &HttpConfig,
         access: Access,
         reload: Option<SyncSender<()>>,
-        begin: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+        begin: impl FnOnce(&Running) -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
-        let Self { service, symbols, inbox, feed, metrics, deliverer } = self;
+        let Self { service, symbols, inbox, feed, metrics, deliverer, desk, .. } = self;
+        let end = Arc::default();
+        let ending = Arc::clone(&end);
+        let port = Arc::clone(&service) as Arc<dyn crate::engine::port::Port>;
+        let carried = (Arc::clone(&inbox), feed.clone(), Arc::clone(&metrics));
         let access = Arc::new(access);
-        let services = Arc::new(Services::new(
-            Arc::clone(&service) as Arc<dyn crate::engine::port::Port>,
-            symbols,
-            (inbox, feed),
-            Arc::clone(&access),
-            metrics,
-            http.clone(),
-        ));
+        let kept = (inbox, feed, Arc::clone(&access));
+        let mut services = Services::new(Arc::clone(&port), symbols, kept, metrics, http.clone());
+        services.desk.clone_from(&desk);
+        let services = Arc::new(services);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let failure = runtime.block_on(async {
             let listener = api::bind(http, &access).await?;
             let address = listener.local_addr()?;
-            crate::cli::say(&format!("siaga: open http://{address}"));
-            if access.is_untouched()? {
-                let key = access.begin_setup()?;
-                crate::cli::say(&format!(
-                    "siaga: nobody has to sign in on this machine; this link, good for once, makes \
-                     the first account: http://{address}/setup?key={key}"
-                ));
-            }
+            let courier = outbound::start(desk, port, carried)?;
+            announce(address, &access)?;
             let measured = Arc::clone(&service);
             let metering = tokio::spawn(async move {
                 let mut second = tokio::time::interval(Duration::from_secs(1));
@@ -279,38 +411,62 @@ impl House {
                 }
             });
             let hanging_up = reload.map(|reload| tokio::spawn(on_hangup(reload)));
-            let (failed, broken) = tokio::sync::oneshot::channel();
+            let (failed, mut broken) = tokio::sync::mpsc::channel(1);
+            let alarm = Running { failed, end };
+            let beginning = alarm.clone();
             std::thread::Builder::new().name("begin".to_owned()).spawn(move || {
-                if let Err(error) = begin() {
-                    let _ = failed.send(error);
+                if let Err(error) = begin(&beginning) {
+                    beginning.raise(error);
                 }
             })?;
             let (tell, told) = tokio::sync::oneshot::channel();
             let stop = async move {
+                let _alarm = alarm;
                 let failure = tokio::select! {
                     () = told_to_stop() => None,
-                    Ok(error) = broken => Some(error),
+                    // The alarm that stays here keeps the channel open.
+                    error = broken.recv() => error,
                 };
                 let _ = tell.send(failure);
             };
             api::serve(listener, services, stop).await?;
+            if let Some(courier) = courier {
+                courier.stop().await;
+            }
             metering.abort();
             if let Some(hanging_up) = hanging_up {
                 hanging_up.abort();
             }
             anyhow::Ok(told.await.ok().flatten())
         })?;
-        service.stop();
+        if let Some(end) = ending.lock().take() {
+            end();
+        }
+        let stopped = service.stop();
         // The engine held the other end: the delivery ends once everything is in the inbox.
         drop(service);
         if deliverer.join().is_err() {
             tracing::error!("the delivery broke off");
         }
-        match failure {
-            Some(error) => Err(error),
-            None => Ok(ExitCode::SUCCESS),
+        if let Some(error) = failure {
+            return Err(error);
         }
+        stopped?;
+        Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Says where the pages are, and how the first account is made.
+fn announce(address: SocketAddr, access: &Access) -> anyhow::Result<()> {
+    crate::cli::say(&format!("siaga: open http://{address}"));
+    if access.is_untouched()? {
+        let key = access.begin_setup()?;
+        crate::cli::say(&format!(
+            "siaga: nobody has to sign in on this machine; this link, good for once, makes the \
+             first account: http://{address}/setup?key={key}"
+        ));
+    }
+    Ok(())
 }
 
 /// Passes each SIGHUP on; one that is still waiting stands for those that follow it.

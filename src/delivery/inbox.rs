@@ -33,6 +33,7 @@ use rusqlite::Connection;
 use rusqlite::OpenFlags;
 use rusqlite::OptionalExtension;
 use rusqlite::Transaction;
+use rusqlite::TransactionBehavior;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -162,12 +163,24 @@ impl Inbox {
     }
 
     /// A connection for reading; waits while all are in use.
-    fn reader(&self) -> MutexGuard<'_, Connection> {
+    pub(super) fn reader(&self) -> MutexGuard<'_, Connection> {
         let free = self.readers.iter().find_map(|reader| reader.try_lock());
         free.unwrap_or_else(|| match self.readers.len() {
             0 => self.writer.lock(),
             count => self.readers[self.turn.fetch_add(1, Ordering::Relaxed) % count].lock(),
         })
+    }
+
+    /// Does something in a transaction of the one writer: all of it is kept, or none.
+    pub(super) fn write<T, E: From<rusqlite::Error>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut writer = self.writer.lock();
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
     }
 
     /// Keeps a batch of outputs, all or none, and says what it changed.
@@ -378,7 +391,9 @@ fn number(to: &Transaction<'_>, change: Change) -> Result<Change, InboxError> {
 fn prune(to: &Transaction<'_>, config: &InboxConfig) -> Result<(), InboxError> {
     let limit = |kept: u64| i64::try_from(kept).unwrap_or(i64::MAX);
     to.prepare_cached(
-        "DELETE FROM changes WHERE seq <= (SELECT COALESCE(MAX(seq), 0) FROM changes) - ?1",
+        "DELETE FROM changes WHERE seq <= (SELECT COALESCE(MAX(seq), 0) FROM changes) - ?1
+             -- What the outbox has not planned yet is kept for it.
+             AND seq <= COALESCE((SELECT value FROM outbox_marks WHERE name = 'planned'), seq)",
     )?
     .execute([limit(config.changes_kept)])?;
     to.prepare_cached(

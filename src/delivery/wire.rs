@@ -126,7 +126,7 @@ pub struct WireValue {
 pub struct WireDecimal(pub Decimal);
 
 /// An instant, written in RFC 3339.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WireTime(pub Timestamp);
 
 impl Serialize for WireTime {

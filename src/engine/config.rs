@@ -35,12 +35,14 @@ impl Default for EngineConfig {
     }
 }
 
+/// Writes a span as people write it.
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn write_span<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn write_span<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(span)
 }
 
-fn read_span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+/// Reads a span as people write it.
+pub(crate) fn read_span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
     let text = String::deserialize(deserializer)?;
     Span::parse(&text).map_err(D::Error::custom)
 }

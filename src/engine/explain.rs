@@ -258,7 +258,7 @@ impl Explainer {
         Ok(Self {
             rules: Arc::clone(rules),
             symbols: symbols.clone(),
-            sequencer: Sequencer::new(rules, 1, lateness),
+            sequencer: Sequencer::new(rules, symbols, 1, lateness),
             shard: Shard::new(Arc::clone(rules), symbols.clone()).observed(observer),
             watched,
             asked,
@@ -294,7 +294,7 @@ impl Explainer {
                 }
                 shard.step(&mut input, outputs);
             }
-            Input::Action(_) | Input::Watermark(_) | Input::Models { .. } | Input::Rules { .. } => {
+            _ => {
                 shard.step(&mut input, outputs);
             }
         };

@@ -92,6 +92,18 @@ pub enum IngestError {
         /// When there should be room again.
         retry_after_s: u32,
     },
+    /// The journal has no room.
+    #[error("the disk is full, nothing was taken: send again in {retry_after_s} s")]
+    Full {
+        /// When there may be room again.
+        retry_after_s: u32,
+    },
+    /// What the journal holds comes first.
+    #[error("the engine is catching up: send again in {retry_after_s} s")]
+    CatchingUp {
+        /// When to ask again.
+        retry_after_s: u32,
+    },
     /// No decoder for this content type.
     #[error(
         "`{0}` cannot be read: send `application/json`, `application/x-ndjson`, \
@@ -140,6 +152,23 @@ pub struct EntityView {
     pub recent: Vec<Evidence>,
     /// What the rules watch, by name, as people read it.
     pub windows: Vec<(String, String)>,
+    /// What a customer could be offered next, the best first; empty until that is learned.
+    pub offers: Vec<OfferView>,
+}
+
+/// A category that a customer lacks and comparable customers have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OfferView {
+    /// What to offer.
+    pub category: String,
+    /// What of the customer's says most for it.
+    pub because: String,
+    /// Customers that have what says most for it.
+    pub peers: u32,
+    /// Of those, how many have the offer, too.
+    pub buyers: u32,
+    /// What its buyers spend on it in a year, the median; absent in another currency.
+    pub net: Option<Value>,
 }
 
 /// How the engine is.

@@ -9,12 +9,16 @@
 //! With one shard there is no thread and no queue: the caller's thread steps the shard itself.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::TryRecvError;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -22,10 +26,14 @@ use parking_lot::Mutex;
 use crate::engine::ActionInput;
 use crate::engine::Input;
 use crate::engine::Output;
+use crate::engine::Restored;
 use crate::engine::entities::Entities;
 use crate::engine::sequence;
 use crate::engine::sequence::Sequencer;
+use crate::engine::sequence::Standing;
 use crate::engine::shard::Shard;
+use crate::engine::snapshot::Cut;
+use crate::engine::snapshot::Piece;
 use crate::engine::tally::Tally;
 use crate::event::Record;
 use crate::event::Spares;
@@ -35,6 +43,9 @@ use crate::rule::set::RuleSet;
 use crate::state::models::Models;
 use crate::time::Span;
 use crate::time::Timestamp;
+
+/// How long a snapshot waits for the disk before it looks again.
+const DISK_PAUSE: Duration = Duration::from_millis(1);
 
 /// Batches that wait for a shard, at most.
 const QUEUE_BATCHES: usize = 16;
@@ -72,6 +83,8 @@ pub struct Gauge {
     pub waiting: AtomicU64,
     /// Timers that are set.
     pub timers: AtomicU64,
+    /// Milliseconds before which no timer is due.
+    pub due: AtomicI64,
     tally: Mutex<Tally>,
 }
 
@@ -111,7 +124,7 @@ impl Engine {
         sink: Sink,
     ) -> std::io::Result<Self> {
         let shards = settings.shards.max(1);
-        let sequencer = Sequencer::new(rules, shards, settings.lateness);
+        let sequencer = Sequencer::new(rules, symbols, shards, settings.lateness);
         let (mut entities, mut gauges, mut threads) = (Vec::new(), Vec::new(), Vec::new());
         let mut inline = None;
         for number in 0..shards {
@@ -176,6 +189,12 @@ impl Engine {
         self.flush()
     }
 
+    /// Sets the one order up as its journal says: before the first event, or where only the
+    /// lateness changes.
+    pub fn set_up(&mut self, secret: u64, lateness: Span) {
+        self.sequencer.set_up(secret, lateness);
+    }
+
     /// Starts from what was learned elsewhere: it takes effect at this place of the one order.
     pub fn learned(&mut self, models: &Arc<Models>) -> Result<(), Stopped> {
         let Self { sequencer, workers, .. } = self;
@@ -212,6 +231,74 @@ impl Engine {
         self.flush()
     }
 
+    /// Whether event time stands still.
+    pub fn is_held(&self) -> bool {
+        self.sequencer.is_held()
+    }
+
+    /// The one order alone: what it takes here, no shard hears of.
+    pub(crate) fn one_order(&mut self) -> &mut Sequencer {
+        &mut self.sequencer
+    }
+
+    /// Tells every shard what was learned, in the version that holds.
+    pub fn tell_models(&mut self) -> Result<(), Stopped> {
+        let Self { sequencer, workers, .. } = self;
+        sequencer.tell_again(&mut |shard, input| workers.send(shard, input));
+        self.send_off()
+    }
+
+    /// Where the one order stands.
+    pub fn standing(&self) -> Standing {
+        self.sequencer.standing()
+    }
+
+    /// Goes on where another engine stood, whose entities follow by [`Engine::restore`].
+    pub fn resume(&mut self, standing: &Standing) {
+        self.sequencer.resume(standing);
+    }
+
+    /// Has every shard save what it holds as of here; the pieces come while it goes on.
+    pub fn save(&mut self, pieces: &SyncSender<Piece>) -> Result<(), Stopped> {
+        let shards = u32::try_from(self.entities.len()).unwrap_or(u32::MAX);
+        for (shard, number) in (0..self.entities.len()).zip(0..) {
+            let cut = Cut { pieces: pieces.clone(), share: (number, shards) };
+            self.workers.send(shard, Input::Save(Some(cut)));
+        }
+        self.flush()
+    }
+
+    /// Writes a little of the snapshot under way, where shards have no threads to do so.
+    pub fn save_some(&mut self) {
+        if let Workers::Inline(shard, ..) = &mut self.workers {
+            shard.save_some();
+        }
+    }
+
+    /// Takes back what was saved.
+    pub fn restore(&mut self, restored: Restored) -> Result<(), Stopped> {
+        match restored {
+            Restored::Entities(entities, head) => {
+                let mut shares: Vec<Vec<_>> = self.entities.iter().map(|_| Vec::new()).collect();
+                for entity in entities {
+                    shares[self.sequencer.shard_of(entity.0.id)].push(entity);
+                }
+                for (shard, share) in shares.into_iter().enumerate() {
+                    let restored = Restored::Entities(share, Arc::clone(&head));
+                    let input = Input::Restore(Box::new(restored));
+                    self.workers.send(shard, input);
+                }
+            }
+            common => {
+                for shard in 0..self.entities.len() {
+                    let input = Input::Restore(Box::new(common.clone()));
+                    self.workers.send(shard, input);
+                }
+            }
+        }
+        self.send_off()
+    }
+
     /// How far event time has come.
     pub fn watermark(&self) -> Timestamp {
         self.sequencer.watermark()
@@ -237,11 +324,18 @@ impl Engine {
         self.sequencer.tally
     }
 
+    /// Lets event time pass to the watermark behind what was sent, and hands it over.
     fn flush(&mut self) -> Result<(), Stopped> {
         let watermark = self.sequencer.watermark();
+        for shard in 0..self.entities.len() {
+            self.workers.send(shard, Input::Watermark(watermark));
+        }
+        self.send_off()
+    }
+
+    fn send_off(&mut self) -> Result<(), Stopped> {
         match &mut self.workers {
             Workers::Inline(shard, batch, outputs) => {
-                batch.push(Input::Watermark(watermark));
                 shard.steps(batch, outputs);
                 batch.drain(..).for_each(|input| keep(input, &mut self.spares));
                 if !outputs.is_empty() {
@@ -253,7 +347,6 @@ impl Engine {
             }
             Workers::Threads(workers) => {
                 for (worker, gauge) in workers.iter_mut().zip(&self.gauges) {
-                    worker.batch.push(Input::Watermark(watermark));
                     let empty = worker.emptied(&mut self.spares);
                     let batch = std::mem::replace(&mut worker.batch, empty);
                     gauge.waiting.fetch_add(batch.len() as u64, Ordering::Relaxed);
@@ -306,7 +399,7 @@ fn work(
     sink: &Sink,
 ) {
     let mut outputs = Vec::new();
-    while let Ok(mut batch) = queue.recv() {
+    while let Some(mut batch) = next_batch(&mut shard, queue) {
         let taken = batch.len() as u64;
         shard.steps(&mut batch, &mut outputs);
         if !outputs.is_empty() {
@@ -317,13 +410,36 @@ fn work(
         gauge.waiting.fetch_sub(taken, Ordering::Relaxed);
         // Where too many lie about already, the memory of this one is given up.
         let _ = done.try_send(batch);
+        shard.save_some();
     }
+}
+
+/// The next batch; a snapshot under way goes on while there is none.
+fn next_batch(shard: &mut Shard, queue: &Receiver<Vec<Input>>) -> Option<Vec<Input>> {
+    while shard.is_saving() {
+        match queue.try_recv() {
+            Ok(batch) => return Some(batch),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => {}
+        }
+        if !shard.save_some() && shard.is_saving() {
+            // The disk is behind.
+            match queue.recv_timeout(DISK_PAUSE) {
+                Ok(batch) => return Some(batch),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+    queue.recv().ok()
 }
 
 impl Gauge {
     fn note(&self, shard: &Shard) {
         self.tally.lock().clone_from(&shard.tally);
         self.timers.store(shard.timers() as u64, Ordering::Relaxed);
+        let due = shard.due().map_or(i64::MAX, Timestamp::millis);
+        self.due.store(due, Ordering::Relaxed);
     }
 }
 

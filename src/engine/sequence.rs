@@ -8,17 +8,19 @@
 //!             counted
 //! ```
 
+mod recent;
+
 use std::sync::Arc;
 use std::time::Instant;
 
 use rapidhash::v3::RapidSecrets;
-use rapidhash::v3::rapidhash_v3_seeded;
 use smallvec::SmallVec;
 
 use crate::alert::Action;
 use crate::alert::AlertId;
 use crate::engine::Input;
 use crate::engine::learning::Learning;
+use crate::engine::sequence::recent::Recent;
 use crate::event::EntityId;
 use crate::event::EntityKind;
 use crate::event::Event;
@@ -26,18 +28,16 @@ use crate::event::Kind;
 use crate::event::Record;
 use crate::event::Reference;
 use crate::event::Symbol;
+use crate::event::Symbols;
 use crate::model::report::Version;
 use crate::rule::set::RuleSet;
 use crate::state::models::Models;
 use crate::time::Span;
 use crate::time::Timestamp;
 
-/// Repeats are recognised among about so many of the latest events, whatever they carry; a repeat
-/// of the same time is recognised by the history of its entity, as far as that reaches.
-pub const RECENT_EVENTS: usize = 1 << 15;
-
 /// The state of the one order.
 pub struct Sequencer {
+    symbols: Symbols,
     lateness: Span,
     shards: usize,
     reps: bool,
@@ -70,57 +70,67 @@ pub struct Tally {
     pub refits: u64,
 }
 
-/// Fingerprints of `source` and `id` of the latest events: buckets of the eight newest each, one
-/// cache line a bucket.
-///
-/// The hash has to be a good one: two ids of one fingerprint are taken for a repeat.
-struct Recent {
-    /// Secret per process: hostile ids cannot be chosen to collide.
-    secrets: RapidSecrets,
-    buckets: Vec<[u64; 8]>,
-    /// Goes round the places of a bucket.
-    turn: usize,
-}
-
-impl Recent {
-    fn new() -> Self {
-        let buckets = vec![[0; 8]; RECENT_EVENTS / 8];
-        Self { secrets: RapidSecrets::random(), buckets, turn: 0 }
-    }
-
-    /// Notes an event; tells whether it was noted before.
-    fn seen(&mut self, event: &Event) -> bool {
-        // Two ids of one source collide once in 2^64; the source turns the hash by its number.
-        let source = u64::from(event.source.number()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let id = rapidhash_v3_seeded(event.id.as_bytes(), &self.secrets);
-        let fingerprint = id.wrapping_add(source) | 1;
-        let place = usize::try_from(fingerprint >> 40).unwrap_or(0) % (RECENT_EVENTS / 8);
-        let bucket = &mut self.buckets[place];
-        if bucket.contains(&fingerprint) {
-            return true;
-        }
-        self.turn = (self.turn + 1) % bucket.len();
-        bucket[self.turn] = fingerprint;
-        false
-    }
+/// What a sequencer has to know to go on where another one stood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The newest event time seen, or the latest tick.
+    pub newest: Timestamp,
+    /// How far event time had come.
+    pub watermark: Timestamp,
+    /// Whether it stood still.
+    pub held: bool,
+    /// What was done.
+    pub tally: Tally,
+    /// Fingerprints of the latest events, the oldest first.
+    pub recent: Vec<u64>,
 }
 
 impl Sequencer {
     /// One for so many shards; timers wait until event time has passed them by `lateness`, and at
     /// the least until the instant is over: another event of the same millisecond may follow.
-    pub fn new(rules: &RuleSet, shards: usize, lateness: Span) -> Self {
+    pub fn new(rules: &RuleSet, symbols: &Symbols, shards: usize, lateness: Span) -> Self {
         Self {
+            symbols: symbols.clone(),
             lateness: lateness.max(Span::from_millis(1)),
             shards: shards.max(1),
             reps: rules.looks_at(EntityKind::Rep),
             products: rules.looks_at(EntityKind::Product),
-            recent: Recent::new(),
+            recent: Recent::new(RapidSecrets::random()),
             newest: Timestamp::MIN,
             watermark: Timestamp::MIN,
             held: false,
             learning: rules.learns().then(|| Learning::new(Arc::default())),
             tally: Tally::default(),
         }
+    }
+
+    /// Sets it up as its journal says; before the first event, or where only the lateness changes.
+    pub fn set_up(&mut self, secret: u64, lateness: Span) {
+        self.lateness = lateness.max(Span::from_millis(1));
+        let secrets = RapidSecrets::seed(secret);
+        if self.recent.secrets != secrets {
+            self.recent = Recent::new(secrets);
+        }
+    }
+
+    /// Where it stands.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            newest: self.newest,
+            watermark: self.watermark,
+            held: self.held,
+            tally: self.tally,
+            recent: self.recent.fingerprints(),
+        }
+    }
+
+    /// Goes on where another one stood that was set up alike.
+    pub fn resume(&mut self, standing: &Standing) {
+        self.newest = standing.newest;
+        self.watermark = standing.watermark;
+        self.held = standing.held;
+        self.tally = standing.tally;
+        self.recent.remember(&standing.recent);
     }
 
     /// Other rules from here on, sent to every shard. Reps and products see events from here on
@@ -160,6 +170,13 @@ impl Sequencer {
         let watermark = self.watermark;
         for shard in 0..self.shards {
             send(shard, Input::Models { models: Arc::clone(models), watermark });
+        }
+    }
+
+    /// Tells every shard once more what holds, if anything was learned.
+    pub fn tell_again(&self, send: &mut impl FnMut(usize, Input)) {
+        if let Some(models) = self.models() {
+            self.tell(models, send);
         }
     }
 
@@ -228,7 +245,7 @@ impl Sequencer {
         arrived: Option<Instant>,
         send: &mut impl FnMut(usize, Input),
     ) -> bool {
-        if self.recent.seen(&event) {
+        if self.recent.seen(&event, &self.symbols) {
             self.tally.duplicates += 1;
             return false;
         }
@@ -307,6 +324,11 @@ impl Sequencer {
         self.follow();
     }
 
+    /// Whether event time stands still.
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
     fn follow(&mut self) {
         if !self.held {
             self.watermark = self.watermark.max(self.newest - self.lateness);
@@ -317,38 +339,5 @@ impl Sequencer {
     pub fn shard_of(&self, id: Symbol) -> usize {
         // Symbols are numbered in the order of first sight: neighbours go to different shards.
         id.number() as usize % self.shards
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::Symbols;
-
-    #[test]
-    fn two_ids_are_never_taken_for_one() {
-        let source = Symbols::default().intern("test");
-        let mut event = Event {
-            id: "".into(),
-            source,
-            kind: Kind::Call,
-            time: Timestamp::EPOCH,
-            customer: None,
-            rep: None,
-            territory: None,
-            channel: None,
-            order: None,
-            currency: None,
-            lines: SmallVec::new(),
-            detail: None,
-        };
-        let mut recent = Recent::new();
-        for number in 0..200_000_u32 {
-            for id in [number.to_string(), format!("o-{number:06}")] {
-                event.id = id.as_str().into();
-                assert!(!recent.seen(&event), "{id} was taken for a repeat");
-            }
-        }
-        assert!(recent.seen(&event));
     }
 }

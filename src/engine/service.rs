@@ -1,11 +1,15 @@
 //! The running engine behind HTTP and the demo: bodies in, live entities and figures out.
 //!
 //! ```text
-//! body ─► decode ─┬─► too far in the future? ─► engine (one lock: the one order)
+//! body ─► decode ─┬─► too far in the future? ─► journal, engine (one lock: the one order)
 //!                 └─► refused ─► dead letters, and an answer that says why
 //! ```
 
+pub mod clock;
+mod keeping;
 mod read;
+pub mod snapshots;
+pub mod replay;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +20,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use parking_lot::RwLock;
+use rapidhash::v3::rapidhash_v3;
 
 use crate::alert::life_cycle::Phase;
 use crate::engine::ActionInput;
@@ -36,6 +41,9 @@ use crate::engine::runtime::Engine;
 use crate::engine::runtime::Gauge;
 use crate::engine::runtime::Totals;
 use crate::engine::sequence;
+use crate::engine::service::keeping::Keeper;
+use crate::engine::service::keeping::Kept;
+use crate::engine::service::read::Reading;
 use crate::engine::tally::Resting;
 use crate::engine::tally::RuleTally;
 use crate::engine::view;
@@ -47,6 +55,9 @@ use crate::event::Symbol;
 use crate::event::Symbols;
 use crate::event::decode::Decoder;
 use crate::event::mapping::Mapping;
+use crate::journal::JournalError;
+use crate::journal::entry::Entry;
+use crate::journal::entry::RulesEntry;
 use crate::metrics::Metrics;
 use crate::model::report;
 use crate::rule::file::Mode;
@@ -57,10 +68,13 @@ use crate::source::body;
 use crate::source::body::BodyError;
 use crate::source::cloud_events;
 use crate::source::dead_letter::DeadLetters;
-use crate::source::log::Health;
 use crate::time;
 use crate::time::Span;
 use crate::time::Timestamp;
+
+/// So long after the last tick another one is worth its place in the journal, even if no timer is
+/// due.
+const TICK_AT_LEAST: Span = Span::from_millis(60_000);
 
 /// Decoders that are kept for the next body of their source.
 const DECODERS_KEPT: usize = 64;
@@ -68,6 +82,7 @@ const DECODERS_KEPT: usize = 64;
 /// The running engine.
 pub struct Service {
     engine: Mutex<Option<Engine>>,
+    keeper: Keeper,
     rules: RwLock<Arc<RuleSet>>,
     symbols: Symbols,
     mapping: Arc<Mapping>,
@@ -79,12 +94,13 @@ pub struct Service {
     limits: Limits,
     newest: AtomicI64,
     watermark: AtomicI64,
+    /// The wall clock as it was last told, in the journal or not.
+    told: AtomicI64,
     events: AtomicU64,
     duplicates: AtomicU64,
     refused: AtomicU64,
     ready: std::sync::atomic::AtomicBool,
-    /// How the reading of a log is; none where none is read.
-    health: Mutex<Option<Health>>,
+    reading: Reading,
     reload: Mutex<Reload>,
     counted: Mutex<Totals>,
 }
@@ -124,6 +140,7 @@ impl Service {
         let start = Timestamp::MIN.millis();
         let service = Self {
             engine: Mutex::new(Some(engine)),
+            keeper: Keeper::default(),
             rules: RwLock::new(rules),
             symbols,
             mapping,
@@ -135,11 +152,12 @@ impl Service {
             limits,
             newest: AtomicI64::new(start),
             watermark: AtomicI64::new(start),
+            told: AtomicI64::new(start),
             events: AtomicU64::new(0),
             duplicates: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             ready: std::sync::atomic::AtomicBool::new(false),
-            health: Mutex::default(),
+            reading: Reading::default(),
             reload: Mutex::new(Reload { at: time::now(), problem: None }),
             counted: Mutex::default(),
         };
@@ -157,43 +175,87 @@ impl Service {
         &self.symbols
     }
 
-    /// Takes records that were decoded elsewhere; how many were new, and how many repeats.
+    /// Takes records that were decoded elsewhere; how many were new, and how many repeats. They are
+    /// durable when this returns, if the service keeps a journal.
     pub fn take(
         &self,
         records: impl IntoIterator<Item = Record>,
         arrived: Option<Instant>,
     ) -> Result<(u64, u64), IngestError> {
-        let mut guard = self.engine.lock();
-        let engine = guard.as_mut().ok_or(IngestError::Stopped)?;
-        let (new, repeats) = engine.take(records, arrived).map_err(|_| IngestError::Stopped)?;
-        self.follow(engine);
-        drop(guard);
+        let records: Vec<Record> = records.into_iter().collect();
+        let sealed = self.keeper.seal(&Kept::Records(&records), &self.symbols);
+        let ((new, repeats), position) =
+            self.append(sealed, |engine| engine.take(records, arrived))?;
+        self.wait(position)?;
         self.events.fetch_add(new, Ordering::Relaxed);
         self.duplicates.fetch_add(repeats, Ordering::Relaxed);
         Ok((new, repeats))
     }
 
     /// Event time has come so far even if nothing happened.
+    ///
+    /// With a journal, a tick that nothing waits for is left out: the next one says the same.
     pub fn tick(&self, now: Timestamp) -> Result<(), IngestError> {
         let now = self.heard_until(now);
-        let mut guard = self.engine.lock();
-        let engine = guard.as_mut().ok_or(IngestError::Stopped)?;
-        engine.tick(now).map_err(|_| IngestError::Stopped)?;
-        self.follow(engine);
-        Ok(())
+        self.told.fetch_max(now.millis(), Ordering::Relaxed);
+        if self.keeper.journal().is_some() && !self.matters(now) {
+            // A journal that has failed has to be heard of, however quiet it is.
+            let stopped = self.engine.lock().is_none();
+            return if stopped { Err(IngestError::Stopped) } else { Ok(()) };
+        }
+        match self.pass(now) {
+            // Timers wait until there is room.
+            Err(IngestError::Full { .. }) => Ok(()),
+            passed => passed,
+        }
+    }
+
+    fn pass(&self, now: Timestamp) -> Result<(), IngestError> {
+        let sealed = self.keeper.seal(&Kept::Entry(Entry::Tick(now)), &self.symbols);
+        self.append(sealed, |engine| engine.tick(now)).map(|_| ())
+    }
+
+    /// Whether anything waits for event time to come so far.
+    fn matters(&self, now: Timestamp) -> bool {
+        if self.is_held() {
+            return false;
+        }
+        let newest = Timestamp::saturating(self.newest.load(Ordering::Relaxed));
+        let lateness = self.setup().map_or(Span::ZERO, |setup| setup.lateness);
+        let passed = (now - lateness).millis();
+        now - newest >= TICK_AT_LEAST
+            || self.gauges.iter().any(|gauge| gauge.due.load(Ordering::Relaxed) <= passed)
     }
 
     /// Runs other rules from here on, at one place of the order in which everything is taken.
     pub fn adopt(&self, rules: Arc<RuleSet>) -> Result<(), IngestError> {
-        let mut guard = self.engine.lock();
-        let engine = guard.as_mut().ok_or(IngestError::Stopped)?;
-        engine.adopt(&rules).map_err(|_| IngestError::Stopped)?;
-        *self.rules.write() = rules;
-        drop(guard);
+        let told = self.told.load(Ordering::Relaxed);
+        if self.keeper.journal().is_some() && told > self.newest.load(Ordering::Relaxed) {
+            // What counts "from now on" counts from the instant that was last told.
+            self.pass(Timestamp::saturating(told))?;
+        }
+        let files = rules.files.to_vec();
+        let kept = Kept::Entry(Entry::Rules(RulesEntry { hash: hash(&files), files }));
+        self.submit(&kept, |engine| {
+            engine.adopt(&rules)?;
+            *self.rules.write() = rules;
+            Ok(())
+        })?;
         *self.reload.lock() = Reload { at: time::now(), problem: None };
         self.metrics.rules_reloads_total.with_label_values(&["adopted"]).inc();
         self.succeeded();
         Ok(())
+    }
+
+    /// Records that the one order has taken, repeats too.
+    pub fn taken(&self) -> u64 {
+        let tally = self.engine.lock().as_ref().map(Engine::sequence).unwrap_or_default();
+        tally.events + tally.references + tally.duplicates
+    }
+
+    /// The rules that run.
+    pub fn rule_set(&self) -> Arc<RuleSet> {
+        Arc::clone(&self.rules.read())
     }
 
     /// Notes that other rules were not good enough, and why; the last good ones go on.
@@ -211,13 +273,20 @@ impl Service {
 
     fn follow(&self, engine: &Engine) {
         self.newest.store(engine.newest().millis(), Ordering::Relaxed);
+        self.reading.set_held(engine.is_held());
+        self.told.fetch_max(engine.newest().millis(), Ordering::Relaxed);
         self.watermark.store(engine.watermark().millis(), Ordering::Relaxed);
     }
 
-    /// Waits until everything taken is done; nothing is taken any more.
-    pub fn stop(&self) -> Option<Totals> {
-        let engine = self.engine.lock().take()?;
-        engine.finish().ok()
+    /// Waits until everything taken is done, and closes the journal; nothing is taken any more.
+    pub fn stop(&self) -> Result<Option<Totals>, JournalError> {
+        let engine = self.engine.lock().take();
+        let totals = engine.and_then(|engine| engine.finish().ok());
+        match (self.failure(), self.keeper.journal()) {
+            (Some(failure), _) => Err(failure),
+            (None, Some(journal)) => journal.close().map(|()| totals),
+            (None, None) => Ok(totals),
+        }
     }
 
     /// Brings the figures up to date; to be called about once a second.
@@ -366,6 +435,12 @@ impl Service {
     }
 }
 
+/// Tells one version of the rules from another.
+fn hash(files: &[(String, String)]) -> u64 {
+    let parts = files.iter().flat_map(|(name, text)| [name.as_str(), "\0", text.as_str(), "\0"]);
+    rapidhash_v3(parts.collect::<String>().as_bytes())
+}
+
 #[expect(clippy::cast_precision_loss, reason = "seconds for a gauge")]
 fn seconds(at: Timestamp) -> f64 {
     at.millis() as f64 / 1e3
@@ -379,6 +454,9 @@ impl Port for Service {
         body: &[u8],
         source: &str,
     ) -> Result<IngestReport, IngestError> {
+        if self.keeper.recovers() && !self.ready.load(Ordering::Acquire) {
+            return Err(IngestError::CatchingUp { retry_after_s: 1 });
+        }
         let arrived = time::steady();
         let waiting: u64 =
             self.gauges.iter().map(|gauge| gauge.waiting.load(Ordering::Relaxed)).sum();
@@ -403,6 +481,9 @@ impl Port for Service {
     }
 
     fn act(&self, input: ActionInput) -> Result<(), IngestError> {
+        if self.keeper.recovers() && !self.ready.load(Ordering::Acquire) {
+            return Err(IngestError::CatchingUp { retry_after_s: 1 });
+        }
         let unknown = || IngestError::Unknown(format!("the alert {}", input.alert));
         let known = self.entities.iter().any(|shard| {
             let current = shard.read(&input.entity, |live, rules| {
@@ -417,16 +498,18 @@ impl Port for Service {
         if !known {
             return Err(unknown());
         }
-        let mut guard = self.engine.lock();
-        let engine = guard.as_mut().ok_or(IngestError::Stopped)?;
-        engine.act(input).map_err(|_| IngestError::Stopped)
+        let kept = Kept::Entry(Entry::Action(input.clone().into()));
+        self.submit(&kept, |engine| engine.act(input))
     }
 
     fn entity(&self, kind: EntityKind, id: &str) -> Option<EntityView> {
         let id = self.symbols.read().find(id)?;
         let entity = EntityId { kind, id };
+        let models = self.engine.lock().as_ref().and_then(|engine| engine.models().cloned());
         self.entities.iter().find_map(|shard| {
-            shard.read(&entity, |live, rules| view::entity(entity, live, rules, &self.symbols))
+            shard.read(&entity, |live, rules| {
+                view::entity(entity, live, (rules, models.as_deref()), &self.symbols)
+            })
         })
     }
 
@@ -478,11 +561,11 @@ impl Port for Service {
             refused: self.refused.load(Ordering::Relaxed),
             late: totals.shards.late + totals.shards.too_late,
             watermark: at(&self.watermark),
-            clock: at(&self.newest),
+            clock: at(&self.told),
             entities: totals.entities,
             queue_depth: totals.waiting,
             ready: self.ready.load(Ordering::Acquire) && self.is_read_well(),
-            trouble: self.health.lock().as_ref().and_then(|health| health.trouble.clone()),
+            trouble: self.reading.trouble(),
         }
     }
 }

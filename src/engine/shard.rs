@@ -11,6 +11,7 @@
 
 mod changeover;
 mod duty;
+mod restore;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -19,6 +20,8 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use crate::alert::AlertId;
+use crate::alert::AlertState;
 use crate::alert::Deed;
 use crate::alert::life_cycle;
 use crate::alert::life_cycle::Observation;
@@ -34,6 +37,7 @@ use crate::engine::live::Live;
 use crate::engine::look::Look;
 use crate::engine::look::Observer;
 use crate::engine::past;
+use crate::engine::snapshot::saving::Saving;
 use crate::engine::tally::Resting;
 use crate::engine::tally::RuleTally;
 use crate::engine::tally::Tally;
@@ -73,6 +77,7 @@ pub struct Shard {
     wheel: Wheel,
     due: Vec<Due>,
     observer: Option<Arc<Observer>>,
+    saving: Option<Saving>,
     parts: Parts,
     /// What was done so far.
     pub tally: Tally,
@@ -127,6 +132,7 @@ impl Shard {
             wheel: Wheel::default(),
             due: Vec::new(),
             observer: None,
+            saving: None,
             parts: Parts::default(),
             tally,
         }
@@ -171,7 +177,13 @@ impl Shard {
                 self.pass(*watermark, out);
                 self.catalog.learn(Arc::clone(models));
             }
-            Input::Rules { rules, watermark } => self.adopt(rules, *watermark, out),
+            Input::Rules { rules, watermark } => {
+                // Every entity changes at once: the snapshot under way is given up.
+                self.saving = None;
+                self.adopt(rules, *watermark, out);
+            }
+            Input::Save(cut) => self.save(cut.take()),
+            Input::Restore(restored) => self.restore(restored),
         }
     }
 
@@ -182,6 +194,7 @@ impl Shard {
         (watermark, arrived): (Timestamp, Option<Instant>),
         out: &mut Vec<Output>,
     ) {
+        self.save_before(id);
         self.catalog.complete(event);
         let event = &*event;
         let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } = self;
@@ -228,11 +241,15 @@ impl Shard {
     }
 
     fn reference(&mut self, reference: &Reference, out: &mut Vec<Output>) {
+        if let Some(saving) = &mut self.saving {
+            saving.before_reference(reference, &self.catalog, &self.symbols);
+        }
         self.catalog.apply(reference);
         match reference {
             Reference::Customer(customer) => {
                 let kind = EntityKind::Customer;
                 let id = EntityId { kind, id: customer.id };
+                self.save_before(id);
                 let rules = &self.rules;
                 let entry = self.entities.map.entry(id);
                 let mut live = entry.or_insert_with(|| Box::new(Live::new(rules, kind)));
@@ -248,6 +265,7 @@ impl Shard {
 
     fn act(&mut self, action: &ActionInput, out: &mut Vec<Output>) {
         let Some(rule) = self.rules.place(&action.rule) else { return };
+        self.save_before(action.entity);
         let Some(mut guard) = self.entities.map.get_mut(&action.entity) else { return };
         let live = &mut **guard;
         let mut phase = live.take(rule);
@@ -279,6 +297,7 @@ impl Shard {
         // What is set anew meanwhile takes its place among the rest.
         let mut due: BinaryHeap<Reverse<Due>> = due.into_iter().map(Reverse).collect();
         while let Some(Reverse(Due { at, entity: id })) = due.pop() {
+            self.save_before(id);
             let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } =
                 self;
             let Some(mut guard) = entities.map.get_mut(&id) else { continue };
@@ -304,6 +323,11 @@ impl Shard {
     /// What it knows of products and reps.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    /// An instant before which no timer is due; none when none is set.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.wheel.earliest()
     }
 
     /// Timers that are set.
@@ -441,12 +465,8 @@ impl Running<'_> {
         let step = life_cycle::observe(&mut phase, rule.timing, seen);
         let opens = match step {
             Step::Nothing => {
-                if holds && matches!(&phase, Some(Phase::Open(open)) if open.waits()) {
-                    let history = &self.live.entity.history;
-                    let newest = history.before(history.end()).map(|entry| entry.time());
-                    let back = life_cycle::stir(&mut phase, newest);
-                    out.extend(back.map(|(id, state)| Output::Changed { id, state, at: now }));
-                }
+                let back = if holds { self.stirred(&mut phase) } else { None };
+                out.extend(back.map(|(id, state)| Output::Changed { id, state, at: now }));
                 false
             }
             Step::Open => true,
@@ -472,6 +492,15 @@ impl Running<'_> {
             out.push(Output::Opened { alert: Box::new(alert), arrived: cause.arrived });
         }
         self.live.put(rules, place, phase);
+    }
+
+    /// An alert that is put aside until something new happens comes back, once it has.
+    fn stirred(&self, phase: &mut Option<Phase>) -> Option<(AlertId, AlertState)> {
+        if !matches!(phase, Some(Phase::Open(open)) if open.waits()) {
+            return None;
+        }
+        let history = &self.live.entity.history;
+        life_cycle::stir(phase, history.before(history.end()).map(|entry| entry.time()))
     }
 
     /// From here on the rule is not asked any more, until the rules are loaded again.

@@ -1,17 +1,25 @@
 //! One entity as a page or a program sees it, read beside the running shard.
 
+use std::collections::HashSet;
+
 use crate::engine::firing;
 use crate::engine::live::Live;
 use crate::engine::port::EntityView;
+use crate::engine::port::OfferView;
 use crate::event::EntityId;
+use crate::event::EntityKind;
 use crate::event::Symbol;
 use crate::event::Symbols;
 use crate::money::Decimal;
 use crate::rule::set::RuleSet;
 use crate::rule::text;
 use crate::rule::vocabulary::Type;
+use crate::state::Entity;
 use crate::state::catalog::Catalog;
 use crate::state::evaluate::evaluate;
+use crate::state::models::Models;
+use crate::state::models::affinity::Meeting;
+use crate::state::offers;
 use crate::state::program::FUEL;
 use crate::state::program::Items;
 use crate::state::program::Scope;
@@ -21,9 +29,17 @@ use crate::time::Span;
 
 /// Events that are shown.
 const RECENT: usize = 50;
+/// Offers that are shown.
+const OFFERS: usize = 5;
 
 /// The entity at this moment.
-pub fn entity(id: EntityId, live: &Live, rules: &RuleSet, symbols: &Symbols) -> EntityView {
+/// `models` is what was learned across customers, where anything was.
+pub fn entity(
+    id: EntityId,
+    live: &Live,
+    (rules, models): (&RuleSet, Option<&Models>),
+    symbols: &Symbols,
+) -> EntityView {
     let entity = &live.entity;
     let history = &entity.history;
     let text = |symbol: Option<Symbol>| symbol.map(|symbol| symbols.text(symbol));
@@ -65,7 +81,33 @@ pub fn entity(id: EntityId, live: &Live, rules: &RuleSet, symbols: &Symbols) -> 
         net_365d: net(live, 365),
         recent,
         windows: windows(id, live, rules, symbols, &catalog),
+        offers: match (id.kind, models) {
+            (EntityKind::Customer, Some(models)) => offers(&live.entity, models, symbols),
+            _ => Vec::new(),
+        },
     }
+}
+
+/// What owners of the same categories own, too, less what the customer has or has declined.
+fn offers(customer: &Entity, models: &Models, symbols: &Symbols) -> Vec<OfferView> {
+    let entries = customer.history.from(0).filter(|entry| List::Lines.holds(entry.kind()));
+    let owned: HashSet<Symbol> =
+        entries.flat_map(|entry| entry.bare_lines().filter_map(|body| body.category)).collect();
+    let context = models.affinity.context(owned.iter().copied());
+    let allowed = |offer| !owned.contains(&offer) && !offers::declined(customer, offer);
+    let found = models.affinity.best(Meeting::Owner, &context, allowed, OFFERS);
+    let currency = models.currency.filter(|currency| customer.currency == Some(*currency));
+    let shown = found.iter().map(|offer| {
+        let amount = Decimal::from_f64(offer.net).ok();
+        OfferView {
+            category: symbols.text(offer.category),
+            because: symbols.text(offer.because),
+            peers: offer.peers,
+            buyers: offer.buyers,
+            net: currency.and(amount).map(|amount| crate::alert::Value { amount, currency }),
+        }
+    });
+    shown.collect()
 }
 
 /// Revenue of the last days, as far as the history reaches; none without an amount.

@@ -153,6 +153,11 @@ impl Reader<'_> {
     pub fn find(&self, name: &str) -> Option<Symbol> {
         self.0.find(name)
     }
+
+    /// How many names there are; the last one has this number.
+    pub fn count(&self) -> u32 {
+        u32::try_from(self.0.ends.len()).unwrap_or(u32::MAX)
+    }
 }
 
 impl Writer<'_> {

@@ -23,6 +23,7 @@ use crate::disk::File;
 use crate::disk::Lock;
 use crate::journal::Flaw;
 use crate::journal::JournalError;
+use crate::journal::JournalId;
 use crate::journal::Position;
 use crate::journal::Settings;
 use crate::journal::Torn;
@@ -127,6 +128,16 @@ impl Log {
     /// The first position that can be replayed.
     pub fn first(&self) -> Position {
         self.segments.front().copied().unwrap_or(Position::FIRST)
+    }
+
+    /// Which journal it is.
+    pub fn id(&self) -> JournalId {
+        self.active.header.id
+    }
+
+    /// The first position that can be replayed from the journal in a folder.
+    pub fn first_in(disk: &dyn Disk, folder: &Path) -> Result<Position, JournalError> {
+        Ok(segment::list(disk, folder)?.first().copied().unwrap_or(Position::FIRST))
     }
 
     /// How it is kept.

@@ -179,6 +179,11 @@ impl Files {
         self.text(file).get(span).unwrap_or("")
     }
 
+    /// Name and text of each.
+    pub fn all(&self) -> &[(String, String)] {
+        &self.files
+    }
+
     /// How many files there are.
     pub fn len(&self) -> usize {
         self.files.len()

@@ -28,6 +28,10 @@ pub struct RuleSet {
     pub program: Program,
     /// What is kept of a customer, a rep, a product.
     pub plans: [Plan; 3],
+    /// The files that it was read from, names and texts; empty where it was read from none.
+    pub files: Arc<[(String, String)]>,
+    /// How far back histories are kept at least, whatever the rules need.
+    pub history: Span,
     /// Rules by kind of entity and kind of event.
     triggers: [Vec<Vec<u16>>; 3],
     /// Rules by kind of entity that wait for a deadline of their own.
@@ -164,6 +168,8 @@ impl RuleSet {
             rules,
             program,
             plans,
+            files: Arc::default(),
+            history: Span::ZERO,
             triggers: [by_kind(), by_kind(), by_kind()],
             timed: Default::default(),
         };
@@ -193,6 +199,7 @@ impl RuleSet {
 
     /// Keeps histories at least so far back, so that the windows of rules to come can be filled.
     pub fn keep(&mut self, history: Span) {
+        self.history = self.history.max(history);
         for plan in &mut self.plans {
             plan.horizon = plan.horizon.max(history);
         }

@@ -19,6 +19,7 @@ use crate::rule::vocabulary::detectors::Of;
 use crate::rule::vocabulary::offers::OFFER_FIELDS;
 use crate::rule::vocabulary::offers::OFFERS;
 use crate::state::builtin::Builtin;
+use crate::state::detection::Detection;
 use crate::state::detection::Over;
 use crate::state::detection::kept::Followed;
 use crate::state::learned::Learned;
@@ -207,30 +208,30 @@ impl Writer<'_> {
             }
             Node::Function2(function, a, b) => self.function2(*function, *a, *b),
             Node::Call(builtin, args) => self.call(builtin, args),
-            Node::Detect(detection) => {
-                let (name, field) = detectors::name_of(detection.figure);
-                let of_entity = matches!(
-                    detectors::signature(name).map(|signature| signature.of),
-                    Some(Of::Entity(_))
-                );
-                let list = match &detection.over {
-                    Over::Ever(_) if of_entity => self.writing.entity.name().to_owned(),
-                    over => self.over(over),
-                };
-                let mut text = format!("{name}({list}");
-                if let Some(argument) = detection.argument {
-                    let _ = write!(text, ", {}", self.node(argument, 0));
-                }
-                text.push(')');
-                if let Some(field) = field {
-                    let _ = write!(text, ".{field}");
-                }
-                text
-            }
+            Node::Detect(detection) => self.detection(detection),
             Node::Known(field) => known_name(field),
             // Operators bind less tightly: `bare` writes them.
             _ => self.node(id, MEMBER),
         }
+    }
+
+    /// What a detector gives: the function, its list, and the field.
+    fn detection(&mut self, detection: &Detection) -> String {
+        let (name, field) = detectors::name_of(detection.figure);
+        let of = detectors::signature(name).map(|signature| signature.of);
+        let list = match (&detection.over, of) {
+            (Over::Ever(_), Some(Of::Entity(kind))) => kind.name().to_owned(),
+            (over, _) => self.over(over),
+        };
+        let mut text = format!("{name}({list}");
+        if let Some(argument) = detection.argument {
+            let _ = write!(text, ", {}", self.node(argument, 0));
+        }
+        text.push(')');
+        if let Some(field) = field {
+            let _ = write!(text, ".{field}");
+        }
+        text
     }
 
     fn function2(&mut self, function: Function2, a: NodeId, b: NodeId) -> String {

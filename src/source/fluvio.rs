@@ -63,6 +63,9 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// How far the partitions were read before; those that are not named begin anew.
     pub positions: Vec<Position>,
+    /// Whether event time stands still already, since an earlier source: it does until everything
+    /// that was missed has been read.
+    pub held: bool,
     /// Who takes what is read.
     pub taker: Arc<dyn Taker>,
 }
@@ -77,10 +80,10 @@ pub struct FluvioSource {
 impl FluvioSource {
     /// Starts to read, in the background: that the cluster is away is no error.
     pub fn start(config: FluvioConfig, parts: Parts) -> io::Result<Self> {
-        let lanes = Arc::new(Lanes::default());
+        let lanes = Arc::new(Lanes::new(!parts.held));
         let patience = Duration::from_millis(config.wait_ms);
         let (stop, stopped) = watch::channel(false);
-        let Parts { mapping, symbols, metrics, positions, taker } = parts;
+        let Parts { mapping, symbols, metrics, positions, held, taker } = parts;
         let cluster = Cluster::new(&config.endpoint, Connector::default(), config.timeout());
         let shared =
             Arc::new(Shared { cluster, lanes: Arc::clone(&lanes), config, symbols, metrics });
@@ -98,7 +101,7 @@ impl FluvioSource {
         let merged = Arc::clone(&lanes);
         let merging = std::thread::Builder::new()
             .name("merge".to_owned())
-            .spawn(move || merge::run(&merged, &*taker, patience))?;
+            .spawn(move || merge::run(&merged, &*taker, patience, held))?;
         Ok(Self { lanes, stop, threads: vec![reading, merging] })
     }
 

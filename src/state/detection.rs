@@ -307,7 +307,7 @@ impl State {
             }
             (Self::Mood(mood), Figure::Mood) => Ok(Value::Double(mood.mean(view.now))),
             (Self::Pace(sales), Figure::Pace(figure)) => sales.read(figure, view),
-            (Self::Returns(returns), Figure::Returns(figure)) => returns.read(figure),
+            (Self::Returns(returns), Figure::Returns(figure)) => Ok(returns.read(figure)),
             (Self::Agreement(bought), Figure::Agreement(figure)) => {
                 bought.read(view.basis.contracts, figure, view)
             }

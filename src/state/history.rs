@@ -33,6 +33,19 @@ pub struct History {
     customer: Option<Symbol>,
 }
 
+/// A history as it lies in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SavedHistory {
+    /// Milliseconds that its records are relative to.
+    pub base: i64,
+    /// Events in it.
+    pub count: u32,
+    /// Customer that its records are relative to.
+    pub customer: Option<Symbol>,
+    /// Its records.
+    pub bytes: Vec<u8>,
+}
+
 /// Where an inserted record came to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inserted {
@@ -207,6 +220,17 @@ impl History {
             at = entry.offset;
             Some(entry)
         })
+    }
+
+    /// Its records as they lie in memory, and what they are relative to: milliseconds, customer.
+    pub(crate) fn raw(&self) -> (&[u8], i64, Option<Symbol>) {
+        (&self.bytes, self.base, self.customer)
+    }
+
+    /// A history that was saved by this form of the records.
+    pub(crate) fn restored(saved: SavedHistory) -> Self {
+        let SavedHistory { base, count, customer, bytes } = saved;
+        Self { bytes, base, count, customer }
     }
 
     /// Heap bytes that it occupies.

@@ -143,6 +143,11 @@ impl PastAlert {
 }
 
 impl PastAlerts {
+    /// What [`PastAlerts::all`] gave.
+    pub(crate) fn restored(all: Vec<PastAlert>) -> Self {
+        Self((!all.is_empty()).then(|| Box::new(all)))
+    }
+
     /// Takes in an alert that has opened. One of the same id is the same alert, told of again.
     pub fn open(&mut self, alert: PastAlert) {
         let all = self.0.get_or_insert_with(|| Box::new(Vec::with_capacity(1)));

@@ -632,6 +632,22 @@ impl Program {
         &self.nodes[id.0 as usize]
     }
 
+    /// A text in which every number of a node is replaced by what the node says, as far down as
+    /// it goes: the same for the same expression in any program.
+    pub(crate) fn spelled(&self, text: &str) -> String {
+        let mut parts = text.split("NodeId(");
+        let mut spelled = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (number, rest) = part.split_once(')').unwrap_or((part, ""));
+            let node = number.parse().ok().and_then(|number: usize| self.nodes.get(number));
+            if let Some(node) = node {
+                spelled += &self.spelled(&format!("{node:?}"));
+            }
+            spelled += rest;
+        }
+        spelled
+    }
+
     /// Number of nodes.
     pub fn len(&self) -> usize {
         self.nodes.len()

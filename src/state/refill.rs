@@ -49,6 +49,24 @@ struct Filling<'a> {
 }
 
 impl Carried {
+    /// For each running value of everything ever seen of the plan, in its order, the one that it
+    /// goes on from, if any; for each set the place of the one that it goes on from.
+    pub(crate) fn new(
+        plan: &Plan,
+        values: impl Iterator<Item = (Option<Running>, Running)>,
+        sets: impl Iterator<Item = Option<u16>>,
+    ) -> Self {
+        let followed = vec![None; plan.followed.len()];
+        let mut carried = Self { sets: sets.collect(), followed, ..Self::default() };
+        for (from, to) in values {
+            match from {
+                Some(from) => carried.values.push((from, to)),
+                None => carried.fresh.of(plan.aggregate(to.place)).push(to.place),
+            }
+        }
+        carried
+    }
+
     /// What the new plan can take over from the old one.
     pub fn between(old: (&Plan, &Program), new: (&Plan, &Program)) -> Self {
         let place = |(plan, program)| Place { program, plan, lets: &[] };

@@ -118,19 +118,36 @@ impl Wheel {
         fired[start..].sort_unstable();
     }
 
+    /// An instant before which no timer is due; it may lie before the first by as much as the
+    /// width of that one's slot. None when none is set.
+    pub fn earliest(&self) -> Option<Timestamp> {
+        if !self.overdue.is_empty() {
+            return Some(Timestamp::MIN);
+        }
+        let firsts = (0..LEVELS).filter_map(|level| self.first_of(level));
+        let start = firsts.map(|(_, start)| start).min()?.max(self.now);
+        let millis = i64::try_from(start).unwrap_or(i64::MAX);
+        Some(Timestamp::saturating(Timestamp::MIN.millis().saturating_add(millis)))
+    }
+
+    /// The first slot of a level that has timers, and when its time begins.
+    fn first_of(&self, index: usize) -> Option<(usize, u64)> {
+        let shift = BITS * u32::try_from(index).unwrap_or(0);
+        let ahead = self.levels[index].occupied & (u64::MAX << slot_of(self.now, index));
+        if ahead == 0 {
+            return None;
+        }
+        let slot = ahead.trailing_zeros() as usize;
+        let above = 1_u64 << (shift + BITS);
+        Some((slot, (self.now / above) * above + ((slot as u64) << shift)))
+    }
+
     /// The first slot with timers whose time has begun before `end`, the finest level first.
     fn next_occupied(&self, end: u64) -> Option<(usize, usize)> {
-        for (index, level) in self.levels.iter().enumerate() {
-            let shift = BITS * u32::try_from(index).unwrap_or(0);
-            let here = slot_of(self.now, index);
-            let ahead = level.occupied & (u64::MAX << here);
-            if ahead == 0 {
-                continue;
+        for level in 0..LEVELS {
+            if let Some((slot, start)) = self.first_of(level) {
+                return (start < end).then_some((level, slot));
             }
-            let slot = ahead.trailing_zeros() as usize;
-            let above = 1_u64 << (shift + BITS);
-            let start = (self.now / above) * above + ((slot as u64) << shift);
-            return (start < end).then_some((index, slot));
         }
         None
     }
@@ -188,6 +205,10 @@ mod tests {
                 want.sort_unstable();
                 prop_assert_eq!(fired, want);
                 prop_assert_eq!(wheel.len(), model.len());
+                let first = model.iter().map(|timer| timer.at).min();
+                let earliest = wheel.earliest();
+                prop_assert_eq!(earliest.is_some(), first.is_some());
+                prop_assert!(earliest <= first, "{:?} after {:?}", earliest, first);
             }
         }
     }

@@ -207,7 +207,7 @@ fn record(stage: &Stage) -> Vec<Recorded> {
             fired: false,
         });
     });
-    let mut sequencer = Sequencer::new(&stage.rules, 1, Span::ZERO);
+    let mut sequencer = Sequencer::new(&stage.rules, &stage.symbols, 1, Span::ZERO);
     let mut shard = Shard::new(Arc::clone(&stage.rules), stage.symbols.clone()).observed(observer);
     let mut outputs = Vec::new();
     let mark = |outputs: &mut Vec<Output>| {

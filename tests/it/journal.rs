@@ -10,4 +10,4 @@ mod crash;
 mod entries;
 mod fault;
 mod group;
-mod run;
+pub(crate) mod run;

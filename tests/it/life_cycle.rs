@@ -197,12 +197,45 @@ fn an_alert_follows_its_rule() {
 }
 
 #[test]
+fn an_alert_waits_is_handed_on_and_talked_about() {
+    let won = || Action::Close { reason: CloseReason::Won, amount: None };
+    let comment = || Action::Comment { text: "calls back".to_owned() };
+    let reassign = || Action::Reassign { owner: Owner::Rep("ben".to_owned()) };
+    for (what, timing, steps, want) in [
+        (
+            "waits for the next large order",
+            "",
+            &[Big(0), Act(1, Action::Wait), Tick(5), Big(6), Small(7)][..],
+            "+0 waiting@1 firing@6 resolved@7",
+        ),
+        (
+            "over before anything new",
+            "",
+            &[Big(0), Act(1, Action::Wait), Small(7)],
+            "+0 waiting@1 resolved@7",
+        ),
+        (
+            "told and handed on, open and closed",
+            "",
+            &[Big(0), Act(1, comment()), Act(2, reassign()), Act(3, won()), Act(4, comment())],
+            "+0 comment@1 reassign@2 won@3 comment@4",
+        ),
+        (
+            "a comment on somebody else's alert",
+            "",
+            &[Big(0), Stray(1, comment()), Act(1, won()), Big(2)],
+            "+0 won@1 +2",
+        ),
+    ] {
+        check(what, timing, steps, want);
+    }
+}
+
+#[test]
 fn a_rep_acts_on_an_alert() {
     let close = |reason| Action::Close { reason, amount: None };
     let won = || close(CloseReason::Won);
     let snooze = |hour: i64| Action::Snooze { until: at(hour * HOUR) };
-    let comment = || Action::Comment { text: "calls back".to_owned() };
-    let reassign = || Action::Reassign { owner: Owner::Rep("ben".to_owned()) };
     let tired = || close(CloseReason::Dismissed("tired".to_owned()));
     for (what, timing, steps, want) in [
         (
@@ -254,30 +287,6 @@ fn a_rep_acts_on_an_alert() {
             "expires_after: 2h",
             &[Big(0), Act(1, won()), Act(1, Action::Reopen), Tick(9)],
             "+0 won@1 firing@1",
-        ),
-        (
-            "waits for the next large order",
-            "",
-            &[Big(0), Act(1, Action::Wait), Tick(5), Big(6), Small(7)],
-            "+0 waiting@1 firing@6 resolved@7",
-        ),
-        (
-            "over before anything new",
-            "",
-            &[Big(0), Act(1, Action::Wait), Small(7)],
-            "+0 waiting@1 resolved@7",
-        ),
-        (
-            "told and handed on, open and closed",
-            "",
-            &[Big(0), Act(1, comment()), Act(2, reassign()), Act(3, won()), Act(4, comment())],
-            "+0 comment@1 reassign@2 won@3 comment@4",
-        ),
-        (
-            "a comment on somebody else's alert",
-            "",
-            &[Big(0), Stray(1, comment()), Act(1, won()), Big(2)],
-            "+0 won@1 +2",
         ),
         (
             "somebody else's alert",

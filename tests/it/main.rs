@@ -10,6 +10,7 @@
 mod backtest;
 mod browser;
 mod cel;
+mod durable;
 mod duty;
 mod golden;
 mod doctor;
@@ -37,6 +38,7 @@ mod rule_tools;
 mod typos;
 mod operations;
 mod operators;
+mod outbox;
 mod past_alerts;
 mod many_rules;
 mod models;

@@ -58,7 +58,7 @@ fn order(symbols: &Symbols, who: usize, number: usize, millis: i64, categories: 
         product: Some(symbols.intern(name)),
         category: Some(symbols.intern(name)),
         quantity: Decimal::ONE,
-        net: Some(Decimal::from_micros((50 + who as i64) * Decimal::SCALE)),
+        net: Some(Decimal::from_micros((50 + i64::try_from(who).unwrap()) * Decimal::SCALE)),
         cost: Some(Decimal::from_micros(30 * Decimal::SCALE)),
         ..Line::default()
     };

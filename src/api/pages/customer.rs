@@ -30,6 +30,7 @@ use crate::api::pages::words;
 use crate::delivery::inbox::query::Query;
 use crate::delivery::inbox::query::Standing;
 use crate::engine::port::EntityView;
+use crate::engine::port::OfferView;
 use crate::event::EntityKind;
 use crate::money;
 use crate::time::Timestamp;
@@ -47,10 +48,20 @@ struct CustomerPage {
     plots: Vec<Plot>,
     /// Alerts that are not over.
     rows: Vec<RowView>,
+    /// What to offer, what speaks for it, and what is usually spent on it.
+    offers: Vec<(String, String, String)>,
     /// The newest first.
     timeline: Vec<Happened>,
-    /// By rule, with its address: the parts that have a value.
-    watched: Vec<(String, String, Vec<(String, String)>)>,
+    /// By rule, in their order.
+    watched: Vec<Watched>,
+}
+
+/// What one rule sees of the customer.
+struct Watched {
+    rule: String,
+    href: String,
+    /// Label and value.
+    parts: Vec<(String, String)>,
 }
 
 /// One line of the timeline.
@@ -97,11 +108,19 @@ pub(in crate::api) async fn customer(
                 .filter(|alert| !matches!(alert.state, AlertState::Closed { .. }))
                 .map(|alert| RowView::new(alert, clock))
                 .collect(),
+            offers: view.offers.iter().map(offer).collect(),
             timeline: timeline(&view.recent, &told, clock),
             watched: watched(&view.windows),
         })
     });
     page_or_missing(page.await, bare)
+}
+
+fn offer(offer: &OfferView) -> (String, String, String) {
+    let OfferView { category, because, peers, buyers, net } = offer;
+    let (buyers, peers) = (money::grouped((*buyers).into()), money::grouped((*peers).into()));
+    let because = format!("{buyers} of {peers} customers who buy {because} buy it, too");
+    (category.clone(), because, net.map(words::value).unwrap_or_default())
 }
 
 /// Events and alerts together, the newest first.
@@ -125,17 +144,18 @@ fn timeline(events: &[Evidence], alerts: &[&Alert], clock: Timestamp) -> Vec<Hap
 }
 
 /// What rules watch comes as `Rule: part`; told by rule, what has no value left out.
-fn watched(windows: &[(String, String)]) -> Vec<(String, String, Vec<(String, String)>)> {
-    let mut rules: Vec<(String, String, Vec<(String, String)>)> = Vec::new();
+fn watched(windows: &[(String, String)]) -> Vec<Watched> {
+    let mut rules: Vec<Watched> = Vec::new();
     for (name, value) in windows.iter().filter(|(_, value)| why::has_value(value)) {
         let Some((rule, part)) = name.split_once(": ") else { continue };
-        if rules.last().is_none_or(|(last, ..)| last != rule) {
-            rules.push((rule.to_owned(), format!("/rules/{}", encoded(rule)), Vec::new()));
+        if rules.last().is_none_or(|last| last.rule != rule) {
+            let href = format!("/rules/{}", encoded(rule));
+            rules.push(Watched { rule: rule.to_owned(), href, parts: Vec::new() });
         }
         let value = why::length(value).map_or_else(|| value.clone(), why::spoken);
         let label = if part == "value" { "Money at stake".to_owned() } else { words::kind(part) };
-        if let Some((.., parts)) = rules.last_mut() {
-            parts.push((label, value));
+        if let Some(last) = rules.last_mut() {
+            last.parts.push((label, value));
         }
     }
     rules

@@ -81,7 +81,9 @@ pub(in crate::api) async fn team(
             let (days, period) = parameters.period(services)?;
             let mut team = team::seen(services, &caller, period)?;
             let mut whole = Member::default();
-            team.iter().for_each(|member| whole.add(member));
+            for member in &team {
+                whole.add(member);
+            }
             // Where most money lies open, a manager looks first.
             let stake = |member: &Member| member.at_stake.values().max().copied();
             team.sort_by_key(|member| std::cmp::Reverse(stake(member)));
@@ -134,8 +136,8 @@ fn sums(sums: &Sums) -> String {
     let shown = |(currency, amount): (&Option<Currency>, &Decimal)| {
         words::value(Value { amount: *amount, currency: *currency })
     };
-    match sums.is_empty() {
-        true => "–".to_owned(),
-        false => sums.iter().map(shown).collect::<Vec<_>>().join(" · "),
+    if sums.is_empty() {
+        return "–".to_owned();
     }
+    sums.iter().map(shown).collect::<Vec<_>>().join(" · ")
 }

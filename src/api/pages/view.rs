@@ -24,6 +24,7 @@ use crate::delivery::inbox::query::Page;
 use crate::delivery::inbox::query::Query;
 use crate::delivery::inbox::query::Standing;
 use crate::delivery::inbox::query::Tally;
+use crate::delivery::outbox::query::Listed;
 use crate::delivery::wire::reason_name;
 use crate::engine::port::EngineStatus;
 use crate::event::EntityKind;
@@ -119,6 +120,17 @@ pub(super) struct Detail {
     pub(super) can_reopen: bool,
     pub(super) is_closed: bool,
     pub(super) is_acknowledged: bool,
+    pub(super) sent: Vec<Sent>,
+}
+
+/// Who was told of an alert outside of the pages, or why not.
+pub(super) struct Sent {
+    pub(super) at: Timestamp,
+    pub(super) time: String,
+    pub(super) channel: String,
+    pub(super) to: String,
+    pub(super) status: &'static str,
+    pub(super) reason: String,
 }
 
 /// What somebody did, as a line.
@@ -322,6 +334,27 @@ impl Detail {
             },
             is_closed: matches!(alert.state, AlertState::Closed { .. }),
             is_acknowledged: matches!(alert.state, AlertState::Acknowledged { .. }),
+            sent: Vec::new(),
+        }
+    }
+
+    /// With who was told, the first first.
+    pub(super) fn with_sent(self, deliveries: &[Listed]) -> Self {
+        Self { sent: deliveries.iter().rev().map(Sent::from).collect(), ..self }
+    }
+}
+
+impl From<&Listed> for Sent {
+    fn from(delivery: &Listed) -> Self {
+        let at = delivery.changed_at.0;
+        let to = if delivery.person.is_empty() { &delivery.address } else { &delivery.person };
+        Self {
+            at,
+            time: words::short_time(at),
+            channel: delivery.channel.clone(),
+            to: to.clone(),
+            status: delivery.status.name(),
+            reason: delivery.reason.clone(),
         }
     }
 }

@@ -552,27 +552,27 @@ fn a_customer_who_is_given_away_leaves_every_open_page_and_stream() {
 #[test]
 fn who_gives_an_alert_away_sees_it_no_longer_and_may_take_it_back() {
     let server = house();
-    let access = &server.services.access;
-    access
-        .add_account("cli", New { name: "two", role: Role::Rep, person: Some("r2") }, None)
-        .unwrap();
+    let new = New { name: "two", role: Role::Rep, person: Some("r2") };
+    server.services.access.add_account("cli", new, None).unwrap();
     let (one, two) = (session(&server, "rep"), session(&server, "two"));
-    let path = format!("/v1/alerts/{}", alert_of("r1").id);
-    let act = |asker: &Asker, body: &str| {
+    let path = |owner: &str| format!("/v1/alerts/{}", alert_of(owner).id);
+    let act = |asker: &Asker, about: &str, body: &str| {
         let headers = [&asker.headers()[..], &[JSON]].concat();
-        server.ask("POST", &format!("{path}/actions"), &headers, body).status
+        server.ask("POST", &format!("{}/actions", path(about)), &headers, body).status
     };
-    let sees = |asker: &Asker| server.ask("GET", &path, &asker.headers(), "").status == 200;
+    let sees = |asker: &Asker, about: &str| {
+        server.ask("GET", &path(about), &asker.headers(), "").status == 200
+    };
     let to = |owner: &str| format!(r#"{{"action":"reassign","owner":"{owner}"}}"#);
-    assert_eq!(act(&two, &to("rep:r2")), 404, "nobody takes what he cannot see");
-    assert_eq!(act(&one, &to("rep:r2")), 204);
-    assert!(!sees(&one) && sees(&two));
-    assert_eq!(act(&one, r#"{"action":"acknowledge"}"#), 404);
-    assert_eq!(act(&one, &to("rep:r1")), 200, "taken back");
-    assert!(sees(&one) && !sees(&two));
-    assert_eq!(act(&one, &to("rep:r2")), 204);
-    assert_eq!(act(&two, r#"{"action":"comment","note":"mine now"}"#), 200);
-    assert_eq!(act(&one, &to("rep:r1")), 404, "somebody has gone on with it");
+    assert_eq!(act(&two, "r1", &to("rep:r2")), 404, "nobody takes what he cannot see");
+    assert_eq!(act(&one, "r1", &to("rep:r2")), 204);
+    assert!(!sees(&one, "r1") && sees(&two, "r1"));
+    assert_eq!(act(&one, "r1", r#"{"action":"acknowledge"}"#), 404);
+    assert_eq!(act(&one, "r1", &to("rep:r1")), 200, "taken back");
+    assert!(sees(&one, "r1") && !sees(&two, "r1"));
+    assert_eq!(act(&one, "North", &to("rep:r2")), 204);
+    assert_eq!(act(&two, "North", r#"{"action":"comment","note":"mine now"}"#), 200);
+    assert_eq!(act(&one, "North", &to("rep:r1")), 404, "somebody has gone on with it");
 }
 
 #[test]

@@ -30,6 +30,7 @@ use crate::engine::port::EntityView;
 use crate::engine::port::IngestError;
 use crate::engine::port::IngestReport;
 use crate::engine::port::LearnedView;
+use crate::engine::port::OfferView;
 use crate::engine::port::Port;
 use crate::engine::port::RefusedRecord;
 use crate::engine::port::Reload;
@@ -98,6 +99,13 @@ impl Port for Double {
             name: Some(name.to_owned()),
             net_30d: Some(sample::usd("8000")),
             recent: sample::alert("c1", None).evidence,
+            offers: vec![OfferView {
+                category: "Safety".to_owned(),
+                because: "Welding".to_owned(),
+                peers: 350,
+                buyers: 120,
+                net: Some(sample::usd("1200")),
+            }],
             ..EntityView::default()
         };
         match (kind, id) {
@@ -187,7 +195,7 @@ impl Server {
         let engine: Arc<dyn Port> = double.clone();
         let access = Arc::new(Access::in_memory(AccessConfig::default()).unwrap());
         let services =
-            Arc::new(Services::new(engine, symbols, (inbox, feed), access, metrics, http));
+            Arc::new(Services::new(engine, symbols, (inbox, feed, access), metrics, http));
         let (stop, stopped) = oneshot::channel::<()>();
         let (address, bound) = std::sync::mpsc::sync_channel(1);
         let served = Arc::clone(&services);

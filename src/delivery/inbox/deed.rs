@@ -21,6 +21,7 @@ use crate::delivery::inbox::InboxError;
 use crate::delivery::inbox::MOVED;
 use crate::delivery::inbox::SHADOW;
 use crate::delivery::inbox::number;
+use crate::money::Decimal;
 use crate::time::Timestamp;
 
 /// Most deeds that are read of one alert, the newest.
@@ -64,7 +65,7 @@ pub(super) fn keep(
     match &deed.action {
         Action::Acknowledge | Action::Snooze { .. } | Action::Wait => {}
         Action::Reopen => amount(to, &text, None)?,
-        Action::Close { amount: given, .. } => amount(to, &text, given.map(|a| a.micros()))?,
+        Action::Close { amount: given, .. } => amount(to, &text, given.map(Decimal::micros))?,
         Action::Comment { .. } => changes.push(told(to, here)?),
         Action::Retract { text: words } => {
             let comment = serde_json::to_string(&Action::Comment { text: words.clone() })?;
@@ -146,7 +147,6 @@ mod tests {
     use crate::delivery::inbox::query::Query;
     use crate::delivery::inbox::sample;
     use crate::engine::Output;
-    use crate::money::Decimal;
 
     fn deed(action: Action, time: &str) -> Deed {
         Deed { action, by: "ann".to_owned(), at: sample::at(time) }

@@ -5,6 +5,7 @@
 //! changes  one row a change; `seq` only grows, also after old rows are gone
 //! deeds    one row for what somebody did with an alert: its history, its comments
 //! reps     one row a rep, by the reference data: who is whose manager
+//! deliveries, outbox_marks, escalations    see `delivery::outbox`
 //! ```
 //!
 //! `PRAGMA user_version` counts the migrations that a file has seen. Add one at the end; never edit
@@ -15,7 +16,7 @@ use rusqlite::TransactionBehavior;
 
 use crate::delivery::inbox::InboxError;
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE alerts (
         row         INTEGER PRIMARY KEY,
@@ -79,6 +80,48 @@ const MIGRATIONS: [&str; 3] = [
         manager     TEXT,
         territories TEXT NOT NULL
     ) STRICT;
+",
+    "
+    CREATE TABLE deliveries (
+        row        INTEGER PRIMARY KEY AUTOINCREMENT,
+        id         TEXT    NOT NULL UNIQUE,
+        lane       TEXT    NOT NULL,
+        alert      TEXT    NOT NULL,
+        entity     TEXT    NOT NULL,
+        rule       TEXT    NOT NULL,
+        channel    TEXT    NOT NULL,
+        address    TEXT    NOT NULL,
+        person     TEXT    NOT NULL,
+        about      TEXT    NOT NULL,
+        status     TEXT    NOT NULL,
+        reason     TEXT    NOT NULL,
+        route      TEXT    NOT NULL,
+        state      TEXT    NOT NULL,
+        reference  TEXT    NOT NULL DEFAULT '',
+        attempts   INTEGER NOT NULL DEFAULT 0,
+        created_at INTEGER NOT NULL,
+        due_at     INTEGER NOT NULL,
+        first_at   INTEGER NOT NULL DEFAULT 0,
+        changed_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX deliveries_by_lane   ON deliveries (lane, row);
+    CREATE INDEX deliveries_by_alert  ON deliveries (alert, row);
+    CREATE INDEX deliveries_by_status ON deliveries (status, row);
+    CREATE INDEX deliveries_by_person ON deliveries (person, due_at);
+    CREATE INDEX deliveries_due       ON deliveries (channel, due_at)
+        WHERE status IN ('pending', 'uncertain');
+    CREATE TABLE outbox_marks (
+        name  TEXT    PRIMARY KEY,
+        value INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE escalations (
+        alert    TEXT    NOT NULL,
+        receiver TEXT    NOT NULL,
+        owner    TEXT    NOT NULL,
+        due_at   INTEGER NOT NULL,
+        PRIMARY KEY (alert, receiver)
+    ) STRICT;
+    CREATE INDEX escalations_due ON escalations (due_at);
 ",
 ];
 

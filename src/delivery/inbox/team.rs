@@ -101,7 +101,9 @@ impl Member {
         for (sums, more) in
             [(&mut self.at_stake, &other.at_stake), (&mut self.won_amount, &other.won_amount)]
         {
-            more.iter().for_each(|(currency, amount)| add(sums, *currency, *amount));
+            for (currency, amount) in more {
+                add(sums, *currency, *amount);
+            }
         }
     }
 }

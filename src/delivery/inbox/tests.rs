@@ -280,7 +280,7 @@ fn alerts_go_along_when_somebody_else_looks_after_their_customer() {
     assert_eq!(told, want);
     let of = |owner: &str, standing| {
         let owner = Some(owner.to_owned());
-        listed(&inbox, &Query { owner, standing, ..Query::default() })
+        listed(&inbox, &Query { standing, owner, ..Query::default() })
     };
     assert_eq!(of("rep:r1", Standing::Any), ["c2"]);
     assert_eq!(of("rep:r2", Standing::Any), ["c1", "c1"]);

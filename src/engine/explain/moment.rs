@@ -356,9 +356,7 @@ impl<'a> View<'a> {
             | Node::Lookup(a, _)
             | Node::Owns(_, a)
             | Node::Function(_, a) => parts.push(self.term(*a, needed)),
-            Node::Detect(detection) => {
-                parts.extend(detection.argument.map(|argument| self.term(argument, needed)));
-            }
+            Node::Detect(found) => parts = self.operands(found.argument.as_slice(), needed),
             Node::Learned(question) => parts = self.operands(&question.operands(), needed),
             Node::Constant(_)
             | Node::Field(..)

@@ -20,30 +20,35 @@ const HUNDREDTH: i64 = Decimal::SCALE / 100;
 
 /// Bytes that are written.
 #[derive(Debug, Default)]
-pub(super) struct Out(Vec<u8>);
+pub(crate) struct Out(Vec<u8>);
 
 /// Bytes that are read.
 #[derive(Debug)]
-pub(super) struct In<'a>(&'a [u8]);
+pub(crate) struct In<'a>(&'a [u8]);
 
 impl Out {
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    pub(super) fn append(&mut self, other: &Self) {
+    /// The bytes themselves.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    pub(crate) fn append(&mut self, other: &Self) {
         self.0.extend_from_slice(&other.0);
     }
 
-    pub(super) fn byte(&mut self, byte: u8) {
+    pub(crate) fn byte(&mut self, byte: u8) {
         self.0.push(byte);
     }
 
-    pub(super) fn number(&mut self, mut value: u64) {
+    pub(crate) fn number(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.0.push(low_byte(value) | 0x80);
             value >>= 7;
@@ -51,15 +56,15 @@ impl Out {
         self.0.push(low_byte(value));
     }
 
-    pub(super) fn signed(&mut self, value: i64) {
+    pub(crate) fn signed(&mut self, value: i64) {
         self.number(zigzag(value));
     }
 
-    pub(super) fn length(&mut self, length: usize) {
+    pub(crate) fn length(&mut self, length: usize) {
         self.number(length as u64);
     }
 
-    pub(super) fn decimal(&mut self, value: Decimal) {
+    pub(crate) fn decimal(&mut self, value: Decimal) {
         let micros = value.micros();
         if micros % HUNDREDTH == 0 {
             self.number(zigzag(micros / HUNDREDTH) << 1);
@@ -69,44 +74,48 @@ impl Out {
         }
     }
 
-    pub(super) fn time(&mut self, at: Timestamp) {
+    pub(crate) fn time(&mut self, at: Timestamp) {
         self.signed(at.millis());
     }
 
-    pub(super) fn blob(&mut self, bytes: &[u8]) {
+    pub(crate) fn blob(&mut self, bytes: &[u8]) {
         self.length(bytes.len());
         self.0.extend_from_slice(bytes);
     }
 
-    pub(super) fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.blob(text.as_bytes());
     }
 
     /// Which of some optional fields follow, the first in the lowest bit.
-    pub(super) fn present<const N: usize>(&mut self, fields: [bool; N]) {
+    pub(crate) fn present<const N: usize>(&mut self, fields: [bool; N]) {
         let bits = fields.iter().rev().fold(0, |bits, field| bits << 1 | u64::from(*field));
         self.number(bits);
     }
 }
 
 impl<'a> In<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    pub(super) fn finish(&self) -> Result<(), EntryError> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn finish(&self) -> Result<(), EntryError> {
         if self.0.is_empty() { Ok(()) } else { Err(EntryError::Long) }
     }
 
     #[inline]
-    pub(super) fn byte(&mut self) -> Result<u8, EntryError> {
+    pub(crate) fn byte(&mut self) -> Result<u8, EntryError> {
         let (first, rest) = self.0.split_first().ok_or(EntryError::Short)?;
         self.0 = rest;
         Ok(*first)
     }
 
     #[inline]
-    pub(super) fn number(&mut self) -> Result<u64, EntryError> {
+    pub(crate) fn number(&mut self) -> Result<u64, EntryError> {
         let first = self.byte()?;
         if first < 0x80 {
             return Ok(u64::from(first));
@@ -126,24 +135,29 @@ impl<'a> In<'a> {
         }
     }
 
-    pub(super) fn small(&mut self) -> Result<u32, EntryError> {
+    pub(crate) fn small(&mut self) -> Result<u32, EntryError> {
         u32::try_from(self.number()?).map_err(|_| EntryError::Value("number"))
     }
 
+    /// A number of sixteen bits.
+    pub(crate) fn short(&mut self) -> Result<u16, EntryError> {
+        u16::try_from(self.number()?).map_err(|_| EntryError::Value("number"))
+    }
+
     #[inline]
-    pub(super) fn signed(&mut self) -> Result<i64, EntryError> {
+    pub(crate) fn signed(&mut self) -> Result<i64, EntryError> {
         Ok(unzigzag(self.number()?))
     }
 
     /// The length of a list or a text: each item takes a byte at least, so it cannot be larger
     /// than what is left.
-    pub(super) fn length(&mut self) -> Result<usize, EntryError> {
+    pub(crate) fn length(&mut self) -> Result<usize, EntryError> {
         let length = usize::try_from(self.number()?).unwrap_or(usize::MAX);
         if length <= self.0.len() { Ok(length) } else { Err(EntryError::Short) }
     }
 
     #[inline]
-    pub(super) fn decimal(&mut self) -> Result<Decimal, EntryError> {
+    pub(crate) fn decimal(&mut self) -> Result<Decimal, EntryError> {
         let value = self.number()?;
         let micros = match value {
             1 => self.signed()?,
@@ -157,24 +171,24 @@ impl<'a> In<'a> {
     }
 
     #[inline]
-    pub(super) fn time(&mut self) -> Result<Timestamp, EntryError> {
+    pub(crate) fn time(&mut self) -> Result<Timestamp, EntryError> {
         Timestamp::from_millis(self.signed()?).map_err(|_| EntryError::Value("time"))
     }
 
-    pub(super) fn bytes(&mut self) -> Result<&'a [u8], EntryError> {
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], EntryError> {
         let length = self.length()?;
         let (taken, rest) = self.0.split_at_checked(length).ok_or(EntryError::Short)?;
         self.0 = rest;
         Ok(taken)
     }
 
-    pub(super) fn text(&mut self) -> Result<&'a str, EntryError> {
+    pub(crate) fn text(&mut self) -> Result<&'a str, EntryError> {
         str::from_utf8(self.bytes()?).map_err(|_| EntryError::Value("text"))
     }
 
     /// Which of some optional fields follow.
     #[inline]
-    pub(super) fn present<const N: usize>(&mut self) -> Result<[bool; N], EntryError> {
+    pub(crate) fn present<const N: usize>(&mut self) -> Result<[bool; N], EntryError> {
         let bits = self.number()?;
         if bits >> N != 0 {
             return Err(EntryError::Value("set of fields"));

@@ -140,25 +140,30 @@ impl Checker<'_> {
                 let node = Node::Function(Function::Sells, arg.node);
                 self.typed(node, Type::Bool, arg.depends | ENTITY)
             }
-            "list_price" | "unit_cost" | "margin_floor" => {
-                let [arg] = args else { return self.arguments(expr, name, 1, args) };
-                let arg = self.expect(arg, &[Type::Text], "the product");
-                let (function, ty) = match name {
-                    "list_price" => (Function::ListPrice, Type::Money),
-                    "unit_cost" => (Function::UnitCost, Type::Money),
-                    _ => (Function::MarginFloor, Type::Double),
-                };
-                self.typed(Node::Function(function, arg.node), ty, arg.depends | ENTITY)
-            }
-            "win_rate_below" => {
-                let [won, lost, team] = args else { return self.arguments(expr, name, 3, args) };
-                let numbers = [won, lost, team]
-                    .map(|arg| self.expect(arg, &[Type::Int, Type::Double], "the argument"));
-                self.builtin(Builtin::WinRateBelow, &numbers, Type::Double)
-            }
+            "list_price" | "unit_cost" | "margin_floor" => self.of_product(expr, name, args),
+            "win_rate_below" => self.win_rate_below(expr, name, args),
             "greatest" | "least" => self.extreme(expr, name, args),
             _ => self.no_function(expr, name),
         }
+    }
+
+    /// What the catalogue says of a product.
+    fn of_product(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        let [arg] = args else { return self.arguments(expr, name, 1, args) };
+        let arg = self.expect(arg, &[Type::Text], "the product");
+        let (function, ty) = match name {
+            "list_price" => (Function::ListPrice, Type::Money),
+            "unit_cost" => (Function::UnitCost, Type::Money),
+            _ => (Function::MarginFloor, Type::Double),
+        };
+        self.typed(Node::Function(function, arg.node), ty, arg.depends | ENTITY)
+    }
+
+    fn win_rate_below(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        let [won, lost, team] = args else { return self.arguments(expr, name, 3, args) };
+        let numbers = [won, lost, team]
+            .map(|arg| self.expect(arg, &[Type::Int, Type::Double], "the argument"));
+        self.builtin(Builtin::WinRateBelow, &numbers, Type::Double)
     }
 
     /// The largest or smallest of some values.

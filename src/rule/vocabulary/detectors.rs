@@ -223,7 +223,7 @@ const RETURNS: [FigureField; 6] = [
         "usual",
         Figure::Returns(ReturnsFigure::Usual),
         Type::Double,
-        "share that came back of the first 500 units; null before those are sold",
+        "share that came back of the first 500 units, and of 90 days at least; null before those",
     ),
     ("rate", Figure::Returns(ReturnsFigure::Rate), Type::Double, "share that has come back since"),
     ("sold", Figure::Returns(ReturnsFigure::Sold), Type::Double, "units sold since"),

@@ -46,7 +46,6 @@ pub(crate) struct Portion {
 }
 
 /// All lanes.
-#[derive(Default)]
 pub(crate) struct Lanes {
     state: Mutex<State>,
     changed: Condvar,
@@ -55,9 +54,10 @@ pub(crate) struct Lanes {
 /// How often the merge looks again without being asked to: a lane may have been down for long.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-#[derive(Default)]
 struct State {
     lanes: Vec<Lane>,
+    /// Whether a new lane is trusted from the beginning.
+    trusting: bool,
     stopping: bool,
 }
 
@@ -96,16 +96,24 @@ pub(crate) struct Apart {
 }
 
 impl Lanes {
+    /// Without lanes. Those that are added are `trusted` from the beginning, or once they have been
+    /// read up to their ends: where others went past them before.
+    pub(crate) fn new(trusted: bool) -> Self {
+        let state = State { lanes: Vec::new(), trusting: trusted, stopping: false };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
     /// Adds a lane; its number. `next` is where reading goes on, if it ever began.
     pub(crate) fn add(&self, topic: &Arc<str>, partition: u32, next: Option<i64>) -> usize {
         let mut state = self.state.lock();
+        let trusted = state.trusting;
         state.lanes.push(Lane {
             topic: Arc::clone(topic),
             partition,
             queue: VecDeque::new(),
             room: Arc::default(),
             phase: Phase::Untried,
-            trusted: true,
+            trusted,
             read: next,
             end: 0,
             asked: None,

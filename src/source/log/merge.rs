@@ -32,9 +32,10 @@ use crate::time::Timestamp;
 /// Troubles that are told of at once; of more than these, only how many there are.
 const TROUBLES_TOLD: usize = 3;
 
-/// Merges until everything stops; waits so long for a lane that is down.
-pub(crate) fn run(lanes: &Lanes, taker: &dyn Taker, patience: Duration) {
-    let mut merge = Merge { patience, ..Merge::default() };
+/// Merges until everything stops; waits so long for a lane that is down. Event time may stand still
+/// already (`held`).
+pub(crate) fn run(lanes: &Lanes, taker: &dyn Taker, patience: Duration, held: bool) {
+    let mut merge = Merge { patience, held, ..Merge::default() };
     while let Some(step) = lanes.wait(|lanes| merge.look(lanes)) {
         if merge.follow(step, taker).is_err() {
             break;
@@ -97,7 +98,8 @@ impl Merge {
             trouble: trouble(lanes),
             clock: clock.filter(|_| !lanes.is_empty()),
         };
-        let hold = (self.held == trusted).then_some(!trusted);
+        // Without lanes nobody knows what is missing.
+        let hold = (!lanes.is_empty() && self.held == trusted).then_some(!trusted);
         let report = self.told.as_ref() != Some(&health);
         self.health = health;
         let give = any && !waits;

@@ -136,6 +136,7 @@ impl Play {
             symbols: self.symbols.clone(),
             metrics: Arc::new(Metrics::new().unwrap()),
             positions: positions.collect(),
+            held: false,
             taker: Arc::clone(self) as Arc<dyn Taker>,
         };
         FluvioSource::start(config, parts).unwrap()

@@ -84,6 +84,7 @@ impl Ledger {
             symbols: self.symbols.clone(),
             metrics: Arc::clone(self.metrics.as_ref().unwrap()),
             positions: positions.collect(),
+            held: false,
             taker: Arc::clone(self) as Arc<dyn Taker>,
         };
         FluvioSource::start(config, parts).unwrap()

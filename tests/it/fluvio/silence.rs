@@ -74,7 +74,8 @@ impl Stage {
             mapping: Arc::new(Mapping::identity()),
             symbols: self.service.symbols().clone(),
             metrics: Arc::clone(&self.metrics),
-            positions: Vec::new(),
+            positions: self.service.positions(),
+            held: self.service.is_held(),
             taker: Arc::clone(&self.service) as Arc<dyn Taker>,
         };
         FluvioSource::start(config, parts).unwrap()

@@ -14,6 +14,7 @@ use siaga::journal::Settings;
 use crate::journal::run::commit;
 use crate::journal::run::folder;
 use crate::journal::run::open;
+use crate::journal::run::payload;
 use crate::journal::run::read_back;
 use crate::journal::run::settings;
 
@@ -209,4 +210,31 @@ fn torn_bytes_are_left_out_and_not_thrown_away() {
         assert_eq!(disk.content(&kept).unwrap(), torn);
         assert_eq!(open(&disk).unwrap().next(), next);
     }
+}
+
+#[test]
+fn a_record_of_another_commit_is_found_out() {
+    // The same three records, once as one commit and once as three.
+    let content = |commits: &[u64]| {
+        let disk = SimulatedDisk::new(1);
+        let mut log = open(&disk).unwrap();
+        for records in commits {
+            commit(&mut log, *records).unwrap();
+        }
+        drop(log);
+        let file = folder().join(format!("{:020}.journal", 1));
+        (disk.content(&file).unwrap(), disk, file)
+    };
+    let (together, ..) = content(&[3, 1]);
+    let (apart, disk, file) = content(&[1, 1, 1, 1]);
+    assert_eq!(together.len(), apart.len());
+    // Behind the header, and behind two frames with their payloads.
+    let third = 128 + 2 * 21 + payload(Position::new(1)).len() + payload(Position::new(2)).len();
+    let fourth = third + 21 + payload(Position::new(3)).len();
+    disk.tamper(&file, |bytes| bytes[third..fourth].copy_from_slice(&together[third..fourth]))
+        .unwrap();
+    let error = read_back(&disk, Position::FIRST).unwrap_err();
+    assert!(error.contains(&format!("corrupt at byte {third}")), "{error}");
+    assert!(error.contains("place in its commit"), "{error}");
+    assert!(matches!(open(&disk), Err(JournalError::Corrupt { .. })));
 }

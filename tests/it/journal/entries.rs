@@ -44,9 +44,12 @@ use siaga::journal::entry::ModelEntry;
 use siaga::journal::entry::Outcome;
 use siaga::journal::entry::ReceiptEntry;
 use siaga::journal::entry::RulesEntry;
+use siaga::journal::entry::SetupEntry;
 use siaga::journal::inspect::inspect;
 use siaga::money::Currency;
 use siaga::money::Decimal;
+use siaga::source::log;
+use siaga::time::Span;
 use siaga::time::Timestamp;
 
 fn at(text: &str) -> Timestamp {
@@ -205,8 +208,11 @@ fn references(symbols: &Symbols) -> Vec<Reference> {
     customers.into_iter().chain(known).chain(relations).collect()
 }
 
-/// One of everything that a journal can hold.
-fn every_entry(symbols: &Symbols) -> Vec<Entry> {
+/// The newest version of which there are golden files.
+const NEWEST: u32 = 3;
+
+/// One of everything that a journal of this version can hold.
+fn every_entry_of(version: u32, symbols: &Symbols) -> Vec<Entry> {
     let kinds = Kind::ALL.iter().map(|(kind, _)| Event { kind: *kind, ..bare(symbols) });
     let events = kinds.chain([full(symbols)]);
     let mut records: Vec<Record> = events.map(|event| Record::Event(Box::new(event))).collect();
@@ -248,8 +254,31 @@ fn every_entry(symbols: &Symbols) -> Vec<Entry> {
     ];
     all.extend(actions);
     all.extend(receipts);
+    if version >= 2 {
+        all.push(Entry::Setup(SetupEntry {
+            secret: u64::MAX - 1,
+            lateness: Span::from_millis(3_600_000),
+            history: Span::from_millis(400 * 86_400_000),
+            begun: true,
+        }));
+    }
+    if version >= 3 {
+        let records = vec![
+            Record::Event(Box::new(bare(symbols))),
+            Record::Reference(Box::new(Reference::Customer(customers(symbols)[0].clone()))),
+        ];
+        let position = |partition, next| log::Position { topic: "orders".into(), partition, next };
+        let positions = vec![position(0, 0), position(u32::MAX, i64::MAX)];
+        all.push(Entry::Read { records, positions });
+        all.push(Entry::Read { records: Vec::new(), positions: vec![position(1, 7)] });
+        all.extend([true, false].map(Entry::Held));
+    }
     all.push(Entry::Closed);
     all
+}
+
+fn every_entry(symbols: &Symbols) -> Vec<Entry> {
+    every_entry_of(NEWEST, symbols)
 }
 
 #[test]
@@ -336,7 +365,7 @@ fn what_a_newer_program_wrote_is_named() {
 
 proptest! {
     #[test]
-    fn random_bytes_are_no_danger(kind in 0_u8..8, bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn random_bytes_are_no_danger(kind in 0_u8..11, bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = entry::decode(kind, &bytes, &Symbols::default());
     }
 }
@@ -346,12 +375,16 @@ fn golden(version: u32) -> PathBuf {
 }
 
 fn write(folder: &Path) {
+    write_of(NEWEST, folder);
+}
+
+fn write_of(version: u32, folder: &Path) {
     let symbols = Symbols::default();
     let tenant = "golden".to_owned();
     let settings = Settings { tenant, segment_bytes: 800, ..Settings::new(JournalId::new(1)) };
     let (mut log, _) = Log::open(Arc::new(SystemDisk), folder, settings).unwrap();
     let mut encoder = Encoder::default();
-    for entry in every_entry(&symbols) {
+    for entry in every_entry_of(version, &symbols) {
         let mut batch = log.batch();
         let (kind, bytes) = encoder.encode(&entry, &symbols);
         batch.push(kind, bytes).unwrap();
@@ -371,24 +404,28 @@ fn read(folder: &Path, symbols: &Symbols) -> Vec<Entry> {
 /// `SIAGA_GOLDEN=write` makes the files of a new version; never change those of an old one.
 #[test]
 fn a_journal_of_every_version_can_be_read() {
-    let folder = golden(1);
-    if std::env::var_os("SIAGA_GOLDEN").is_some_and(|word| word == "write") && !folder.exists() {
-        fs::create_dir_all(&folder).unwrap();
-        write(&folder);
-        fs::remove_file(folder.join("lock")).unwrap();
-    }
-    let symbols = Symbols::default();
-    assert_eq!(read(&folder, &symbols), every_entry(&symbols));
-    let report = inspect(&SystemDisk, &folder, &mut |_| {}).unwrap();
-    assert!(report.is_sound(), "{:?}", report.error);
-    assert!(report.segments.len() > 1);
-    assert_eq!((report.events, report.references, report.torn), (25, 10, None));
-    // What this version writes is what it wrote when it shipped.
-    let place = tempfile::tempdir().unwrap();
-    write(place.path());
-    for segment in &report.segments {
-        let (now, then) = (place.path().join(&segment.file), folder.join(&segment.file));
-        assert_eq!(fs::read(now).unwrap(), fs::read(then).unwrap(), "{}", segment.file);
+    for version in 1..=NEWEST {
+        let folder = golden(version);
+        let asked = std::env::var_os("SIAGA_GOLDEN").is_some_and(|word| word == "write");
+        if asked && !folder.exists() {
+            fs::create_dir_all(&folder).unwrap();
+            write_of(version, &folder);
+            fs::remove_file(folder.join("lock")).unwrap();
+        }
+        let symbols = Symbols::default();
+        assert_eq!(read(&folder, &symbols), every_entry_of(version, &symbols));
+        let report = inspect(&SystemDisk, &folder, &mut |_| {}).unwrap();
+        assert!(report.is_sound(), "{:?}", report.error);
+        assert!(report.segments.len() > 1);
+        let (events, references) = if version < 3 { (25, 10) } else { (26, 11) };
+        assert_eq!((report.events, report.references, report.torn), (events, references, None));
+        // What this version writes is what it wrote when it shipped.
+        let place = tempfile::tempdir().unwrap();
+        write_of(version, place.path());
+        for segment in &report.segments {
+            let (now, then) = (place.path().join(&segment.file), folder.join(&segment.file));
+            assert_eq!(fs::read(now).unwrap(), fs::read(then).unwrap(), "{}", segment.file);
+        }
     }
 }
 

@@ -50,10 +50,8 @@ pub(in crate::api::pages) fn amounts(events: &[Evidence], alerts: &[&Alert]) -> 
             continue;
         };
         let height = (net.amount.to_f64().abs() * scale).max(1.0);
-        let (class, y) = match net.amount < Decimal::ZERO {
-            true => ("negative", zero),
-            false => ("amount", zero - height),
-        };
+        let (class, y) =
+            if net.amount < Decimal::ZERO { ("negative", zero) } else { ("amount", zero - height) };
         shapes.push(Shape::bar(class, (x - BAR / 2.0, BAR), (y, height), label));
     }
     for alert in &alerts {

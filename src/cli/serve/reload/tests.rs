@@ -136,7 +136,7 @@ fn a_good_edit_fires_at_once_and_a_bad_one_keeps_the_last_good_set() {
         let names: Vec<String> =
             stage.house.service.rules().rules.into_iter().map(|rule| rule.name).collect();
         assert_eq!(names, ["Other"]);
-        stage.house.service.stop();
+        stage.house.service.stop().unwrap();
         // What was counted for the rule that is gone stays counted.
         assert!(stage.metric("siaga_rule_evaluations_total{rule=\"Big\"} 6"), "{}", text(&stage));
     }

@@ -47,7 +47,7 @@ fn put(lanes: &Lanes, lane: usize, first: i64, seconds: &[i64], end: i64) {
 }
 
 fn lanes(count: u32) -> Lanes {
-    let lanes = Lanes::default();
+    let lanes = Lanes::new(true);
     for partition in 0..count {
         lanes.add(&Arc::from("t"), partition, Some(0));
     }

@@ -1,0 +1,16 @@
+//! Does the engine behind its journal stand where it stood, whatever happens to process and disk?
+//!
+//! ```text
+//! a seeded script ─┬─► a service that nothing happens to ──────────────────► alerts ─┐ equal
+//!                  └─► a service that is killed, loses power, meets faults ─► alerts ─┘
+//!                         who got no answer sends again, as HTTP clients do
+//! ```
+
+mod crash;
+mod fault;
+mod kill;
+mod ledger;
+mod replay;
+mod script;
+mod snapshot;
+mod stage;

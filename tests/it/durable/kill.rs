@@ -1,0 +1,228 @@
+//! `kill -9` of the real program, again and again, against an oracle.
+//!
+//! ```text
+//! bodies ─► POST, again until it is answered ─► siaga serve ─► killed ─► started again …
+//!    └────► a service that nothing happens to ─► alerts  ═══  the inbox in the end
+//! ```
+//!
+//! A kill shows that recovery works, not that syncs are there: that is what the simulated disk is
+//! for.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::durable::script::Step;
+use crate::durable::stage::undisturbed_by;
+use crate::journal::run::Numbers;
+use crate::scene::MINUTE;
+use crate::scene::at;
+
+/// Kills in a run of the tests; `SIAGA_KILLS` asks for more.
+const KILLS: usize = 50;
+
+/// Rules that events alone set off: when the wall clock ticks must not matter.
+const RULES: &str = r#"
+groups:
+  - name: g
+    rules:
+      - alert: Big
+        family: trend
+        on: [order]
+        when: orders.last('30d').sum(o, o.net) >= 300.0
+        cooldown: 2h
+        expires_after: 0s
+        annotations: {summary: "{{ money(orders.last('30d').sum(o, o.net)) }}"}
+      - alert: Third
+        family: up_sell
+        on: [order]
+        when: size(orders) % 3 == 0
+        episode: event.time
+        annotations: {summary: "{{ size(orders) }} orders"}
+"#;
+
+/// The program, ended with the test.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    fn start(folder: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_siaga"));
+        // What is said to the tests is not said to the program.
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIAGA_")) {
+            command.env_remove(name);
+        }
+        let mut child = command
+            .args(["serve", "--data"])
+            .arg(folder.join("data"))
+            .env("SIAGA_HTTP_LISTEN", "127.0.0.1:0")
+            .env("SIAGA_RULES_PATH", folder.join("rules"))
+            .env("SIAGA_ENGINE_SHARDS", "2")
+            .env("SIAGA_STORAGE_SNAPSHOT_EVERY", "200ms")
+            .env("SIAGA_LOG", "warn")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = String::new();
+        let address = lines.find_map(|line| {
+            let line = line.unwrap();
+            let address = line.strip_prefix("siaga: open http://").map(str::to_owned);
+            writeln!(said, "{line}").unwrap();
+            address
+        });
+        // What else it says must not fill the pipe.
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).filter(|line| line.contains("ERROR")).for_each(|line| {
+                eprintln!("{line}");
+            });
+        });
+        let address = address.unwrap_or_else(|| panic!("the server has not started:\n{said}"));
+        Self { child, address }
+    }
+
+    fn stop(mut self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").arg(&id).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+/// Status and body of an answer; an error where there was none.
+fn send(address: &str, request: &str) -> io::Result<(u16, String)> {
+    let mut socket = TcpStream::connect(address)?;
+    socket.set_read_timeout(Some(Duration::from_secs(30)))?;
+    socket.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    // A chunked body would not be a JSON text.
+    Ok((status.ok_or(io::ErrorKind::InvalidData)?, body.to_owned()))
+}
+
+fn post(address: &str, body: &str) -> io::Result<(u16, String)> {
+    let length = body.len();
+    send(
+        address,
+        &format!(
+            "POST /v1/events HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+             content-type: application/x-ndjson\r\ncontent-length: {length}\r\n\r\n{body}"
+        ),
+    )
+}
+
+/// Body after body, four orders each.
+fn body(number: usize) -> String {
+    let mut numbers = Numbers(number as u64 + 1);
+    (0..4).fold(String::new(), |mut all, place| {
+        let id = number * 4 + place;
+        let (customer, price) = (numbers.below(20), 20 + numbers.below(100));
+        let time = at(i64::try_from(id).unwrap() * MINUTE);
+        writeln!(
+            all,
+            r#"{{"event_id":"e{id}","type":"order","occurred_at":"{time}","customer_id":"c{customer}","currency":"USD","lines":[{{"product_id":"p{price}","quantity":1,"unit_price":{price}}}]}}"#
+        )
+        .unwrap();
+        all
+    })
+}
+
+/// Sends bodies from this number on until the server is gone; how many were acknowledged in all.
+fn send_until_it_dies(address: &str, acknowledged: &AtomicUsize) {
+    loop {
+        let next = acknowledged.load(Ordering::Acquire);
+        match post(address, &body(next)) {
+            Ok((202, _)) => acknowledged.store(next + 1, Ordering::Release),
+            // It is catching up.
+            Ok((503, _)) => std::thread::sleep(Duration::from_millis(2)),
+            Ok((status, text)) => panic!("{status}: {text}"),
+            Err(_) => return,
+        }
+    }
+}
+
+#[test]
+fn kill_after_kill_nothing_acknowledged_is_lost_and_no_alert_is_told_twice() {
+    let kills = std::env::var("SIAGA_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
+    let place = tempfile::tempdir().unwrap();
+    fs::create_dir(place.path().join("rules")).unwrap();
+    fs::write(place.path().join("rules/a.rules.yaml"), RULES).unwrap();
+    let acknowledged = AtomicUsize::new(0);
+    let mut numbers = Numbers(9);
+    for _ in 0..kills {
+        let mut server = Server::start(place.path());
+        let address = server.address.clone();
+        let pause = Duration::from_millis(20 + numbers.below(150));
+        std::thread::scope(|scope| {
+            scope.spawn(|| send_until_it_dies(&address, &acknowledged));
+            std::thread::sleep(pause);
+            server.child.kill().unwrap();
+            server.child.wait().unwrap();
+        });
+    }
+    let bodies = acknowledged.into_inner();
+    assert!(bodies > kills, "only {bodies} bodies were taken");
+    let server = Server::start(place.path());
+    // One that got no answer may have been taken, too.
+    let again: Vec<usize> = (0..=bodies).collect();
+    for number in again {
+        let answer = loop {
+            let (status, text) = post(&server.address, &body(number)).unwrap();
+            if status == 202 {
+                break text;
+            }
+            assert_eq!(status, 503, "{text}");
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        if number < bodies {
+            assert_eq!(answer["duplicates"], 4, "body {number} of {bodies} was lost: {answer}");
+        }
+    }
+    server.stop();
+    let script: Vec<Step> = (0..=bodies).map(|number| Step::Body(body(number))).collect();
+    let want = undisturbed_by(RULES, &script, 1);
+    let want: BTreeSet<String> = want.alerts.keys().map(ToString::to_string).collect();
+    let inbox = rusqlite::Connection::open(place.path().join("data/inbox.sqlite")).unwrap();
+    let ids = |query: &str| -> Vec<String> {
+        let mut rows = inbox.prepare(query).unwrap();
+        rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let have: BTreeSet<String> = ids("SELECT id FROM alerts").into_iter().collect();
+    assert!(have.len() > bodies / 4, "{} alerts of {bodies} bodies", have.len());
+    assert_eq!(have, want);
+    assert_eq!(
+        ids("SELECT id FROM changes WHERE opened = 1 GROUP BY id HAVING COUNT(*) > 1"),
+        [""; 0]
+    );
+    let verified = Command::new(env!("CARGO_BIN_EXE_siaga"))
+        .args(["journal", "verify"])
+        .arg(place.path().join("data/journal"))
+        .output()
+        .unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    println!("{kills} kills, {bodies} bodies, {} alerts", have.len());
+}

@@ -1,0 +1,268 @@
+//! Snapshots: a start from one stands where a start from the journal alone stands, a corrupt one
+//! is noticed, and the stream goes on while one is taken.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+use siaga::disk::simulated::SimulatedDisk;
+use siaga::engine::snapshot::SnapshotError;
+
+use crate::durable::ledger::Ledger;
+use crate::durable::ledger::difference;
+use crate::durable::script::Step;
+use crate::durable::script::script;
+use crate::durable::stage::JOURNAL;
+use crate::durable::stage::SNAPSHOTS;
+use crate::durable::stage::Stage;
+use crate::durable::stage::Version;
+use crate::durable::stage::undisturbed;
+
+/// A run with snapshots after these steps, stopped after the last but `left` steps; its disk, and
+/// what was told.
+fn run(steps: &[Step], every: usize) -> (SimulatedDisk, Ledger) {
+    let disk = SimulatedDisk::new(1);
+    let told: Arc<Mutex<Ledger>> = Arc::default();
+    let stage = Stage::start(&disk, &told, 1).unwrap();
+    for (number, step) in steps.iter().filter(|step| !matches!(step, Step::Snapshot)).enumerate() {
+        stage.step(step).unwrap();
+        if number % every == every - 1 {
+            stage.step(&Step::Snapshot).unwrap();
+        }
+    }
+    stage.stop();
+    let told = told.lock().unwrap().clone();
+    (disk.restarted(), told)
+}
+
+/// Starts on a disk, and does what is left; what was wrong with snapshots, and the alerts.
+fn go_on(
+    disk: &SimulatedDisk,
+    told: &Ledger,
+    steps: &[Step],
+    shards: usize,
+) -> Result<(Vec<String>, Ledger), String> {
+    go_on_from(Version::Same, disk, told, steps, shards)
+}
+
+fn go_on_from(
+    version: Version,
+    disk: &SimulatedDisk,
+    told: &Ledger,
+    steps: &[Step],
+    shards: usize,
+) -> Result<(Vec<String>, Ledger), String> {
+    let told = Arc::new(Mutex::new(told.clone()));
+    let stage = Stage::start_as(version, disk, &told, shards)?;
+    for step in steps {
+        stage.step(step).map_err(|error| error.to_string())?;
+    }
+    let rejected = stage.rejected.clone();
+    stage.stop();
+    let told = told.lock().unwrap().clone();
+    Ok((rejected, told))
+}
+
+fn snapshots(disk: &SimulatedDisk) -> Vec<PathBuf> {
+    use siaga::disk::Disk;
+    let names = disk.list(Path::new(SNAPSHOTS)).unwrap();
+    names.into_iter().map(|name| Path::new(SNAPSHOTS).join(name)).collect()
+}
+
+#[test]
+fn a_start_from_a_snapshot_goes_on_as_if_nothing_had_happened() {
+    for (seed, shards) in (1..6).flat_map(|seed| [(seed, 1), (seed, 3)]) {
+        let mut script = script(seed, 120);
+        if shards > 1 {
+            // Which alert a rep acts on depends on which shard is quicker.
+            script.retain(|step| !matches!(step, Step::Act(..)));
+        }
+        let want = undisturbed(&script, 1);
+        let (before, behind) = script.split_at(60 + usize::try_from(seed).unwrap() * 7);
+        let (disk, told) = run(before, 9);
+        assert_eq!(snapshots(&disk).len(), 3, "three are kept");
+        let (rejected, have) = go_on(&disk, &told, behind, shards).unwrap();
+        assert_eq!(rejected, [""; 0]);
+        assert_eq!(difference(&want, &have), None, "seed {seed}, {shards} shards");
+    }
+}
+
+#[test]
+fn a_snapshot_of_a_version_that_lays_out_otherwise_is_filled_from_the_histories() {
+    for seed in 1..4 {
+        let script = script(seed, 120);
+        let want = undisturbed(&script, 1);
+        let (before, behind) = script.split_at(80);
+        let (disk, told) = run(before, 9);
+        let (_, have) = go_on_from(Version::Other, &disk, &told, behind, 1).unwrap();
+        assert_eq!(difference(&want, &have), None, "seed {seed}");
+    }
+}
+
+#[test]
+fn what_was_learned_is_learned_again_behind_a_snapshot() {
+    for seed in 1..4 {
+        let mut script = script(seed, 160);
+        script.retain(|step| !matches!(step, Step::Rules(_)));
+        script.insert(0, Step::Rules(2));
+        let want = undisturbed(&script, 1);
+        assert!(want.order.len() > 10, "{} alerts", want.order.len());
+        let (before, behind) = script.split_at(90);
+        let (disk, told) = run(before, 9);
+        assert!(told.order.len() < want.order.len());
+        let (_, have) = go_on(&disk, &told, behind, 1).unwrap();
+        assert_eq!(difference(&want, &have), None, "seed {seed}");
+    }
+}
+
+fn golden(version: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/durable/golden/v{version}"))
+}
+
+/// `SIAGA_GOLDEN=write` makes the files of a new version; never change those of an old one.
+#[test]
+fn a_snapshot_of_every_version_can_be_loaded() {
+    use siaga::disk::Disk;
+    let script = script(11, 100);
+    let (before, behind) = script.split_at(70);
+    let folder = golden(1);
+    let asked = std::env::var_os("SIAGA_GOLDEN").is_some_and(|word| word == "write");
+    if asked && !folder.exists() {
+        let (disk, _) = run(before, 9);
+        for part in [JOURNAL, SNAPSHOTS] {
+            let to = folder.join(Path::new(part).file_name().unwrap());
+            fs::create_dir_all(&to).unwrap();
+            for name in disk.list(Path::new(part)).unwrap() {
+                let content = disk.content(&Path::new(part).join(&name)).unwrap();
+                fs::write(to.join(name), content).unwrap();
+            }
+        }
+    }
+    let disk = SimulatedDisk::new(1);
+    disk.make_folder(Path::new("/data")).unwrap();
+    for part in [JOURNAL, SNAPSHOTS] {
+        disk.make_folder(Path::new(part)).unwrap();
+        for entry in fs::read_dir(folder.join(Path::new(part).file_name().unwrap())).unwrap() {
+            let entry = entry.unwrap();
+            let file = disk.create(&Path::new(part).join(entry.file_name())).unwrap();
+            siaga::disk::write_all_at(&*file, &fs::read(entry.path()).unwrap(), 0).unwrap();
+        }
+    }
+    assert_eq!(snapshots(&disk).len(), 3);
+    let (_, told) = run(before, 9);
+    let (rejected, have) = go_on_from(Version::Any, &disk, &told, behind, 1).unwrap();
+    assert_eq!(rejected, [""; 0]);
+    assert_eq!(difference(&undisturbed(&script, 1), &have), None);
+}
+
+#[test]
+fn a_corrupt_snapshot_is_set_aside_and_an_older_one_tells_the_same() {
+    let script = script(3, 80);
+    let want = undisturbed(&script, 1);
+    let (before, behind) = script.split_at(60);
+    let (disk, told) = run(before, 9);
+    let newest = snapshots(&disk).pop().unwrap();
+    let size = disk.content(&newest).unwrap().len();
+    let flips = (0..size).step_by(97).chain(0..32).map(Some);
+    for place in flips.chain([None; 12]).zip(0..) {
+        let (flip, number) = place;
+        let disk = disk.restarted();
+        disk.tamper(&newest, |bytes| match flip {
+            Some(at) => bytes[at] ^= 1 << (at % 8),
+            None => bytes.truncate(size * number % size),
+        })
+        .unwrap();
+        let (rejected, have) = match go_on(&disk, &told, behind, 1) {
+            Ok(done) => done,
+            // A later format is not guessed at.
+            Err(error) if (8..12).contains(&flip.unwrap_or(0)) => {
+                assert!(error.contains("has format"), "{error}");
+                continue;
+            }
+            Err(error) => panic!("{flip:?}: {error}"),
+        };
+        assert_eq!(rejected.len(), 1, "{flip:?} was not noticed");
+        assert!(rejected[0].contains("is corrupt at byte"), "{rejected:?}");
+        assert_eq!(difference(&want, &have), None, "{flip:?}");
+        let aside = newest.with_extension("snapshot.corrupt");
+        assert!(disk.content(&aside).is_ok(), "it was removed");
+    }
+}
+
+#[test]
+fn with_all_snapshots_corrupt_nothing_is_started_from_half_a_journal() {
+    let script = script(3, 80);
+    let (disk, told) = run(&script, 9);
+    for path in snapshots(&disk) {
+        disk.tamper(&path, |bytes| bytes[40] ^= 1).unwrap();
+    }
+    let error = go_on(&disk, &told, &[], 1).unwrap_err();
+    assert!(error.contains("no snapshot"), "{error}");
+}
+
+#[test]
+fn a_snapshot_waits_until_what_was_told_is_kept() {
+    let disk = SimulatedDisk::new(1);
+    let told: Arc<Mutex<Ledger>> = Arc::default();
+    let stage = Stage::start(&disk, &told, 1).unwrap();
+    for step in script(1, 20) {
+        stage.step(&step).unwrap();
+    }
+    let before = snapshots(&disk).len();
+    let refused = stage.service.snapshot(&stage.store, stage.id, &|| false).unwrap_err();
+    assert!(matches!(refused, SnapshotError::Abandoned(_)), "{refused}");
+    assert!(
+        snapshots(&disk).iter().filter(|path| path.extension().unwrap() == "snapshot").count()
+            == before
+    );
+    stage.service.snapshot(&stage.store, stage.id, &|| true).unwrap();
+    stage.stop();
+}
+
+#[test]
+fn the_stream_goes_on_while_snapshots_are_taken() {
+    for (seed, shards) in [(1, 1), (2, 3), (3, 2)] {
+        let script = script(seed, 300);
+        // Which alert a rep acts on depends on which shard is quicker.
+        let quiet = |step: &Step| !matches!(step, Step::Snapshot | Step::Act(..));
+        let script: Vec<Step> = script.into_iter().filter(quiet).collect();
+        let want = undisturbed(&script, 1);
+        let disk = SimulatedDisk::new(1);
+        let told: Arc<Mutex<Ledger>> = Arc::default();
+        let stage = Stage::start(&disk, &told, shards).unwrap();
+        let over = AtomicBool::new(false);
+        let taken = std::thread::scope(|scope| {
+            let snapshots = scope.spawn(|| {
+                let mut taken = 0;
+                while !over.load(Ordering::Acquire) {
+                    match stage.service.snapshot(&stage.store, stage.id, &|| true) {
+                        Ok(_) => taken += 1,
+                        // Other rules came in between.
+                        Err(SnapshotError::Abandoned(_)) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+                taken
+            });
+            for step in &script {
+                stage.step(step).unwrap();
+            }
+            over.store(true, Ordering::Release);
+            snapshots.join().unwrap()
+        });
+        assert!(taken > 0, "not one snapshot");
+        stage.stop();
+        let told = told.lock().unwrap().clone();
+        assert_eq!(difference(&want, &told), None, "seed {seed}, live");
+        // What the engine knows of its entities shows in what it tells from here on.
+        let more = crate::durable::script::behind(seed, 60);
+        let more: Vec<Step> = more.into_iter().filter(quiet).collect();
+        let whole: Vec<Step> = script.iter().chain(&more).cloned().collect();
+        let (_, have) = go_on(&disk.restarted(), &told, &more, 1).unwrap();
+        assert_eq!(difference(&undisturbed(&whole, 1), &have), None, "seed {seed}, behind it");
+    }
+}
