@@ -9,5 +9,6 @@ mod ledger;
 mod reading;
 mod loss;
 mod silence;
+mod restart;
 mod demo;
 mod writing;

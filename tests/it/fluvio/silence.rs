@@ -28,7 +28,7 @@ use crate::fluvio::stand_in::StandIn;
 use crate::scene::rule_set;
 
 /// Nothing bought for ten days.
-const QUIET: &str = "
+pub(crate) const QUIET: &str = "
 groups:
   - name: drift
     rules:
@@ -104,7 +104,7 @@ impl Stage {
     }
 }
 
-fn order(customer: &str, day: u32) -> String {
+pub(crate) fn order(customer: &str, day: u32) -> String {
     format!(
         r#"{{"event_id":"{customer}{day}","type":"order","occurred_at":"2025-05-{day:02}T12:00:00Z","customer_id":"{customer}","order_id":"o","lines":[{{"line_no":1,"product_id":"p","quantity":1,"net_amount":10}}]}}"#
     )
