@@ -9,6 +9,7 @@
 //! the instant at which a body should have left, so that a server that stalls cannot hide it.
 #![allow(
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::cast_possible_truncation,

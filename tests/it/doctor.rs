@@ -6,6 +6,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+/// Brings an installation into the state that is to be found.
+type Prepare = fn(&Path);
+
 /// What the doctor says of an installation in this folder: its exit code, and its findings.
 fn asked(folder: &Path, settings: &[(&str, &str)]) -> (i32, Value) {
     let ran = Command::new(env!("CARGO_BIN_EXE_siaga"))
@@ -34,7 +37,6 @@ fn a_new_installation_has_nothing_to_mend() {
 fn what_is_wrong_is_found_and_says_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    type Prepare = fn(&Path);
     let nothing: Prepare = |_| {};
     let cases: [(&str, Prepare, (&str, &str)); 5] = [
         ("configuration", nothing, ("SIAGA_HTTP_LISTEM", "127.0.0.1:0")),

@@ -144,9 +144,9 @@ fn what_is_learned_holds_a_day_after_its_counts_were_taken_and_not_before() {
 }
 
 /// The alerts of a rule for a customer.
-fn alerts(play: &Play, rule: &str, who: &str) -> Vec<Box<Alert>> {
+fn alerts(play: &Play, rule: &str, who: &str) -> Vec<Alert> {
     let opened = play.outputs().into_iter().filter_map(|output| match output {
-        Output::Opened { alert, .. } => Some(alert),
+        Output::Opened { alert, .. } => Some(*alert),
         Output::Changed { .. } | Output::Acted { .. } | Output::Duty(_) => None,
     });
     opened.filter(|alert| alert.rule == rule && alert.entity_id == who).collect()
@@ -183,7 +183,7 @@ fn an_offer_that_was_declined_is_not_made_again_and_the_rule_is_believed_less() 
     let mut offered = Vec::new();
     for turn in 0..8 {
         let found = newcomer(&mut play, 2 + turn, 38 + 8 * i64::try_from(turn).unwrap());
-        offered.extend(found.iter().map(|alert| offer_of(alert)));
+        offered.extend(found.iter().map(offer_of));
         if turn == 7 {
             // Five of even odds on either side, and one that was lost: (5 / 11) / (5 / 10).
             let trust = found.first().map(|alert| alert.trust);

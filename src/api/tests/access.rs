@@ -47,7 +47,7 @@ const ANYBODY: &[&str] = &["anybody"];
 const PEOPLE: &[&str] = &["rep", "manager", "author", "operator", "auditor"];
 
 /// Who may ask which route. A route that is not here fails the test.
-const MAY: [(&str, &[&str]); 30] = [
+const MAY: [(&str, &[&str]); 35] = [
     ("GET /", READERS),
     ("GET /alerts/{id}", READERS),
     ("GET /customers/{id}", READERS),
@@ -66,10 +66,16 @@ const MAY: [(&str, &[&str]); 30] = [
     ("GET /v1/alerts", READERS),
     ("GET /v1/alerts/{id}", READERS),
     ("POST /v1/alerts/{id}/actions", &["rep", "manager", "operator", "act"]),
+    ("GET /v1/alerts/{id}/deliveries", READERS),
+    ("GET /v1/deliveries", &["operator", "operate"]),
+    ("POST /v1/deliveries/{id}/actions", &["operator", "operate"]),
+    // Slack signs what it sends: the handler looks at that.
+    ("POST /v1/slack/actions", ANYBODY),
     ("GET /v1/customers/{id}", READERS),
     ("GET /v1/reps/{id}", READERS),
     ("GET /v1/products/{id}", READERS),
     ("GET /v1/rules", &["manager", "author", "operator", "auditor", "read"]),
+    ("GET /v1/models", &["manager", "author", "operator", "auditor", "read"]),
     ("GET /v1/team", READERS),
     ("GET /v1/stream", READERS),
     ("GET /v1/audit", &["operator", "auditor", "operate"]),

@@ -25,7 +25,7 @@ impl Ledger {
                     }
                     let entry = self.alerts.entry(alert.id).or_default();
                     entry.0.insert(text);
-                    entry.1 = "opened".to_owned();
+                    "opened".clone_into(&mut entry.1);
                 }
                 Output::Acted { .. } | Output::Duty(_) => {}
                 Output::Changed { id, state, .. } => {

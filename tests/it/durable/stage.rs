@@ -100,7 +100,7 @@ impl Stage {
     ) -> Result<Self, String> {
         let (symbols, kept) = (Symbols::default(), Arc::clone(told));
         let sink = Arc::new(move |some: &mut Vec<Output>| {
-            kept.lock().unwrap().note(&std::mem::take(some))
+            kept.lock().unwrap().note(&std::mem::take(some));
         });
         let settings_of_engine = Settings { shards, lateness: Span::ZERO };
         let told_error = |error: &dyn std::fmt::Display| error.to_string();
@@ -182,10 +182,9 @@ impl Stage {
             Step::Rules(number) => self.adopt(RULES[*number]),
             Step::Act(number, action) => self.act(*number, *action),
             Step::Snapshot => match self.service.snapshot(&self.store, self.id, &|| true) {
-                Ok(_) => Ok(()),
-                Err(SnapshotError::Stopped) => Err(IngestError::Stopped),
                 // A disk that is full or fails leaves the service as it is.
-                Err(SnapshotError::Disk { .. }) => Ok(()),
+                Ok(_) | Err(SnapshotError::Disk { .. }) => Ok(()),
+                Err(SnapshotError::Stopped) => Err(IngestError::Stopped),
                 Err(error) => panic!("{error}"),
             },
         }
@@ -243,6 +242,5 @@ pub(crate) fn undisturbed_by(rules: &str, script: &[Step], shards: usize) -> Led
         stage.step(step).unwrap();
     }
     stage.stop();
-    let ledger = told.lock().unwrap().clone();
-    ledger
+    told.lock().unwrap().clone()
 }
