@@ -10,6 +10,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
@@ -158,16 +159,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
         let saved = Arc::clone(&service);
-        let (stop, stopped) = std::sync::mpsc::sync_channel(1);
-        let saving = std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || {
-            keeping.run(&saved, snapshots, &|| settled.wait(), &stopped);
-        })?;
-        running.at_the_end(move || {
-            let _ = stop.send(());
-            if saving.join().is_err() {
-                tracing::error!("the snapshots broke off");
-            }
-        });
+        save(running, move |stopped| keeping.run(&saved, snapshots, &|| settled.wait(), stopped))?;
         let alarm = running.clone();
         let ticking = Arc::clone(&service);
         std::thread::Builder::new()
@@ -177,6 +169,23 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     });
     reading.lock().take();
     ended
+}
+
+/// Runs what takes snapshots until it is told to stop, which it is at the end.
+fn save(
+    running: &Running,
+    saving: impl FnOnce(&Receiver<()>) + Send + 'static,
+) -> std::io::Result<()> {
+    let (stop, stopped) = std::sync::mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name("snapshots".to_owned());
+    let saving = thread.spawn(move || saving(&stopped))?;
+    running.at_the_end(move || {
+        let _ = stop.send(());
+        if saving.join().is_err() {
+            tracing::error!("the snapshots broke off");
+        }
+    });
+    Ok(())
 }
 
 /// The topics of a Fluvio cluster, if there is one.

@@ -144,7 +144,7 @@ impl Play {
 
     /// Waits until so many events were taken.
     fn wait_for(&self, events: usize) {
-        let begun = std::time::Instant::now();
+        let begun = siaga::time::steady();
         while *self.events.lock().unwrap() < events {
             let (events, health) = (self.events.lock().unwrap(), self.health.lock().unwrap());
             assert!(begun.elapsed().as_secs() < 120, "{events} events, {health:?}");
@@ -233,7 +233,6 @@ fn topics_with_a_broker_that_fails_give_the_alerts_of_a_plain_run() {
             let _source = play.source(config.clone());
             play.wait_for(events * share / 20);
             match round {
-                0 => cluster.cut(),
                 1 => cluster.change(|state| state.not_leader = 5),
                 2 => cluster.stop_broker(),
                 _ => cluster.cut(),
@@ -278,7 +277,7 @@ fn a_real_cluster_gives_the_alerts_of_a_plain_run() {
         let patience = std::time::Duration::from_secs(5);
         let cluster = || Cluster::new(&endpoint, Connector::default(), patience);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let began = std::time::Instant::now();
+        let began = siaga::time::steady();
         runtime.block_on(async {
             for topic in TOPICS {
                 let name = named(topic);
@@ -306,7 +305,7 @@ fn a_real_cluster_gives_the_alerts_of_a_plain_run() {
             wait_ms: 60_000,
             ..FluvioConfig::default()
         };
-        let began = std::time::Instant::now();
+        let began = siaga::time::steady();
         for share in 1..20 {
             let _source = play.source(config.clone());
             play.wait_for(events * share / 20);

@@ -22,7 +22,7 @@ use siaga::source::log::Taker;
 use crate::fluvio::stand_in::StandIn;
 
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What was taken.
 #[derive(Default)]

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
-use std::time::Instant;
 
 use siaga::engine::Output;
 use siaga::engine::port::Port as _;
@@ -83,10 +82,10 @@ impl Stage {
 
     #[track_caller]
     fn wait(&self, what: &str, so: impl Fn(&Service) -> bool) {
-        let begun = Instant::now();
+        let begun = time::steady();
         while !so(&self.service) {
             let status = self.service.status();
-            assert!(begun.elapsed() < Duration::from_secs(60), "{what} did not come: {status:?}");
+            assert!(begun.elapsed() < Duration::from_mins(1), "{what} did not come: {status:?}");
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -92,9 +92,9 @@ fn dead_letters_reach_their_topic_through_an_outage() {
         dead.add(&Refused { source: source.into(), position, offset: 0, reason, excerpt }).unwrap();
     }
     stand_in.start_broker();
-    let begun = std::time::Instant::now();
+    let begun = siaga::time::steady();
     while stand_in.values("dead", 0).len() < 300 {
-        assert!(begun.elapsed() < Duration::from_secs(60));
+        assert!(begun.elapsed() < Duration::from_mins(1));
         std::thread::sleep(Duration::from_millis(20));
     }
     let found = stand_in.values("dead", 0).into_iter().map(|(key, value)| {

@@ -11,7 +11,7 @@ use crate::event::Kind;
 use crate::event::Symbols;
 use crate::time;
 
-const LONG: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_hours(1);
 
 fn event(symbols: &Symbols, id: &str, second: i64) -> Record {
     Record::Event(Box::new(Event {

@@ -96,14 +96,12 @@ pub(super) async fn serve(shared: &Arc<Shared>, socket: TcpStream, role: Role) {
         let mut source = &*bytes;
         let header = RequestHeader::decode_from(&mut source, 0).unwrap();
         match connection.answer(&header, &mut source) {
-            Some(answer) => {
-                if connection.write.lock().await.write_all(&answer).await.is_err() {
-                    return;
-                }
+            Some(answer) if connection.write.lock().await.write_all(&answer).await.is_err() => {
+                return;
             }
             // The client is to see the end of the connection instead of an answer.
             None if header.api_key() == DefaultProduceRequest::API_KEY => return,
-            None => {}
+            Some(_) | None => {}
         }
     }
 }
@@ -311,7 +309,7 @@ fn offsets(state: &mut State, request: &FetchOffsetsRequest) -> FetchOffsetsResp
             let log = state.topics.get(&topic.name).and_then(|logs| logs.get(index as usize));
             match log.map(|log| (log.start, log.end)) {
                 Some(_) if refuses(state, &topic.name, index) => {
-                    found.error_code = ErrorCode::NotLeaderForPartition
+                    found.error_code = ErrorCode::NotLeaderForPartition;
                 }
                 Some((start, end)) => {
                     (found.start_offset, found.last_stable_offset) = (start, end);
