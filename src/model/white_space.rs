@@ -1,7 +1,6 @@
 //! Which category that a customer never bought do customers like it buy?
 //!
-//! Owners instead of baskets are counted in pairs. The weights of [`affinity`] over what is owned
-//! rank best; where they are not fitted yet, a shrunk log-lift does:
+//! Owners instead of baskets are counted in pairs, and a shrunk log-lift ranks:
 //! `logit P_j + Σ ln[(C_ij + 20) / (E_ij + 20)] / √n`, with n the number of owned categories and E
 //! the owners expected if nothing went with anything (shrinkage to the base rate: DuMouchel,
 //! "Bayesian data mining in large frequency tables", American Statistician 1999). A raw lift is

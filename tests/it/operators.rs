@@ -34,7 +34,7 @@ const OPERATORS: [(&str, &[&str]); 12] = [
 ];
 
 /// Exchanges after which no data give another alert, each with the line it is in and why.
-const EQUAL: [(&str, &str, &str); 14] = [
+const EQUAL: [(&str, &str, &str); 16] = [
     ("&& alive <= 0.65", "<", "no data give a chance that is .65 to the last digit"),
     ("&& alive > 0.5", ">=", "nor one that is a half"),
     ("p_alive(orders) > 0.5", ">=", "nor one that is a half"),
@@ -46,6 +46,12 @@ const EQUAL: [(&str, &str, &str); 14] = [
     ("when: gap > 0.1", ">=", "nor a share that is a tenth"),
     ("deserves_more: worth >= enough", ">", "1.1 times a bound is no amount of money"),
     (") * 13 >= 100", ">", "nor a level of roots that is the thirteenth of 100 away"),
+    (
+        "o.lift >= 2.0 || o.p >= 0.5",
+        ">",
+        "nor a lift or a chance that is a bound to the last digit",
+    ),
+    ("o.p >= 0.8", ">", "nor one that is .8"),
     ("- orders.first().time >= duration('455d')", ">", "the moments of looks are spread"),
     ("- orders.first().time >= duration('180d')", ">", "the moments of looks are spread"),
     ("silent > days_promised", ">=", "the moments of looks are spread"),

@@ -20,6 +20,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::json;
@@ -83,6 +84,12 @@ impl Shop {
             lines.by_ref().take_while(|line| !line.starts_with("siaga: open ")).collect();
         assert!(TcpStream::connect(&self.host).is_ok(), "siaga serve does not listen: {told:#?}");
         std::thread::spawn(move || lines.for_each(drop));
+        // What it wrote before comes first.
+        let ready = (0..300).any(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            self.http("GET", "/-/ready", "").0 == 200
+        });
+        assert!(ready, "siaga serve is not ready");
     }
 
     fn stop(&mut self) {

@@ -162,7 +162,7 @@ fn a_test_passes_by_what_it_says_and_leaves_the_rest_open() {
 
     let (_, out, _) = rehearsed("    quiet: [Large]\n", TestOutput::Junit);
     assert!(out.contains(r#"name="claim &amp; &quot;proof&quot;">"#), "{out}");
-    assert!(out.contains(r#"<failure message="`Large` was to stay quiet">"#), "{out}");
+    assert!(out.contains(r#"<failure type="E154" message="`Large` was to stay quiet">"#), "{out}");
 }
 
 #[test]

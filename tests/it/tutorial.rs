@@ -72,6 +72,10 @@ fn get(address: &str, path: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    // The pages of the demo ask for one click first.
+    if let Some(place) = head.lines().find_map(|line| line.strip_prefix("location: ")) {
+        return get(address, place);
+    }
     assert!(head.contains(" 200 "), "{path}: {head}");
     body.to_owned()
 }

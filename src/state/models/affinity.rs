@@ -11,8 +11,8 @@
 //!
 //! Weights tell best what else goes into an order, but are no probabilities; the shrunk lift is
 //! one. So what goes with an order is ranked by weights, and told with the probability of the lift.
-//! Among owners the lift ranks, too: on the labelled episodes of an invented seller it finds twice
-//! as many missing categories at equal precision.
+//! Among owners the lift ranks, too: one offline comparison, on the labelled episodes of one invented
+//! seller, spoke for it; on other data none was made.
 
 use std::collections::HashMap;
 
