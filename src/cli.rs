@@ -12,6 +12,7 @@ pub mod rules;
 pub mod serve;
 mod summary;
 pub mod tokens;
+pub mod topics;
 pub mod users;
 
 use std::ffi::OsString;
@@ -49,6 +50,7 @@ Examples:
   siaga users add maya --role rep --rep r07  let somebody sign in
   siaga doctor --config siaga.toml           is this machine ready for it?
   siaga rules check rules/                   are my rules sound?
+  siaga topics create --config siaga.toml    make the topics that are missing
   siaga journal verify siaga-data/journal    is everything that was taken in still there?
   siaga channels test team                   does a message arrive?
   siaga routes test --labels tier=A          where would an alert go, and why?
@@ -93,6 +95,9 @@ enum Verb {
     /// Say who may sign in
     #[command(subcommand)]
     Users(users::UsersCommand),
+    /// Make or list the topics of a Fluvio cluster
+    #[command(subcommand)]
+    Topics(topics::TopicsCommand),
 }
 
 /// Parses the arguments and does what they say.
@@ -123,6 +128,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Serve(args) => serve::run(&args),
         Verb::Tokens(command) => tokens::run(&command),
         Verb::Users(command) => users::run(&command),
+        Verb::Topics(command) => topics::run(&command),
     };
     result.unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "siaga: {error:#}");
@@ -138,7 +144,9 @@ fn say(text: &str) {
 
 /// Log lines go to standard error; `SIAGA_LOG` says how many, `info` when it says nothing.
 fn log() {
-    let filter = EnvFilter::try_from_env("SIAGA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // Fluvio's client tells of each connection that ends, wanted or not; its reader tells the rest.
+    let usual = || EnvFilter::new("info,fluvio=off,fluvio_socket=off");
+    let filter = EnvFilter::try_from_env("SIAGA_LOG").unwrap_or_else(|_| usual());
     let plain = !std::io::stderr().is_terminal() || std::env::var_os("NO_COLOR").is_some();
     tracing_subscriber::fmt()
         .with_env_filter(filter)

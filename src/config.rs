@@ -26,6 +26,7 @@ use crate::delivery::route::Route;
 use crate::engine::config::EngineConfig;
 use crate::engine::config::read_span;
 use crate::engine::config::write_span;
+use crate::source::fluvio::config::FluvioConfig;
 use crate::time::Span;
 
 /// The whole configuration.
@@ -58,6 +59,8 @@ pub struct Config {
     /// Addresses, managers and hours, by the rep's id.
     #[serde(skip_serializing)]
     pub people: Directory,
+    /// Topics that are read and written.
+    pub fluvio: FluvioConfig,
 }
 
 /// Section `[storage]`.
@@ -356,7 +359,7 @@ mod tests {
             (
                 "",
                 &[("SIAGA_HTPT_LISTEN", "1")],
-                "ACCESS, DELIVERY, ENGINE, HTTP, INBOX, RULES, STORAGE",
+                "ACCESS, DELIVERY, ENGINE, FLUVIO, HTTP, INBOX, RULES, STORAGE",
             ),
             ("", &[("SIAGA_HTTP", "1")], "BODY_BYTES_MAX"),
             ("", &[("SIAGA_HTTP_DEMO", "yes")], "write `true` or `false`"),

@@ -4,7 +4,8 @@
 //! ```text
 //!  sources            the one order                the pure core, a thread a shard         the edge
 //!  ───────            ─────────────                ───────────────────────────────         ────────
-//!  HTTP ingest ─┐                                 ┌► history ► windows ► rules ► alert ─┐
+//!  Fluvio ──────┐
+//!  HTTP ingest ─┤                                 ┌► history ► windows ► rules ► alert ─┐
 //!               ├► decode ─► journal ─► sequence ─┼►    …       life cycle: pending,    ├► inbox (SQLite)
 //!  files ───────┘     │      (fsync)  (duplicates,└►    …       firing, acknowledged,   │   ► page, SSE, API
 //!                     ▼                watermark)               snoozed, closed         └► NDJSON

@@ -42,6 +42,20 @@ pub struct Metrics {
     pub model_refits_total: IntCounter,
     /// Events older than the watermark.
     pub events_late_total: IntCounter,
+    /// Records that were read from a log, by topic.
+    pub source_records_total: IntCounterVec,
+    /// Records of a log that wait to be read, by topic and partition.
+    pub source_lag_records: IntGaugeVec,
+    /// Whether a partition of a log is being read, by topic and partition.
+    pub source_up: IntGaugeVec,
+    /// Connections to a log that ended, by topic.
+    pub source_reconnects_total: IntCounterVec,
+    /// Places of a log whose records are gone, by topic.
+    pub source_gaps_total: IntCounterVec,
+    /// Records of a log that are gone, as far as they can be counted, by topic.
+    pub source_lost_records_total: IntCounterVec,
+    /// Whether event time stands still because a partition of a log is not read.
+    pub source_held: IntGauge,
     /// Evaluations, by rule.
     pub rule_evaluations_total: IntCounterVec,
     /// Evaluations that failed, by rule.
@@ -133,6 +147,47 @@ impl Metrics {
                 r,
                 "events_late_total",
                 "Events that came after the watermark had passed them.",
+            )?,
+            source_records_total: counters(
+                r,
+                "source_records_total",
+                "Records that were read from a log.",
+                &["topic"],
+            )?,
+            source_lag_records: gauges(
+                r,
+                "source_lag_records",
+                "Records of a log that wait to be read.",
+                &["topic", "partition"],
+            )?,
+            source_up: gauges(
+                r,
+                "source_up",
+                "1 if a partition of a log is being read, else 0.",
+                &["topic", "partition"],
+            )?,
+            source_reconnects_total: counters(
+                r,
+                "source_reconnects_total",
+                "Connections to a log that ended.",
+                &["topic"],
+            )?,
+            source_gaps_total: counters(
+                r,
+                "source_gaps_total",
+                "Places of a log whose records are gone.",
+                &["topic"],
+            )?,
+            source_lost_records_total: counters(
+                r,
+                "source_lost_records_total",
+                "Records of a log that are gone, as far as they can be counted.",
+                &["topic"],
+            )?,
+            source_held: gauge(
+                r,
+                "source_held",
+                "1 while event time stands still because a partition is not read.",
             )?,
             rule_evaluations_total: counters(
                 r,

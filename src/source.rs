@@ -1,4 +1,4 @@
-//! Where do records come from? Files in several forms, and the bodies of HTTP requests.
+//! Where do records come from? Files in several forms, bodies of HTTP requests, Fluvio's topics.
 //!
 //! ```text
 //! NDJSON, JSON ─┐                                    ┌─► records  ──► merge, by time ──► engine
@@ -6,6 +6,7 @@
 //! Parquet      ─┘        ├─► framing ─► decode ─► Batch
 //! HTTP bodies ─── body ──┘                           │
 //!                                                    └─► refused  ──► dead letters
+//! Fluvio topics ─── log: a lane a partition ─► decode, merge ─► records with their positions
 //! ```
 //!
 //! A record that is refused never stops a stream; a file that cannot be read does. Memory stays
@@ -20,6 +21,8 @@ pub mod cloud_events;
 pub mod body;
 pub mod merge;
 pub mod dead_letter;
+pub mod log;
+pub mod fluvio;
 
 use std::io;
 use std::sync::Arc;
@@ -47,7 +50,7 @@ pub struct Batch {
 pub struct Refused {
     /// The file or connection.
     pub source: Arc<str>,
-    /// Line, row or place in the list, from 1.
+    /// Line, row or place in the list, from 1; in a partition, the offset.
     pub position: u64,
     /// Byte of the (unpacked) source where it begins; 0 where the form has no such place.
     pub offset: u64,

@@ -23,10 +23,14 @@ pub(super) async fn healthy() -> &'static str {
 
 /// `GET /-/ready`: the engine has caught up and takes records.
 pub(super) async fn ready(State(services): State<Arc<Services>>) -> Result<&'static str, Problem> {
-    if services.engine.status().ready {
+    let status = services.engine.status();
+    if status.ready {
         return Ok("ready\n");
     }
-    let detail = "The engine is catching up: ask again.";
+    let detail = match status.trouble {
+        Some(trouble) => format!("A source cannot be read: {trouble}."),
+        None => "The engine is catching up: ask again.".to_owned(),
+    };
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1))
 }
 

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
@@ -53,6 +54,10 @@ use crate::source::Batch;
 use crate::source::dead_letter;
 use crate::source::dead_letter::DeadLetters;
 use crate::source::file;
+use crate::source::fluvio;
+use crate::source::fluvio::FluvioSource;
+use crate::source::fluvio::config::FluvioConfig;
+use crate::source::log::Taker;
 use crate::source::merge::Merge;
 use crate::time;
 use crate::time::Span;
@@ -118,6 +123,10 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let desk = outbound::desk(&config)?;
     let access = Access::open(&folder.join(Access::FILE), config.access.clone())?;
     let dead = DeadLetters::create(&folder.join("dead-letters.ndjson"), dead_letter::BYTES_MAX)?;
+    let dead = match config.fluvio.letters()? {
+        Some(letters) => dead.onwards(letters),
+        None => dead,
+    };
     let settings =
         Settings { shards: threads(config.engine.shards), lateness: config.engine.lateness };
     let limits =
@@ -129,6 +138,10 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let service = Arc::clone(&house.service);
     service.recover_first();
     let history = args.history.clone();
+    let topics = Topics { config: config.fluvio.clone(), metrics: Arc::clone(&house.metrics) };
+    // Reads until the server has stopped.
+    let reading = Arc::new(Mutex::new(None));
+    let begun = Arc::clone(&reading);
     let (ask, asked) = std::sync::mpsc::sync_channel(1);
     let reloader = Reloader {
         folder: folder_of_rules,
@@ -138,30 +151,77 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     };
     let (snapshots, settled) = (config.storage.snapshot_every, Arc::clone(&house.settled));
     let metrics = Arc::clone(&house.metrics);
-    house.run(&config.http, access, Some(ask), move |running| {
+    let ended = house.run(&config.http, access, Some(ask), move |running| {
         let keeping = kept.take_up(&service, &wanted)?;
         take_history(&service, &history, &mapping)?;
+        *begun.lock() = topics.read(&service, mapping)?;
         service.set_ready();
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
         let saved = Arc::clone(&service);
-        let (stop, stopped) = std::sync::mpsc::sync_channel(1);
-        let saving = std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || {
-            keeping.run(&saved, snapshots, &|| settled.wait(), &stopped);
-        })?;
-        running.at_the_end(move || {
-            let _ = stop.send(());
-            if saving.join().is_err() {
-                tracing::error!("the snapshots broke off");
-            }
-        });
+        save(running, move |stopped| keeping.run(&saved, snapshots, &|| settled.wait(), stopped))?;
         let alarm = running.clone();
         let ticking = Arc::clone(&service);
         std::thread::Builder::new()
             .name("clock".to_owned())
             .spawn(move || keep_time(&ticking, &metrics, &alarm))?;
         Ok(())
-    })
+    });
+    reading.lock().take();
+    ended
+}
+
+/// Runs what takes snapshots until it is told to stop, which it is at the end.
+fn save(
+    running: &Running,
+    saving: impl FnOnce(&Receiver<()>) + Send + 'static,
+) -> std::io::Result<()> {
+    let (stop, stopped) = std::sync::mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name("snapshots".to_owned());
+    let saving = thread.spawn(move || saving(&stopped))?;
+    running.at_the_end(move || {
+        let _ = stop.send(());
+        if saving.join().is_err() {
+            tracing::error!("the snapshots broke off");
+        }
+    });
+    Ok(())
+}
+
+/// The topics of a Fluvio cluster, if there is one.
+struct Topics {
+    config: FluvioConfig,
+    metrics: Arc<Metrics>,
+}
+
+impl Topics {
+    /// Starts to read them, where the journal says that they were read to.
+    fn read(
+        self,
+        service: &Arc<Service>,
+        mapping: Arc<Mapping>,
+    ) -> anyhow::Result<Option<FluvioSource>> {
+        if !self.config.is_used() {
+            if service.is_held() {
+                tracing::warn!(
+                    "event time stood still for a partition that was away, and no cluster is named \
+                     any more: it goes on without what that partition held"
+                );
+                service.hold(false)?;
+            }
+            return Ok(None);
+        }
+        service.await_log();
+        let parts = fluvio::Parts {
+            mapping,
+            symbols: service.symbols().clone(),
+            metrics: self.metrics,
+            positions: service.positions(),
+            held: service.is_held(),
+            taker: Arc::clone(service) as Arc<dyn Taker>,
+        };
+        Ok(Some(FluvioSource::start(self.config, parts)?))
+    }
 }
 
 /// Lets event time follow the clock until the service has stopped, and refuses the tick.

@@ -192,6 +192,8 @@ pub struct EngineStatus {
     pub queue_depth: u64,
     /// Whether it has caught up and takes records.
     pub ready: bool,
+    /// What keeps a source from being read, for people.
+    pub trouble: Option<String>,
 }
 
 /// The rules that run.

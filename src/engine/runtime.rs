@@ -225,6 +225,17 @@ impl Engine {
         self.flush()
     }
 
+    /// Event time stands still while a source is away (`true`), or goes on.
+    pub fn hold(&mut self, held: bool) -> Result<(), Stopped> {
+        self.sequencer.hold(held);
+        self.flush()
+    }
+
+    /// Whether event time stands still.
+    pub fn is_held(&self) -> bool {
+        self.sequencer.is_held()
+    }
+
     /// The one order alone: what it takes here, no shard hears of.
     pub(crate) fn one_order(&mut self) -> &mut Sequencer {
         &mut self.sequencer

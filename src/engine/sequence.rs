@@ -45,6 +45,8 @@ pub struct Sequencer {
     recent: Recent,
     newest: Timestamp,
     watermark: Timestamp,
+    /// Whether the watermark stands still.
+    held: bool,
     /// What is learned meanwhile, once rules ask for it.
     learning: Option<Learning>,
     /// What was done so far.
@@ -75,6 +77,8 @@ pub struct Standing {
     pub newest: Timestamp,
     /// How far event time had come.
     pub watermark: Timestamp,
+    /// Whether it stood still.
+    pub held: bool,
     /// What was done.
     pub tally: Tally,
     /// Fingerprints of the latest events, the oldest first.
@@ -94,6 +98,7 @@ impl Sequencer {
             recent: Recent::new(RapidSecrets::random()),
             newest: Timestamp::MIN,
             watermark: Timestamp::MIN,
+            held: false,
             learning: rules.learns().then(|| Learning::new(Arc::default())),
             tally: Tally::default(),
         }
@@ -113,6 +118,7 @@ impl Sequencer {
         Standing {
             newest: self.newest,
             watermark: self.watermark,
+            held: self.held,
             tally: self.tally,
             recent: self.recent.fingerprints(),
         }
@@ -122,6 +128,7 @@ impl Sequencer {
     pub fn resume(&mut self, standing: &Standing) {
         self.newest = standing.newest;
         self.watermark = standing.watermark;
+        self.held = standing.held;
         self.tally = standing.tally;
         self.recent.remember(&standing.recent);
     }
@@ -247,7 +254,7 @@ impl Sequencer {
         self.learn(&event, send);
         let watermark = self.watermark;
         self.newest = self.newest.max(event.time);
-        self.watermark = self.watermark.max(self.newest - self.lateness);
+        self.follow();
         let mut sent = false;
         if let (true, Some(rep)) = (self.reps, event.rep) {
             let entity = EntityId { kind: EntityKind::Rep, id: rep };
@@ -304,8 +311,28 @@ impl Sequencer {
 
     /// A tick of the clock: event time has come so far even if nothing happened.
     pub fn tick(&mut self, now: Timestamp) {
-        self.newest = self.newest.max(now);
-        self.watermark = self.watermark.max(now - self.lateness);
+        if !self.held {
+            self.newest = self.newest.max(now);
+            self.follow();
+        }
+    }
+
+    /// Lets the watermark stand still while a source is away, and follow again when it is back:
+    /// what nobody could hear of is no silence.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
+        self.follow();
+    }
+
+    /// Whether event time stands still.
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
+    fn follow(&mut self) {
+        if !self.held {
+            self.watermark = self.watermark.max(self.newest - self.lateness);
+        }
     }
 
     /// The shard of an entity.

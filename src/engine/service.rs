@@ -7,6 +7,7 @@
 
 pub mod clock;
 mod keeping;
+mod read;
 pub mod snapshots;
 pub mod replay;
 
@@ -42,6 +43,7 @@ use crate::engine::runtime::Totals;
 use crate::engine::sequence;
 use crate::engine::service::keeping::Keeper;
 use crate::engine::service::keeping::Kept;
+use crate::engine::service::read::Reading;
 use crate::engine::tally::Resting;
 use crate::engine::tally::RuleTally;
 use crate::engine::view;
@@ -61,6 +63,7 @@ use crate::model::report;
 use crate::rule::file::Mode;
 use crate::rule::set::RuleSet;
 use crate::source::Batch;
+use crate::source::Refused;
 use crate::source::body;
 use crate::source::body::BodyError;
 use crate::source::cloud_events;
@@ -97,6 +100,7 @@ pub struct Service {
     duplicates: AtomicU64,
     refused: AtomicU64,
     ready: std::sync::atomic::AtomicBool,
+    reading: Reading,
     reload: Mutex<Reload>,
     counted: Mutex<Totals>,
 }
@@ -153,6 +157,7 @@ impl Service {
             duplicates: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             ready: std::sync::atomic::AtomicBool::new(false),
+            reading: Reading::default(),
             reload: Mutex::new(Reload { at: time::now(), problem: None }),
             counted: Mutex::default(),
         };
@@ -191,10 +196,11 @@ impl Service {
     ///
     /// With a journal, a tick that nothing waits for is left out: the next one says the same.
     pub fn tick(&self, now: Timestamp) -> Result<(), IngestError> {
-        let before = self.told.fetch_max(now.millis(), Ordering::Relaxed);
+        let now = self.heard_until(now);
+        self.told.fetch_max(now.millis(), Ordering::Relaxed);
         if self.keeper.journal().is_some() && !self.matters(now) {
             // A journal that has failed has to be heard of, however quiet it is.
-            let stopped = before < now.millis() && self.engine.lock().is_none();
+            let stopped = self.engine.lock().is_none();
             return if stopped { Err(IngestError::Stopped) } else { Ok(()) };
         }
         match self.pass(now) {
@@ -211,6 +217,9 @@ impl Service {
 
     /// Whether anything waits for event time to come so far.
     fn matters(&self, now: Timestamp) -> bool {
+        if self.is_held() {
+            return false;
+        }
         let newest = Timestamp::saturating(self.newest.load(Ordering::Relaxed));
         let lateness = self.setup().map_or(Span::ZERO, |setup| setup.lateness);
         let passed = (now - lateness).millis();
@@ -264,6 +273,7 @@ impl Service {
 
     fn follow(&self, engine: &Engine) {
         self.newest.store(engine.newest().millis(), Ordering::Relaxed);
+        self.reading.set_held(engine.is_held());
         self.told.fetch_max(engine.newest().millis(), Ordering::Relaxed);
         self.watermark.store(engine.watermark().millis(), Ordering::Relaxed);
     }
@@ -333,6 +343,18 @@ impl Service {
         *before = now;
     }
 
+    /// Writes refused records down.
+    fn bury(&self, refused: &[Refused]) {
+        if refused.is_empty() {
+            return;
+        }
+        let mut dead = self.dead.lock();
+        let written = refused.iter().try_for_each(|found| dead.add(found));
+        if let Err(error) = written.and_then(|()| dead.flush()) {
+            tracing::error!(%error, "refused records could not be kept");
+        }
+    }
+
     fn decoder(&self, source: Symbol) -> Decoder {
         let kept = self.decoders.lock().remove(&source);
         kept.unwrap_or_else(|| Decoder::new(Arc::clone(&self.mapping), source))
@@ -364,7 +386,7 @@ impl Service {
                 });
                 match record {
                     Ok(record) => batch.records.push(record),
-                    Err(reason) => batch.refused.push(crate::source::Refused {
+                    Err(reason) => batch.refused.push(Refused {
                         source: name,
                         position: 1,
                         offset: 0,
@@ -444,21 +466,12 @@ impl Port for Service {
         let mut batch = self.decode(content_type, headers, body, source)?;
         let mut refused = Vec::new();
         self.ahead(&mut batch, &mut refused);
-        {
-            let mut dead = self.dead.lock();
-            for found in &batch.refused {
-                if let Err(error) = dead.add(found) {
-                    tracing::error!(%error, "a refused record could not be kept");
-                }
-                let (code, reason) = (found.reason.code().to_owned(), found.reason.to_string());
-                refused.push(RefusedRecord { position: found.position, code, reason });
-            }
-            if !batch.refused.is_empty()
-                && let Err(error) = dead.flush()
-            {
-                tracing::error!(%error, "refused records could not be kept");
-            }
-        }
+        self.bury(&batch.refused);
+        refused.extend(batch.refused.iter().map(|found| RefusedRecord {
+            position: found.position,
+            code: found.reason.code().to_owned(),
+            reason: found.reason.to_string(),
+        }));
         for found in &refused {
             self.metrics.events_refused_total.with_label_values(&[found.code.as_str()]).inc();
         }
@@ -551,7 +564,8 @@ impl Port for Service {
             clock: at(&self.told),
             entities: totals.entities,
             queue_depth: totals.waiting,
-            ready: self.ready.load(Ordering::Acquire),
+            ready: self.ready.load(Ordering::Acquire) && self.is_read_well(),
+            trouble: self.reading.trouble(),
         }
     }
 }

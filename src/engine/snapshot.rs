@@ -29,6 +29,7 @@ use crate::journal::JournalId;
 use crate::journal::Position;
 use crate::journal::entry::EntryError;
 use crate::journal::entry::SetupEntry;
+use crate::source::log;
 
 pub use self::block::BlockKind;
 pub use self::entity::Kept;
@@ -70,6 +71,8 @@ pub struct Place {
     pub position: Position,
     /// What the engine is set up with.
     pub setup: SetupEntry,
+    /// How far the partitions of logs were read.
+    pub read: Vec<log::Position>,
 }
 
 /// Why there is no snapshot, or why it cannot be used.

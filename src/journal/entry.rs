@@ -8,6 +8,8 @@
 //! Model    what was learned from the past, as bytes of its owner
 //! Receipt  a channel took an alert, or did not
 //! Setup    what the engine is set up with from here on
+//! Read     records from a log, and how far its partitions are read with them
+//! Held     event time stands still from here on, or goes on
 //! ```
 //!
 //! **Names.** A [`Symbol`](crate::event::Symbol) is a number of this process. So every entry
@@ -44,6 +46,7 @@ use crate::journal::entry::reference::get_reference;
 use crate::journal::entry::reference::put_reference;
 use crate::journal::entry::wire::In;
 use crate::journal::entry::wire::Out;
+use crate::source::log::Position;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -67,6 +70,15 @@ pub enum Entry {
     Receipt(ReceiptEntry),
     /// What the engine is set up with.
     Setup(SetupEntry),
+    /// Records that were taken in together from a log, in this order.
+    Read {
+        /// The records.
+        records: Vec<Record>,
+        /// How far the partitions are read that they came from.
+        positions: Vec<Position>,
+    },
+    /// Event time stands still (`true`) because a source is away, or goes on.
+    Held(bool),
     /// The program stopped in order.
     Closed,
 }
@@ -189,6 +201,8 @@ mod kind {
     pub(super) const MODEL: u8 = 5;
     pub(super) const RECEIPT: u8 = 6;
     pub(super) const SETUP: u8 = 7;
+    pub(super) const READ: u8 = 8;
+    pub(super) const HELD: u8 = 9;
 }
 
 /// Writes entries; made to be reused.
@@ -204,6 +218,7 @@ impl Encoder {
     pub fn encode(&mut self, entry: &Entry, symbols: &Symbols) -> (u8, &[u8]) {
         match entry {
             Entry::Records(records) => return self.records(records, symbols),
+            Entry::Read { records, positions } => return self.read(records, positions, symbols),
             Entry::Action(action) => self.action(action),
             Entry::Closed => return (kind::CLOSED, &[]),
             other => {
@@ -216,6 +231,23 @@ impl Encoder {
 
     /// As [`Encoder::encode`] for [`Entry::Records`], from borrowed records.
     pub fn records(&mut self, records: &[Record], symbols: &Symbols) -> (u8, &[u8]) {
+        self.put_records(records);
+        (kind::RECORDS, self.finish(symbols))
+    }
+
+    /// As [`Encoder::encode`] for [`Entry::Read`], from borrowed records.
+    pub fn read(
+        &mut self,
+        records: &[Record],
+        positions: &[Position],
+        symbols: &Symbols,
+    ) -> (u8, &[u8]) {
+        self.put_records(records);
+        put_positions(&mut self.body, positions);
+        (kind::READ, self.finish(symbols))
+    }
+
+    fn put_records(&mut self, records: &[Record]) {
         let Self { names, body, .. } = self;
         body.clear();
         names.clear();
@@ -231,7 +263,6 @@ impl Encoder {
                 Record::Reference(reference) => put_reference(body, names, reference),
             }
         }
-        (kind::RECORDS, self.finish(symbols))
     }
 
     /// The entry that was written last.
@@ -268,7 +299,7 @@ pub fn decode(kind: u8, payload: &[u8], symbols: &Symbols) -> Result<Entry, Entr
     if kind == kind::CLOSED {
         return Ok(Entry::Closed);
     }
-    if kind > kind::SETUP {
+    if kind > kind::HELD {
         return Err(EntryError::Kind(kind));
     }
     let mut body = In::new(payload);
@@ -299,6 +330,11 @@ pub fn decode(kind: u8, payload: &[u8], symbols: &Symbols) -> Result<Entry, Entr
             history: Span::from_millis(body.signed()?),
             begun: body.byte()? != 0,
         }),
+        kind::READ => Entry::Read {
+            records: get_records(&mut body, &names)?,
+            positions: get_positions(&mut body)?,
+        },
+        kind::HELD => Entry::Held(body.byte()? != 0),
         _ => Entry::Receipt(ReceiptEntry {
             alert: get_alert(&mut body)?,
             channel: body.text()?.to_owned(),
@@ -327,6 +363,8 @@ pub fn kind_name(kind: u8) -> &'static str {
         kind::MODEL => "model",
         kind::RECEIPT => "receipt",
         kind::SETUP => "setup",
+        kind::READ => "read",
+        kind::HELD => "held",
         _ => "unknown",
     }
 }
@@ -341,6 +379,8 @@ fn kind_of(entry: &Entry) -> u8 {
         Entry::Model(_) => kind::MODEL,
         Entry::Receipt(_) => kind::RECEIPT,
         Entry::Setup(_) => kind::SETUP,
+        Entry::Read { .. } => kind::READ,
+        Entry::Held(_) => kind::HELD,
     }
 }
 
@@ -378,8 +418,29 @@ fn put_plain(body: &mut Out, entry: &Entry) {
             body.signed(setup.history.millis());
             body.byte(u8::from(setup.begun));
         }
-        Entry::Records(_) | Entry::Action(_) | Entry::Closed => {}
+        Entry::Held(held) => body.byte(u8::from(*held)),
+        Entry::Records(_) | Entry::Read { .. } | Entry::Action(_) | Entry::Closed => {}
     }
+}
+
+/// Writes how far partitions are read.
+pub(crate) fn put_positions(body: &mut Out, positions: &[Position]) {
+    body.length(positions.len());
+    for Position { topic, partition, next } in positions {
+        body.text(topic);
+        body.number(u64::from(*partition));
+        body.signed(*next);
+    }
+}
+
+/// Reads it.
+pub(crate) fn get_positions(body: &mut In<'_>) -> Result<Vec<Position>, EntryError> {
+    let count = body.length()?;
+    let position = |_| {
+        let topic = body.text()?.into();
+        Ok(Position { topic, partition: body.small()?, next: body.signed()? })
+    };
+    (0..count).map(position).collect()
 }
 
 fn put_action(body: &mut Out, action: &Action) {

@@ -147,7 +147,7 @@ fn note_entry(entry: &Entry, report: &mut Report) {
         report.latest = Some(report.latest.map_or(at, |before| before.max(at)));
     };
     match entry {
-        Entry::Records(records) => {
+        Entry::Records(records) | Entry::Read { records, .. } => {
             for record in records {
                 match record {
                     Record::Event(event) => {

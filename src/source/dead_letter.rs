@@ -4,7 +4,8 @@
 //! {"source":"orders.ndjson","position":17,"offset":4211,"code":"bad_json","reason":"…","record":"…"}
 //! ```
 //!
-//! The file is bounded: beyond the limit refusals are counted and no longer written.
+//! The file is bounded: beyond the limit refusals are counted and no longer written. They may be
+//! sent elsewhere, too; whoever takes them there must not make the source wait.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,6 +13,8 @@ use std::io;
 use std::io::BufWriter;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use serde::Serialize;
 
@@ -28,6 +31,21 @@ pub struct DeadLetters {
     counts: BTreeMap<&'static str, u64>,
     /// Refusals that found no room in the file.
     pub unwritten: u64,
+    onwards: Option<Letters>,
+    /// Refusals that found no room on their way to elsewhere.
+    pub unsent: u64,
+}
+
+/// The way to elsewhere.
+pub type Letters = SyncSender<Forward>;
+
+/// A refused record on its way to elsewhere.
+#[derive(Debug)]
+pub struct Forward {
+    /// Where it came from.
+    pub source: Arc<str>,
+    /// What is written of it, without a newline.
+    pub line: Vec<u8>,
 }
 
 /// Why refused records cannot be written down.
@@ -53,7 +71,15 @@ struct Letter<'a> {
 impl DeadLetters {
     /// Only counts.
     pub fn counting() -> Self {
-        Self { file: None, bytes_max: 0, bytes: 0, counts: BTreeMap::new(), unwritten: 0 }
+        Self {
+            file: None,
+            bytes_max: 0,
+            bytes: 0,
+            counts: BTreeMap::new(),
+            unwritten: 0,
+            onwards: None,
+            unsent: 0,
+        }
     }
 
     /// Counts, and writes to a new file of at most `bytes_max`.
@@ -69,11 +95,19 @@ impl DeadLetters {
         }
     }
 
+    /// Sends each letter elsewhere, too, as far as there is room.
+    #[must_use]
+    pub fn onwards(mut self, letters: Letters) -> Self {
+        self.onwards = Some(letters);
+        self
+    }
+
     /// Takes one refused record.
     pub fn add(&mut self, refused: &Refused) -> Result<(), DeadLetterError> {
         *self.counts.entry(refused.reason.code()).or_default() += 1;
-        let Some((path, file)) = &mut self.file else { return Ok(()) };
-        let failed = |error| DeadLetterError { path: path.clone(), error };
+        if self.file.is_none() && self.onwards.is_none() {
+            return Ok(());
+        }
         let letter = Letter {
             source: &refused.source,
             position: refused.position,
@@ -82,7 +116,14 @@ impl DeadLetters {
             reason: refused.reason.to_string(),
             record: &refused.excerpt,
         };
+        let path = self.file.as_ref().map_or("elsewhere", |(path, _)| path.as_str()).to_owned();
+        let failed = |error| DeadLetterError { path: path.clone(), error };
         let mut line = serde_json::to_vec(&letter).map_err(|error| failed(error.into()))?;
+        if let Some(onwards) = &self.onwards {
+            let forward = Forward { source: Arc::clone(&refused.source), line: line.clone() };
+            self.unsent += u64::from(onwards.try_send(forward).is_err());
+        }
+        let Some((_, file)) = &mut self.file else { return Ok(()) };
         line.push(b'\n');
         if self.bytes + line.len() as u64 > self.bytes_max {
             self.unwritten += 1;

@@ -9,8 +9,8 @@
 mod crash;
 mod fault;
 mod kill;
-mod ledger;
+pub(crate) mod ledger;
 mod replay;
-mod script;
+pub(crate) mod script;
 mod snapshot;
-mod stage;
+pub(crate) mod stage;

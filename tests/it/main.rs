@@ -15,6 +15,7 @@ mod duty;
 mod golden;
 mod doctor;
 mod explain;
+mod fluvio;
 mod hostile;
 mod history;
 mod journal;

@@ -30,6 +30,7 @@ use crate::journal::Position;
 use crate::journal::entry::Encoder;
 use crate::journal::entry::Entry;
 use crate::journal::entry::SetupEntry;
+use crate::source::log;
 
 /// Encoders that are kept for the next input.
 const ENCODERS_KEPT: usize = 64;
@@ -50,6 +51,8 @@ pub(super) struct Keeper {
 pub(super) enum Kept<'a> {
     /// Records from outside: refused while the disk is nearly full.
     Records(&'a [Record]),
+    /// Records from a log, and how far it is read with them: refused likewise.
+    Read(&'a [Record], &'a [log::Position]),
     /// Anything else: small, and taken as long as there is any room.
     Entry(Entry),
 }
@@ -86,6 +89,7 @@ impl Keeper {
         let mut encoder = self.encoders.lock().pop().unwrap_or_default();
         let (kind, reserved) = match kept {
             Kept::Records(records) => (encoder.records(records, symbols).0, false),
+            Kept::Read(records, positions) => (encoder.read(records, positions, symbols).0, false),
             Kept::Entry(entry) => (encoder.encode(entry, symbols).0, true),
         };
         Some(Sealed { encoder, kind, reserved })

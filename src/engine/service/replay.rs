@@ -3,6 +3,7 @@
 //! ```text
 //! journal ─► entry ─┬─► records, ticks, reps' actions ─► engine
 //!                   ├─► rules: their texts, compiled anew ─► engine
+//!                   ├─► positions of a log ─► where its source goes on
 //!                   └─► setup ─► the one order
 //! ```
 
@@ -159,7 +160,7 @@ impl Service {
             let order = guard.as_mut().ok_or(Stopped)?.one_order();
             let nobody = &mut |_: usize, _: Input| {};
             match entry {
-                Entry::Records(records) => {
+                Entry::Records(records) | Entry::Read { records, .. } => {
                     for record in records {
                         order.take(record, None, nobody);
                     }
@@ -172,6 +173,7 @@ impl Service {
                     order.adopt(&Arc::new(rules), nobody);
                 }
                 Entry::Setup(setup) => order.set_up(setup.secret, setup.lateness),
+                Entry::Held(held) => order.hold(held),
                 Entry::Model(_) | Entry::Receipt(_) | Entry::Closed => {}
             }
             drop(guard);
@@ -193,6 +195,12 @@ impl Service {
                 taken = records.len() as u64;
                 engine.take(records, None)?;
             }
+            Entry::Read { records, positions } => {
+                taken = records.len() as u64;
+                engine.take(records, None)?;
+                self.reading.advance(&positions);
+            }
+            Entry::Held(held) => engine.hold(held)?,
             Entry::Tick(at) => engine.tick(at)?,
             Entry::Action(action) => engine.act(action.into())?,
             Entry::Rules(RulesEntry { files, .. }) => {

@@ -73,11 +73,12 @@ impl Service {
             let engine = guard.as_mut().ok_or(SnapshotError::Stopped)?;
             let position = journal.next();
             let rules = self.rule_set();
+            let read = self.positions();
             let standing = (engine.standing(), engine.models().is_some());
             let shards = engine.entities().len();
             engine.save(&pieces)?;
             drop(guard);
-            let place = Place { journal: id, position, setup };
+            let place = Place { journal: id, position, setup, read };
             (Head::new(place, standing, &rules), shards)
         };
         drop(pieces);
@@ -141,6 +142,7 @@ impl Service {
     ) -> Result<(), SnapshotError> {
         let setup = head.place.setup;
         *self.keeper.setup.lock() = Some(setup);
+        self.reading.advance(&head.place.read);
         let standing = head.standing.clone();
         let head = Arc::new(head);
         self.with_engine(|engine| {

@@ -8,8 +8,8 @@
 //! Numbers are little-endian. The checksum is a CRC-32 that starts from the number of the block, so
 //! that none can be left out or take another's place.
 
-/// The newest format.
-pub const FORMAT: u32 = 1;
+/// The newest format. Since 2 the head says how far logs were read.
+pub const FORMAT: u32 = 2;
 
 /// What a file begins with.
 pub const MAGIC: &[u8; 8] = b"SIAGASNP";

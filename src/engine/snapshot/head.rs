@@ -11,6 +11,8 @@ use crate::journal::JournalId;
 use crate::journal::Position;
 use crate::journal::entry::EntryError;
 use crate::journal::entry::SetupEntry;
+use crate::journal::entry::get_positions;
+use crate::journal::entry::put_positions;
 use crate::journal::entry::wire::In;
 use crate::journal::entry::wire::Out;
 use crate::rule::set::RuleSet;
@@ -98,14 +100,14 @@ impl Head {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Out::default();
         out.byte(HISTORY_FORM);
-        let Place { journal, position, setup } = &self.place;
+        let Place { journal, position, setup, read } = &self.place;
         out.blob(&journal.number().to_le_bytes());
         out.number(position.number());
         out.number(setup.secret);
         out.signed(setup.lateness.millis());
         out.signed(setup.history.millis());
         out.byte(u8::from(setup.begun));
-        let Standing { newest, watermark, tally, recent } = &self.standing;
+        let Standing { newest, watermark, held, tally, recent } = &self.standing;
         out.time(*newest);
         out.time(*watermark);
         for count in [tally.events, tally.references, tally.duplicates, tally.unowned] {
@@ -128,6 +130,9 @@ impl Head {
         for layout in &self.layouts {
             put_layout(&mut out, layout);
         }
+        // Since format 2.
+        put_positions(&mut out, read);
+        out.byte(u8::from(*held));
         out.into_bytes()
     }
 
@@ -137,7 +142,7 @@ impl Head {
             return Err(EntryError::Value("form of histories"));
         }
         let journal = body.bytes()?.try_into().map_err(|_| EntryError::Value("journal"))?;
-        let place = Place {
+        let mut place = Place {
             journal: JournalId::new(u128::from_le_bytes(journal)),
             position: Position::new(body.number()?),
             setup: SetupEntry {
@@ -146,6 +151,7 @@ impl Head {
                 history: Span::from_millis(body.signed()?),
                 begun: body.byte()? != 0,
             },
+            read: Vec::new(),
         };
         let (newest, watermark) = (body.time()?, body.time()?);
         let tally = Tally {
@@ -174,8 +180,14 @@ impl Head {
             })
             .collect::<Result<_, EntryError>>()?;
         let layouts = [get_layout(&mut body)?, get_layout(&mut body)?, get_layout(&mut body)?];
+        let mut held = false;
+        // The head of format 1 ends here: no log was read.
+        if !body.is_empty() {
+            place.read = get_positions(&mut body)?;
+            held = body.byte()? != 0;
+        }
         body.finish()?;
-        let standing = Standing { newest, watermark, tally, recent };
+        let standing = Standing { newest, watermark, held, tally, recent };
         let carried = OnceLock::new();
         Ok(Self { place, standing, learns, files, history, rules, layouts, carried })
     }

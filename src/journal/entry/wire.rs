@@ -99,6 +99,10 @@ impl<'a> In<'a> {
         Self(bytes)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn finish(&self) -> Result<(), EntryError> {
         if self.0.is_empty() { Ok(()) } else { Err(EntryError::Long) }
     }

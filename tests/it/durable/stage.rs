@@ -57,7 +57,7 @@ pub(crate) enum Version {
 
 /// A service, and what it told.
 pub(crate) struct Stage {
-    pub(crate) service: Service,
+    pub(crate) service: Arc<Service>,
     pub(crate) store: Store,
     pub(crate) id: JournalId,
     /// What was wrong with newer snapshots than the one that was loaded.
@@ -129,7 +129,7 @@ impl Stage {
             return Err("there is no snapshot before the journal".to_owned());
         }
         let engine = Engine::start(&rules, &symbols, settings_of_engine, sink).unwrap();
-        let service = Service::new(Parts {
+        let service = Arc::new(Service::new(Parts {
             engine,
             rules,
             symbols: symbols.clone(),
@@ -137,7 +137,7 @@ impl Stage {
             dead: DeadLetters::counting(),
             metrics: Arc::new(Metrics::new().unwrap()),
             limits: Limits { waiting_max: 100_000, ahead_max: None },
-        });
+        }));
         service.recover_first();
         if let Some((sound, head)) = snapshot {
             if head.learns {
@@ -190,7 +190,7 @@ impl Stage {
         }
     }
 
-    fn adopt(&self, rules: &str) -> Result<(), IngestError> {
+    pub(crate) fn adopt(&self, rules: &str) -> Result<(), IngestError> {
         let files = [("a.rules.yaml".to_owned(), rules.to_owned())];
         let rules = compiled(&files, Span::from_millis(400 * DAY), &self.symbols).unwrap();
         self.service.adopt(Arc::new(rules))

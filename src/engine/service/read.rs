@@ -1,0 +1,193 @@
+//! The service as the taker of a log's records: what does it make of their positions and troubles?
+//!
+//! ```text
+//! merge ─► take    refused records to the dead letters, the others to journal and engine, in one
+//!                  entry with the positions: where the next start goes on
+//!       ─► hold    a partition is away: event time stands still, in a replay too
+//!       ─► report  readiness, and how far the wall clock may be believed
+//! ```
+//!
+//! While the disk is full, nothing is taken and the log waits: it is asked for no more.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::engine::port::IngestError;
+use crate::engine::service::Service;
+use crate::engine::service::keeping::Kept;
+use crate::event::Record;
+use crate::journal;
+use crate::journal::entry::Entry;
+use crate::source::log::Health;
+use crate::source::log::Position;
+use crate::source::log::Read;
+use crate::source::log::Stopped;
+use crate::source::log::Taker;
+use crate::time::Timestamp;
+
+/// How long to wait for room on the disk before the next try.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What is known of the logs that are read.
+#[derive(Default)]
+pub(super) struct Reading {
+    /// How the reading is; none where no log is read.
+    health: Mutex<Option<Health>>,
+    /// Where each partition is read on. Changed under the lock of the engine only, so that a
+    /// snapshot has the positions of its records.
+    next: Mutex<BTreeMap<(Arc<str>, u32), i64>>,
+    /// Whether event time stands still.
+    held: AtomicBool,
+}
+
+impl Reading {
+    /// The partitions are read so far.
+    pub(super) fn advance(&self, positions: &[Position]) {
+        let positions = positions.iter().map(|p| ((Arc::clone(&p.topic), p.partition), p.next));
+        self.next.lock().extend(positions);
+    }
+
+    pub(super) fn set_held(&self, held: bool) {
+        self.held.store(held, Ordering::Relaxed);
+    }
+
+    /// What keeps a log from being read, for people.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.health.lock().as_ref().and_then(|health| health.trouble.clone())
+    }
+}
+
+impl Service {
+    /// Says that a log is going to be read: until it has been, nothing is ready, and no tick of
+    /// the clock passes for the silence of a customer.
+    pub fn await_log(&self) {
+        self.reading.health.lock().get_or_insert_default();
+        self.metrics.source_held.set(i64::from(self.is_held()));
+    }
+
+    /// How far each partition was read: everything before that has been taken.
+    pub fn positions(&self) -> Vec<Position> {
+        let next = self.reading.next.lock();
+        let position = |((topic, partition), next): (&(Arc<str>, u32), &i64)| Position {
+            topic: Arc::clone(topic),
+            partition: *partition,
+            next: *next,
+        };
+        next.iter().map(position).collect()
+    }
+
+    /// Whether event time stands still because a partition is away.
+    pub fn is_held(&self) -> bool {
+        self.reading.held.load(Ordering::Relaxed)
+    }
+
+    /// Whether every log has been read up to its end and goes on being read.
+    pub(super) fn is_read_well(&self) -> bool {
+        let health = self.reading.health.lock();
+        health.as_ref().is_none_or(|health| health.caught_up && health.trouble.is_none())
+    }
+
+    /// How far a tick may go: what was sent later may not have been heard yet.
+    pub(super) fn heard_until(&self, now: Timestamp) -> Timestamp {
+        let health = self.reading.health.lock();
+        let clock = |health: &Health| health.clock.unwrap_or(Timestamp::MIN);
+        health.as_ref().map_or(now, |health| now.min(clock(health)))
+    }
+
+    /// Takes records and positions as one entry; waits as long as there is no room.
+    fn take_read(
+        &self,
+        mut records: Vec<Record>,
+        positions: &[Position],
+        arrived: Option<Instant>,
+    ) -> Result<(), Stopped> {
+        let mut waits = false;
+        let ((new, repeats), position) = loop {
+            let sealed = self.keeper.seal(&Kept::Read(&records, positions), &self.symbols);
+            let appended = self.append(sealed, |engine| {
+                let done = engine.take(records.drain(..), arrived)?;
+                self.reading.advance(positions);
+                Ok(done)
+            });
+            match appended {
+                Ok(done) => break done,
+                Err(IngestError::Full { .. }) => {
+                    if !std::mem::replace(&mut waits, true) {
+                        tracing::warn!("no room for the journal: what is in the logs waits there");
+                    }
+                    std::thread::sleep(PAUSE);
+                }
+                // The first half alone, without positions: if the other never follows, it is read
+                // again, and known.
+                Err(IngestError::TooLarge) if records.len() > 1 => {
+                    let rest = records.split_off(records.len() / 2);
+                    self.take_read(records, &[], arrived)?;
+                    records = rest;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the logs are read no further");
+                    return Err(Stopped);
+                }
+            }
+        };
+        self.events.fetch_add(new, Ordering::Relaxed);
+        self.duplicates.fetch_add(repeats, Ordering::Relaxed);
+        self.settle(position)
+    }
+
+    /// Returns once an entry is durable. One that was appended becomes so as soon as there is room.
+    fn settle(&self, position: Option<journal::Position>) -> Result<(), Stopped> {
+        loop {
+            match self.wait(position) {
+                Ok(()) => return Ok(()),
+                Err(IngestError::Full { .. }) if self.engine.lock().is_some() => {
+                    std::thread::sleep(PAUSE);
+                }
+                Err(_) => return Err(Stopped),
+            }
+        }
+    }
+}
+
+impl Taker for Service {
+    fn take(&self, read: Read) -> Result<(), Stopped> {
+        self.bury(&read.refused);
+        for found in &read.refused {
+            let labels = [found.reason.code()];
+            self.metrics.events_refused_total.with_label_values(&labels).inc();
+        }
+        self.refused.fetch_add(read.refused.len() as u64, Ordering::Relaxed);
+        self.take_read(read.records, &read.positions, read.arrived)
+    }
+
+    fn hold(&self, held: bool) -> Result<(), Stopped> {
+        loop {
+            let kept = Kept::Entry(Entry::Held(held));
+            let sealed = self.keeper.seal(&kept, &self.symbols);
+            match self.append(sealed, |engine| engine.hold(held)) {
+                Ok(_) => break,
+                Err(IngestError::Full { .. }) => std::thread::sleep(PAUSE),
+                Err(_) => return Err(Stopped),
+            }
+        }
+        self.metrics.source_held.set(i64::from(held));
+        Ok(())
+    }
+
+    fn report(&self, health: Health) {
+        let mut known = self.reading.health.lock();
+        let was = known.as_ref().and_then(|known| known.trouble.as_ref());
+        match (&health.trouble, was) {
+            (None, Some(_)) => tracing::info!("every partition is being read"),
+            (Some(trouble), None) => tracing::warn!(trouble, "a log is not read as it should be"),
+            _ => {}
+        }
+        *known = Some(health);
+    }
+}

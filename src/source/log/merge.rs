@@ -1,0 +1,201 @@
+//! In which order do the records of several partitions go on? By time, as far as they are there.
+//!
+//! ```text
+//! lane 0  behind  ▒▒▒▒▒▒ ─┐   the lane with the oldest record goes first; one that is behind
+//! lane 1  behind  ▒▒▒ ────┼─► and empty is waited for, one at its end is not
+//! lane 2  at end          ┘
+//! ```
+//!
+//! So a backlog of days is taken in the order in which it happened, whatever its partitions, and
+//! what is live goes on at once. Events of one instant go by their ids, as they do from files.
+//! Reference data have no time and never wait.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use compact_str::CompactString;
+
+use crate::event::Record;
+use crate::source::BATCH_RECORDS;
+use crate::source::log::Health;
+use crate::source::log::Position;
+use crate::source::log::Read;
+use crate::source::log::Stopped;
+use crate::source::log::Taker;
+use crate::source::log::lanes::Lane;
+use crate::source::log::lanes::Lanes;
+use crate::source::log::lanes::Portion;
+use crate::time::Timestamp;
+
+/// Troubles that are told of at once; of more than these, only how many there are.
+const TROUBLES_TOLD: usize = 3;
+
+/// Merges until everything stops; waits so long for a lane that is down. Event time may stand still
+/// already (`held`).
+pub(crate) fn run(lanes: &Lanes, taker: &dyn Taker, patience: Duration, held: bool) {
+    let mut merge = Merge { patience, held, ..Merge::default() };
+    while let Some(step) = lanes.wait(|lanes| merge.look(lanes)) {
+        if merge.follow(step, taker).is_err() {
+            break;
+        }
+    }
+    lanes.stop();
+}
+
+/// What the merge holds of each lane.
+#[derive(Default)]
+struct Merge {
+    patience: Duration,
+    tracks: Vec<Track>,
+    held: bool,
+    health: Health,
+    told: Option<Health>,
+}
+
+#[derive(Default)]
+struct Track {
+    name: Option<(Arc<str>, u32)>,
+    portion: Option<Portion>,
+    /// Offset of the next record to be given away.
+    taken: Option<i64>,
+    clock: Option<Timestamp>,
+}
+
+/// What is to be done outside of the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Step {
+    hold: Option<bool>,
+    report: bool,
+    give: bool,
+}
+
+impl Merge {
+    /// Fetches portions, and sees what is to be done; nothing to do is `None`.
+    fn look(&mut self, lanes: &mut [Lane]) -> Option<Step> {
+        self.tracks.resize_with(lanes.len(), Track::default);
+        let (mut waits, mut any, mut trusted) = (false, false, true);
+        let mut clock = Some(Timestamp::MAX);
+        let mut caught_up = !lanes.is_empty();
+        for (lane, track) in lanes.iter_mut().zip(&mut self.tracks) {
+            track.name.get_or_insert_with(|| (Arc::clone(&lane.topic), lane.partition));
+            if track.portion.is_none() {
+                track.portion = lane.pop();
+            }
+            let stands = track.portion.as_ref().map_or(lane.stands_at(), |p| Some(p.first));
+            track.taken = track.taken.or(stands);
+            let empty = track.portion.is_none();
+            any |= !empty;
+            waits |= empty && lane.is_awaited(self.patience);
+            caught_up &= empty && lane.is_at_end();
+            trusted &= lane.trust(empty);
+            track.clock = track.clock.max(lane.confirmed(track.taken));
+            clock = clock.min(track.clock);
+        }
+        let health = Health {
+            caught_up: self.health.caught_up || caught_up,
+            trouble: trouble(lanes),
+            clock: clock.filter(|_| !lanes.is_empty()),
+        };
+        // Without lanes nobody knows what is missing.
+        let hold = (!lanes.is_empty() && self.held == trusted).then_some(!trusted);
+        let report = self.told.as_ref() != Some(&health);
+        self.health = health;
+        let give = any && !waits;
+        if give {
+            let lanes = lanes.iter_mut().zip(&self.tracks);
+            let passed = lanes.filter(|(lane, track)| lane.is_down() && track.portion.is_none());
+            passed.for_each(|(lane, _)| lane.distrust());
+        }
+        (hold.is_some() || report || give).then_some(Step { hold, report, give })
+    }
+
+    /// Does it. A hold comes before the records that it is about, its end behind them.
+    fn follow(&mut self, step: Step, taker: &dyn Taker) -> Result<(), Stopped> {
+        if let Some(held) = step.hold {
+            taker.hold(held)?;
+            self.held = held;
+        }
+        if step.give {
+            let read = self.next_batch();
+            taker.take(read)?;
+        }
+        if step.report {
+            taker.report(self.health.clone());
+            self.told = Some(self.health.clone());
+        }
+        Ok(())
+    }
+
+    /// The oldest records at hand, up to a batch, or up to the end of the first portion.
+    fn next_batch(&mut self) -> Read {
+        let mut read = Read::default();
+        let mut heads: BinaryHeap<Reverse<(Timestamp, CompactString, usize)>> = BinaryHeap::new();
+        let mut touched = vec![false; self.tracks.len()];
+        for (index, track) in self.tracks.iter_mut().enumerate() {
+            let Some(portion) = &mut track.portion else { continue };
+            read.refused.append(&mut portion.refused);
+            read.arrived = read.arrived.into_iter().chain([portion.arrived]).min();
+            let (time, id) = portion.head();
+            heads.push(Reverse((time, id.into(), index)));
+        }
+        while let Some(Reverse((_, _, index))) = heads.pop() {
+            let track = &mut self.tracks[index];
+            let Some(portion) = &mut track.portion else { continue };
+            touched[index] = true;
+            // The next lane's oldest record: up to it, this one needs not be compared again.
+            let until = heads.peek().map(|Reverse((time, id, _))| (*time, id.as_str()));
+            while read.records.len() < BATCH_RECORDS
+                && let Some((offset, record)) = portion.records.pop_front()
+            {
+                read.records.push(record);
+                track.taken = Some(offset + 1);
+                if until.is_some_and(|until| portion.head() > until) {
+                    break;
+                }
+            }
+            if portion.records.is_empty() {
+                track.taken = Some(portion.next);
+                track.portion = None;
+                break;
+            }
+            if read.records.len() >= BATCH_RECORDS {
+                break;
+            }
+            let (time, id) = portion.head();
+            heads.push(Reverse((time, id.into(), index)));
+        }
+        let touched = self.tracks.iter().zip(touched).filter(|(_, touched)| *touched);
+        let positions = touched.filter_map(|(track, _)| {
+            let (topic, partition) = track.name.clone()?;
+            Some(Position { topic, partition, next: track.taken? })
+        });
+        read.positions = positions.collect();
+        read
+    }
+}
+
+impl Portion {
+    /// Time and id of its next record; before all others where it has none.
+    fn head(&self) -> (Timestamp, &str) {
+        match self.records.front() {
+            Some((_, Record::Event(event))) => (event.time, &event.id),
+            Some((_, Record::Reference(_))) | None => (Timestamp::MIN, ""),
+        }
+    }
+}
+
+/// What keeps the lanes from being read, for people.
+fn trouble(lanes: &[Lane]) -> Option<String> {
+    let mut troubles = lanes.iter().filter_map(Lane::trouble);
+    let told: Vec<String> = troubles.by_ref().take(TROUBLES_TOLD).collect();
+    let more = match troubles.count() {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    (!told.is_empty()).then(|| told.join("; ") + &more)
+}
+
+#[cfg(test)]
+mod tests;
