@@ -4,10 +4,10 @@
 //! ```text
 //!  sources            the one order                the pure core, a thread a shard         the edge
 //!  ───────            ─────────────                ───────────────────────────────         ────────
-//!  Fluvio ──────┐
-//!  HTTP ingest ─┤                                 ┌► history ► windows ► rules ► alert ─┐
-//!               ├► decode ─► journal ─► sequence ─┼►    …       life cycle: pending,    ├► inbox (SQLite)
-//!  files ───────┘     │      (fsync)  (duplicates,└►    …       firing, acknowledged,   │   ► page, SSE, API
+//!  Fluvio ──────┐                                                                       ┌► inbox (SQLite)
+//!  HTTP ingest ─┤                                 ┌► history ► windows ► rules ► alert ─┤   ► page, SSE, API
+//!               ├► decode ─► journal ─► sequence ─┼►    …       life cycle: pending,    ├► outbox ► mail, Slack,
+//!  files ───────┘     │      (fsync)  (duplicates,└►    …       firing, acknowledged,   │   Teams, webhooks …
 //!                     ▼                watermark)               snoozed, closed         └► NDJSON
 //!               dead letters   snapshots now and then: what a start loads before the journal's rest
 //! ```
