@@ -33,6 +33,7 @@ use serde::Serialize;
 
 use crate::access::secret::Hash;
 use crate::access::throttle::Throttle;
+use crate::tables::MigrateError;
 
 /// Section `[access]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +92,15 @@ pub enum AccessError {
     /// The password breaks the rules for passwords.
     #[error(transparent)]
     Password(#[from] password::PasswordError),
+}
+
+impl From<MigrateError> for AccessError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Sqlite(error) => Self::Sqlite(error),
+            MigrateError::Newer { found, known } => Self::Newer { found, known },
+        }
+    }
 }
 
 /// Accounts, sessions, tokens and what was done by whom.

@@ -24,6 +24,7 @@
 pub mod time;
 pub mod money;
 pub mod metrics;
+pub mod tables;
 pub mod disk;
 pub mod event;
 pub mod source;

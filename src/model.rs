@@ -4,7 +4,7 @@
 //! one order ─► learner: counts ─► survey ─► fitting, in the background ─► Models, a version
 //!   rhythms of all customers       drift      BG/NBD by maximum likelihood, by segment
 //!   features then, outcomes now    logistic   weights of a learned score
-//!   pairs in baskets, owners       affinity   item-item weights; white_space: lift
+//!   pairs in baskets, owners       affinity   item-item weights
 //!   lines by type and brand        switching  propensity to take the own brand
 //!   weekly totals                  season     indices
 //! ```
@@ -26,4 +26,3 @@ pub mod report;
 pub mod season;
 pub mod survey;
 pub mod switching;
-pub mod white_space;

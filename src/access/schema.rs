@@ -5,15 +5,14 @@
 //! tokens    one row a program           audit     one row a deed; rows are only ever added
 //! ```
 //!
-//! `PRAGMA user_version` counts the migrations that a file has seen. Add one at the end; never edit
-//! one that has shipped.
+//! Add a migration at the end; never edit one that has shipped.
 
 use std::time::Duration;
 
 use rusqlite::Connection;
-use rusqlite::TransactionBehavior;
 
 use crate::access::AccessError;
+use crate::tables;
 
 /// How long one program waits for the other: the server and the command line share the file.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
@@ -62,19 +61,7 @@ pub(super) fn prepared(mut connection: Connection) -> Result<Connection, AccessE
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    let known = MIGRATIONS.len();
-    let version = i64::try_from(known).unwrap_or(i64::MAX);
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let seen: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let seen = usize::try_from(seen).unwrap_or(usize::MAX);
-    if seen > known {
-        return Err(AccessError::Newer { found: seen, known });
-    }
-    for migration in &MIGRATIONS[seen..] {
-        transaction.execute_batch(migration)?;
-    }
-    transaction.pragma_update(None, "user_version", version)?;
-    transaction.commit()?;
+    tables::migrate(&mut connection, &MIGRATIONS)?;
     Ok(connection)
 }
 

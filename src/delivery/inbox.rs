@@ -47,6 +47,8 @@ use crate::engine::Duty;
 use crate::engine::Output;
 use crate::event::EntityKind;
 use crate::money::Decimal;
+use crate::tables;
+use crate::tables::MigrateError;
 use crate::time::Timestamp;
 
 /// Section `[inbox]`.
@@ -90,6 +92,15 @@ pub enum InboxError {
     /// A cursor that this program did not hand out.
     #[error("`{0}` is not a cursor: send the `next` of the page before, unchanged")]
     Cursor(String),
+}
+
+impl From<MigrateError> for InboxError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Sqlite(error) => Self::Sqlite(error),
+            MigrateError::Newer { found, known } => Self::Newer { found, known },
+        }
+    }
 }
 
 /// One change of one alert.
@@ -227,7 +238,7 @@ fn prepared(mut connection: Connection) -> Result<Connection, InboxError> {
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    schema::migrate(&mut connection)?;
+    tables::migrate(&mut connection, &schema::MIGRATIONS)?;
     Ok(connection)
 }
 

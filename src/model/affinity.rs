@@ -222,23 +222,6 @@ fn keep_largest(weights: &mut Matrix, keep: usize) {
     }
 }
 
-/// The streaming fallback before the first fit: Σ (confidence − P) / √P over the context, from the
-/// counts themselves. `P` is an item's share of baskets.
-pub fn lift_scores(gram: &Gram, context: &[usize]) -> Vec<f64> {
-    let size = gram.counts.size();
-    let share = |item: usize| gram.counts.at(item, item) / gram.baskets.max(1.0);
-    let mut scores = vec![0.0; size];
-    for from in context.iter().filter(|item| **item < size) {
-        let bought = gram.counts.at(*from, *from).max(1.0);
-        for (to, score) in scores.iter_mut().enumerate().filter(|(to, _)| to != from) {
-            *score += gram.counts.at(*from, to) / bought - share(to);
-        }
-    }
-    let divided = scores.iter_mut().enumerate();
-    divided.for_each(|(item, score)| *score /= (share(item) + 1e-4).sqrt());
-    scores
-}
-
 /// The best items by score that are allowed; of equal scores the lower index first.
 pub fn best(scores: &[f64], allowed: impl Fn(usize) -> bool, number: usize) -> Vec<usize> {
     let mut items: Vec<usize> = (0..scores.len()).filter(|item| allowed(*item)).collect();
@@ -327,15 +310,5 @@ mod tests {
         whole.add(&[2], 0.0);
         assert_eq!(owners.gram_of(0.0, 3), whole.gram(0.0));
         assert!((owners.gram_of(0.0, 2).counts.at(0, 1) - 1.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn the_fallback_prefers_what_is_met_more_often_than_expected() {
-        // From item 0: confidence 4/10 against 8/20, 1/10 against 6/20, 0 against 5/20.
-        let scores = lift_scores(&gram(), &[0]);
-        let want = [0.0, 0.0, (0.1 - 0.3) / 0.3001_f64.sqrt(), -0.25 / 0.2501_f64.sqrt()];
-        for (found, want) in scores.iter().zip(want) {
-            assert!((found - want).abs() < 1e-12, "{scores:?}");
-        }
     }
 }

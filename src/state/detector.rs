@@ -6,7 +6,7 @@
 //!            ├ trend ──┐
 //! event ───► ├ margin ─┴───── cusum (sums, onset)          waterfall (causes, to the cent)
 //!            ├ pace, conversion                            reps
-//!            ├ agreement, coverage, ladder                 alignment and up-sell
+//!            ├ agreement, ladder                           alignment and up-sell
 //!            └ return_rate, sentiment                      early warning
 //! ```
 //!
@@ -22,7 +22,6 @@
 pub mod agreement;
 pub mod category_loss;
 pub mod conversion;
-pub mod coverage;
 pub mod cusum;
 pub mod decay;
 pub mod ladder;

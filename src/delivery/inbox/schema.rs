@@ -8,15 +8,10 @@
 //! deliveries, outbox_marks, escalations    see `delivery::outbox`
 //! ```
 //!
-//! `PRAGMA user_version` counts the migrations that a file has seen. Add one at the end; never edit
-//! one that has shipped.
+//! Add a migration at the end; never edit one that has shipped.
 
-use rusqlite::Connection;
-use rusqlite::TransactionBehavior;
-
-use crate::delivery::inbox::InboxError;
-
-const MIGRATIONS: [&str; 4] = [
+/// The steps of [`tables::migrate`](crate::tables::migrate).
+pub(super) const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE alerts (
         row         INTEGER PRIMARY KEY,
@@ -124,35 +119,3 @@ const MIGRATIONS: [&str; 4] = [
     CREATE INDEX escalations_due ON escalations (due_at);
 ",
 ];
-
-/// Brings the tables of an open file up to date; a file of a newer program is refused.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), InboxError> {
-    let known = MIGRATIONS.len();
-    let version = i64::try_from(known).unwrap_or(i64::MAX);
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let seen: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let seen = usize::try_from(seen).unwrap_or(usize::MAX);
-    if seen > known {
-        return Err(InboxError::Newer { found: seen, known });
-    }
-    for migration in &MIGRATIONS[seen..] {
-        transaction.execute_batch(migration)?;
-    }
-    transaction.pragma_update(None, "user_version", version)?;
-    Ok(transaction.commit()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_migrated_once_and_a_newer_one_is_refused() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        migrate(&mut connection).unwrap();
-        migrate(&mut connection).unwrap();
-        connection.pragma_update(None, "user_version", 99).unwrap();
-        let error = migrate(&mut connection).unwrap_err();
-        assert!(error.to_string().contains("version 99"), "{error}");
-    }
-}

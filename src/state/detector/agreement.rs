@@ -30,14 +30,11 @@ pub struct AgreementRule {
     pub attained_min: f64,
     /// Leakage that is tolerable, as a share of what was bought.
     pub leakage_max: f64,
-    /// By how much the gap must have grown since the last alert.
-    pub step: f64,
 }
 
 impl AgreementRule {
     /// A quarter of the term; 90 %; 1 %; five points.
-    pub const START: Self =
-        Self { elapsed_min: 0.25, attained_min: 0.9, leakage_max: 0.01, step: 0.05 };
+    pub const START: Self = Self { elapsed_min: 0.25, attained_min: 0.9, leakage_max: 0.01 };
 }
 
 /// One customer under one agreement.
@@ -109,11 +106,6 @@ impl Agreement {
         let share = self.under_charged.to_f64() / revenue;
         (revenue > 0.0 && share >= rule.leakage_max).then_some(share)
     }
-
-    /// Whether a gap is worth an alert after one at `alerted`.
-    pub fn has_grown(rule: &AgreementRule, gap: f64, alerted: Option<f64>) -> bool {
-        alerted.is_none_or(|before| gap >= before + rule.step)
-    }
 }
 
 #[cfg(test)]
@@ -135,9 +127,6 @@ mod tests {
         assert!((gap - (1.0 - 82.0 / 120.0)).abs() < 1e-12);
         assert_eq!(Agreement::gap(&AgreementRule::START, &terms, 89.0, projected), None);
         assert_eq!(Agreement::gap(&AgreementRule::START, &terms, 120.0, 108_000.0), None);
-        assert!(Agreement::has_grown(&AgreementRule::START, gap, None));
-        assert!(!Agreement::has_grown(&AgreementRule::START, gap, Some(gap - 0.04)));
-        assert!(Agreement::has_grown(&AgreementRule::START, 0.30, Some(0.25)));
     }
 
     #[test]

@@ -23,16 +23,11 @@ pub struct ConversionRule {
     pub prior_quotes: f64,
     /// Share of the team's that is tolerable.
     pub of_team: f64,
-    /// Decided quotes before anything is said.
-    pub quotes_min: u32,
-    /// Certainty that is asked for.
-    pub certainty: f64,
 }
 
 impl ConversionRule {
-    /// Below 0.8 of the team's share with 95 % certainty, after 20 quotes.
-    pub const START: Self =
-        Self { prior_quotes: 10.0, of_team: 0.8, quotes_min: 20, certainty: 0.95 };
+    /// Below 0.8 of the team's share, which counts for ten quotes.
+    pub const START: Self = Self { prior_quotes: 10.0, of_team: 0.8 };
 }
 
 impl Conversion {
@@ -66,12 +61,6 @@ impl Conversion {
         let b = (1.0 - share) * rule.prior_quotes + lost.max(0.0);
         Some(incomplete_beta(a, b, rule.of_team * team_share))
     }
-
-    /// Whether the rep is below the team, with the evidence that the rule asks for.
-    pub fn is_below_team(&self, rule: &ConversionRule, team: &Self) -> bool {
-        self.won.saturating_add(self.lost) >= rule.quotes_min
-            && self.p_below_team(rule, team).is_some_and(|p| p > rule.certainty)
-    }
 }
 
 #[cfg(test)]
@@ -95,13 +84,8 @@ mod tests {
     }
 
     #[test]
-    fn few_quotes_and_no_team_raise_nothing() {
-        let rule = ConversionRule::START;
-        let team = Conversion { won: 400, lost: 600 };
+    fn without_a_team_there_is_nothing_to_be_below() {
         let few = Conversion { won: 0, lost: 19 };
-        assert!(!few.is_below_team(&rule, &team));
-        assert!(Conversion { won: 0, lost: 20 }.is_below_team(&rule, &team));
-        assert!(!Conversion { won: 12, lost: 18 }.is_below_team(&rule, &team));
-        assert_eq!(few.p_below_team(&rule, &Conversion::default()), None);
+        assert_eq!(few.p_below_team(&ConversionRule::START, &Conversion::default()), None);
     }
 }

@@ -109,11 +109,6 @@ impl<const N: usize> Watch<N> {
         let shares = self.sums.iter().zip(limits).map(|(sum, limits)| sum.sum / limits.limit);
         shares.fold(0.0, f64::max)
     }
-
-    /// Whether all sums stand at zero.
-    pub fn is_at_zero(&self) -> bool {
-        self.sums.iter().all(|sum| sum.sum == 0.0)
-    }
 }
 
 #[cfg(test)]

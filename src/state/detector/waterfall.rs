@@ -140,20 +140,6 @@ impl Waterfall {
     }
 }
 
-/// Gross profit that a line lacks to the floor of its product, a share of net revenue: `None` at or
-/// above the floor, and for amounts beyond the range of money.
-pub fn below_floor(quantity: Decimal, charged: UnitTerms, floor: Decimal) -> Option<Decimal> {
-    let net = charged.list.checked_sub(charged.discount)?;
-    let profit = net.checked_sub(charged.cost)?;
-    let missing = floor.checked_mul(net)?.checked_sub(profit)?.checked_mul(quantity)?;
-    (missing > Decimal::ZERO).then_some(missing)
-}
-
-/// The effect of volume, g₀·ΔR, which stands apart from the four causes.
-pub fn volume_effect(normal: Decimal, revenue: Decimal, before: Decimal) -> Option<Decimal> {
-    revenue.checked_sub(before)?.checked_mul(normal)
-}
-
 fn micros(value: Decimal) -> Exact {
     Exact::from(value.micros())
 }
@@ -218,16 +204,6 @@ mod tests {
         // .75 · (10 − 9.99), −.75 · 1, −(7 − 6), 9.99 − 6 − .25 · 9.99, four hundred times.
         let found = [cents.price, cents.discount, cents.cost, cents.mix];
         assert_eq!(found, [300, -30_000, -40_000, 59_700]);
-    }
-
-    #[test]
-    fn a_line_below_its_floor_says_what_is_missing() {
-        // Net 8, profit 1: 12.5 %; a floor of 20 % asks for 1.60, three units for 1.80 more.
-        let line = terms("10", "2", "7");
-        assert_eq!(below_floor(decimal("3"), line, decimal("0.2")), Some(decimal("1.8")));
-        assert_eq!(below_floor(decimal("3"), line, decimal("0.125")), None);
-        let volume = volume_effect(decimal("0.25"), decimal("800"), decimal("1000"));
-        assert_eq!(volume, Some(decimal("-50")));
     }
 
     proptest! {

@@ -5,7 +5,7 @@
 //!    │  of an order: Σ weight / popularity^q (`model::affinity`)
 //!    │  of owners: p itself
 //!    ▼
-//! Safety, Abrasives …   p: the base rate, moved by shrunk lifts (`model::white_space`)
+//! Safety, Abrasives …   p: the base rate, moved by shrunk lifts (`Together::chance`)
 //!                       evidence: n of m owners of Welding own Safety, too
 //! ```
 //!
@@ -22,7 +22,8 @@ use crate::event::Symbol;
 
 /// Owners, or baskets, that stand behind a pair at the least: with fewer nothing is offered.
 pub const PAIR_MIN: f32 = 20.0;
-/// Pseudo-counts behind each pair (DuMouchel 1999, see `model::white_space`).
+/// Pseudo-counts behind each pair: shrinkage to the base rate (DuMouchel, "Bayesian data mining in
+/// large frequency tables", American Statistician 1999).
 const PRIOR: f64 = 20.0;
 /// Categories of a context that are looked at, the first so many.
 pub const CONTEXT_MAX: usize = 64;
@@ -371,6 +372,16 @@ mod tests {
         assert!((offer.profit.unwrap() - 60.0).abs() < 1e-9);
         let lift = affinity.lift(Meeting::Owner, &context, name("b")).unwrap();
         assert!((lift - offer.lift).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_several_categories_say_is_added_and_shrunk_by_their_number() {
+        let owners = affinity(&Symbols::default()).owners;
+        // Of `c`: base ln(.1/.9); lifts ln(22/24) and ln(25/25), over √2.
+        let odds = (0.1_f64 / 0.9).ln() + (22.0_f64 / 24.0).ln() / 2.0_f64.sqrt();
+        let want = 1.0 / (1.0 + (-odds).exp());
+        let (one, all) = (owners.chance(&[0, 1], 2), owners.chances(&[0, 1]));
+        assert!((one - want).abs() < 1e-6 && (f64::from(all[2]) - want).abs() < 1e-6, "{one}");
     }
 
     #[test]
