@@ -211,7 +211,7 @@ mod tests {
             "| Closes by itself after | 15 minutes |",
             "| Windows | lines of the last 365 days; the newest 12 orders |",
             "`drift.rules.yaml`, line 11",
-            "value: spent * margin * (91.0 / least(days(known), 365.0)) * greatest(1.0 - alive, 0.5)",
+            "value: spent * margin * (91.0 / least(days(known), 365.0)) * greatest(1.0 - p_alive(orders), 0.5)",
             "| Label | `play` = win_back |",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
