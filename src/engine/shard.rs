@@ -112,6 +112,8 @@ pub(crate) struct Parts {
     texts: Texts,
     /// What it has in common with other rules at this moment.
     walked: Walked,
+    /// The items of lists that it is at.
+    items: Items,
 }
 
 impl Parts {
@@ -120,6 +122,7 @@ impl Parts {
         self.values.clear();
         self.values.resize(count, None);
         self.texts.clear();
+        self.items.clear();
     }
 }
 
@@ -484,12 +487,17 @@ impl Running<'_> {
                 _ => return,
             },
         };
-        if !holds && live.phase(place).is_none() {
+        if life_cycle::is_idle(live.phase(place), holds) {
             return;
         }
-        let occurrence = guarded(|| occurrence(rule, &mut scope));
+        // Of what is not, nobody asks when and which.
+        let occurrence =
+            if holds { guarded(|| occurrence(rule, &mut scope)) } else { Some((now, 0)) };
         let Some((at, episode)) = occurrence else { return self.rest(place, Resting::Broken) };
         let seen = Observation { holds, episode, at, now };
+        if life_cycle::is_settled(live.phase(place), rule.timing, seen) {
+            return;
+        }
         let mut phase = self.live.take(place);
         let before = life_cycle::episode(phase.as_ref());
         let step = life_cycle::observe(&mut phase, rule.timing, seen);
@@ -564,11 +572,11 @@ impl Running<'_> {
         if silent && self.live.armed(rules, place).is_none() {
             return;
         }
-        let mut phase = self.live.take(place);
-        let over = life_cycle::resolve(&mut phase, now);
-        self.live.put(rules, place, phase);
-        if let Some((id, state)) = over {
-            out.push(Output::Changed { id, state, at: now });
+        if self.live.phase(place).is_some() {
+            let mut phase = self.live.take(place);
+            let over = life_cycle::resolve(&mut phase, now);
+            self.live.put(rules, place, phase);
+            out.extend(over.map(|(id, state)| Output::Changed { id, state, at: now }));
         }
         self.live.arm(rules, place, deadline);
     }
@@ -690,7 +698,7 @@ impl<'a> Context<'a> {
             lets: &mut parts.values,
             let_nodes: &self.rules.rules[usize::from(rule)].part_nodes,
             fuel: FUEL,
-            items: Items::default(),
+            items: &mut parts.items,
         }
     }
 }
