@@ -28,6 +28,9 @@ use crate::play::rules;
 /// Orders in a batch: those of two milliseconds where 50,000 come a second.
 const BATCH: usize = 100;
 
+/// Orders in a batch of those that come first.
+const LOAD: usize = 10_000;
+
 /// Batches that are taken while nothing changes.
 const CALM: usize = 2_000;
 
@@ -36,8 +39,8 @@ fn main() {
     let customers = numbers.next().unwrap_or(100_000);
     let orders = numbers.next().unwrap_or(10);
     let mut stage = Stage::new(customers);
-    for _ in 0..orders {
-        let mut inputs = stage.orders(customers as usize);
+    for _ in 0..(u64::from(customers) * u64::from(orders)).div_ceil(LOAD as u64) {
+        let mut inputs = stage.orders(LOAD);
         stage.take(&mut inputs);
     }
     println!("{} customers, {orders} orders each, the starter rules, one shard", stage.entities());

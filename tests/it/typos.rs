@@ -134,24 +134,53 @@ fn meaning(set: &RuleSet) -> u64 {
     hasher.finish()
 }
 
-/// Reads, compiles and checks a text; all names are numbered by one table, so that equal numbers
-/// are equal names.
-fn compiled(name: &str, text: &str, symbols: &Symbols) -> Compiled {
+/// Reads, compiles and checks a text, up to the first step that tells something; all names are
+/// numbered by one table, so that equal numbers are equal names.
+fn compiled(name: &str, text: &str, symbols: &Symbols) -> Result<Compiled, Told> {
     let mut files = Files::default();
     files.add(name, text);
-    let (rule_files, mut problems) = file::read(&files);
-    let (set, more) = compile::compile(&rule_files, symbols);
-    problems.extend(more);
-    problems.extend(lint::lint(&rule_files, &files, None));
-    Compiled { files, rule_files, set, problems }
+    let (rule_files, problems) = file::read(&files);
+    if !problems.is_empty() {
+        return Err(Told { files, problems });
+    }
+    let (set, mut problems) = compile::compile(&rule_files, symbols);
+    if problems.is_empty() {
+        problems = lint::lint(&rule_files, &files, None);
+    }
+    if !problems.is_empty() {
+        return Err(Told { files, problems });
+    }
+    Ok(Compiled { files, rule_files, set })
 }
 
-/// What became of a text.
+/// What is wrong with a text.
+#[derive(Debug)]
+struct Told {
+    files: Files,
+    problems: Vec<Diagnostic>,
+}
+
+/// A text that nothing is wrong with.
 struct Compiled {
     files: Files,
     rule_files: Vec<RuleFile>,
     set: RuleSet,
-    problems: Vec<Diagnostic>,
+}
+
+impl Told {
+    /// How many lines the nearest message is from a byte.
+    fn lines_from(&self, at: usize) -> usize {
+        let Self { files, problems } = self;
+        let line = files.position(0, at).line;
+        let far = problems.iter().flat_map(|problem| {
+            let from = files.position(0, problem.span.start).line;
+            let to = files.position(0, problem.span.end).line;
+            let others = problem.secondary.iter().map(|s| files.position(0, s.span.start).line);
+            let own = if (from..=to).contains(&line) { line } else { from };
+            others.chain([own]).map(|at| at.abs_diff(line)).collect::<Vec<_>>()
+        });
+        far.min().unwrap_or(usize::MAX)
+    }
 }
 
 impl Compiled {
@@ -204,20 +233,11 @@ fn exempt(text: &str, typo: &Typo) -> Option<Exempt> {
 }
 
 fn end(name: &str, text: &str, typo: &Typo, known: &Known<'_>) -> End {
-    let found = compiled(name, &typo.text, known.symbols);
-    let Compiled { files, set, problems, .. } = &found;
-    if !problems.is_empty() {
-        let line = files.position(0, typo.at).line;
-        let far = problems.iter().flat_map(|problem| {
-            let from = files.position(0, problem.span.start).line;
-            let to = files.position(0, problem.span.end).line;
-            let others = problem.secondary.iter().map(|s| files.position(0, s.span.start).line);
-            let own = if (from..=to).contains(&line) { line } else { from };
-            others.chain([own]).map(|at| at.abs_diff(line)).collect::<Vec<_>>()
-        });
-        return End::Told(far.min().unwrap_or(usize::MAX));
-    }
-    if meaning(set) == known.meaning {
+    let found = match compiled(name, &typo.text, known.symbols) {
+        Ok(found) => found,
+        Err(told) => return End::Told(told.lines_from(typo.at)),
+    };
+    if meaning(&found.set) == known.meaning {
         return End::Harmless;
     }
     let shown = found.page() != known.page;
@@ -239,8 +259,7 @@ struct Tally {
 /// How each typo ended; two threads share the work.
 fn ends(name: &str, text: &str, chosen: &[Typo]) -> Vec<End> {
     let symbols = Symbols::default();
-    let sound = compiled(name, text, &symbols);
-    assert_eq!(sound.problems, [], "{name}");
+    let sound = compiled(name, text, &symbols).unwrap();
     let (meaning, page) = (meaning(&sound.set), sound.page());
     let known = &Known { meaning, page, symbols: &symbols };
     std::thread::scope(|scope| {
