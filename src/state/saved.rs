@@ -132,6 +132,7 @@ impl Entity {
             served_at,
             // The next event or deadline looks at every window.
             stirs_at: Timestamp::MIN,
+            laid_out: 0,
         }
     }
 }

@@ -13,6 +13,7 @@
 pub(in crate::state) mod ledger;
 mod members;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 pub(crate) use self::ledger::Arriving;
@@ -246,6 +247,15 @@ impl Plan {
     /// What an aggregate is computed by where its running value does not hold.
     pub fn fallback(&self, place: u16) -> Option<&Arc<Scan>> {
         self.fallbacks.get(usize::from(place))?.as_ref()
+    }
+
+    /// The slots that no window and no running value has: rules have them.
+    pub(crate) fn slots_of_rules(&self) -> Vec<u16> {
+        let cursors = self.spans.iter().map(|span| span.cursors);
+        let running =
+            self.aggregates.iter().flat_map(|aggregate| [aggregate.slot, aggregate.flags]);
+        let taken: HashSet<u16> = cursors.chain(running).collect();
+        (0..self.slots).filter(|slot| !taken.contains(slot)).collect()
     }
 
     /// The numbers of a new entity.
