@@ -402,14 +402,14 @@ impl House {
         let carried = (Arc::clone(&inbox), feed.clone(), Arc::clone(&metrics));
         let access = Arc::new(access);
         let kept = (inbox, feed, Arc::clone(&access));
-        let mut services = Services::new(Arc::clone(&port), symbols, kept, metrics, http.clone());
+        let mut services = Services::new(port, symbols, kept, metrics, http.clone());
         services.desk.clone_from(&desk);
         let services = Arc::new(services);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let failure = runtime.block_on(async {
             let listener = api::bind(http, &access).await?;
             let address = listener.local_addr()?;
-            let courier = outbound::start(desk, port, carried)?;
+            let courier = outbound::start(desk, Arc::clone(&service), carried)?;
             announce(address, &access)?;
             let measured = Arc::clone(&service);
             let metering = tokio::spawn(async move {

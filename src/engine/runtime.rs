@@ -319,6 +319,14 @@ impl Engine {
         &self.gauges
     }
 
+    /// Whether every shard still works.
+    pub fn is_whole(&self) -> bool {
+        match &self.workers {
+            Workers::Inline(..) => true,
+            Workers::Threads(workers) => workers.iter().all(|one| !one.thread.is_finished()),
+        }
+    }
+
     /// The one order's own counts.
     pub fn sequence(&self) -> sequence::Tally {
         self.sequencer.tally

@@ -163,6 +163,8 @@ impl Kept {
                 seconds()
             ));
         }
+        // What the journal tells is known before anybody asks for it.
+        service.drain()?;
         let id = log.id();
         service.keep_in(Journal::start(log)?);
         begin(service, wanted)?;
