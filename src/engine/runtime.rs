@@ -28,6 +28,7 @@ use crate::engine::Input;
 use crate::engine::Output;
 use crate::engine::Restored;
 use crate::engine::entities::Entities;
+use crate::engine::learning::Learning;
 use crate::engine::sequence;
 use crate::engine::sequence::Sequencer;
 use crate::engine::sequence::Standing;
@@ -246,6 +247,11 @@ impl Engine {
         let Self { sequencer, workers, .. } = self;
         sequencer.tell_again(&mut |shard, input| workers.send(shard, input));
         self.send_off()
+    }
+
+    /// What is being learned, as of here; none where no rule asks for any.
+    pub fn learning(&self) -> Option<Learning> {
+        self.sequencer.learning().cloned()
     }
 
     /// Where the one order stands.

@@ -131,7 +131,7 @@ impl Kept {
                      that this version reads otherwise, is counted as far as they reach"
                 );
             }
-            if head.learns {
+            if sound.lacks_learning(&head) {
                 cli::say(&format!("siaga: learning from {} again", folder.display()));
                 let bar = bar();
                 service.relearn(&SystemDisk, &folder, from, &mut |progress| {

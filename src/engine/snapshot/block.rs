@@ -8,8 +8,12 @@
 //! Numbers are little-endian. The checksum is a CRC-32 that starts from the number of the block, so
 //! that none can be left out or take another's place.
 
-/// The newest format. Since 2 the head says how far logs were read.
-pub const FORMAT: u32 = 2;
+/// The newest format. Since 2 the head says how far logs were read; since 3 what was learned is in
+/// the file, and what detectors made of the forgotten part of a history.
+pub const FORMAT: u32 = 3;
+
+/// From this format on a snapshot needs no journal before its cut, whatever is learned.
+pub const STANDS_ALONE: u32 = 3;
 
 /// What a file begins with.
 pub const MAGIC: &[u8; 8] = b"SIAGASNP";
@@ -39,19 +43,22 @@ pub enum BlockKind {
     Rules,
     /// Names, in the order of their numbers.
     Names,
+    /// What is being learned.
+    Learned,
     /// The end.
     End,
 }
 
 impl BlockKind {
     /// Every kind with its number in a file.
-    const ALL: [(Self, u8); 6] = [
+    const ALL: [(Self, u8); 7] = [
         (Self::Head, 1),
         (Self::Catalog, 2),
         (Self::Entities, 3),
         (Self::Rules, 4),
         (Self::Names, 5),
         (Self::End, 6),
+        (Self::Learned, 7),
     ];
 
     /// Its number in a file.

@@ -153,6 +153,16 @@ impl Store {
         })
     }
 
+    /// The format of a snapshot.
+    pub(crate) fn format(&self, position: Position) -> Result<u32, SnapshotError> {
+        let path = self.path(position);
+        let file = self.disk.open(&path, Access::Read).map_err(failed("open", &path))?;
+        let mut header = [0; HEADER_BYTES];
+        disk::read_full_at(&*file, &mut header, 0).map_err(failed("read", &path))?;
+        let [.., a, b, c, d] = header;
+        Ok(u32::from_le_bytes([a, b, c, d]))
+    }
+
     /// Removes all but the newest; the position of the oldest that is left.
     pub(crate) fn prune(&self) -> Result<Option<Position>, SnapshotError> {
         let all = self.list()?;
@@ -284,6 +294,16 @@ impl Sound {
             Ok(())
         })?;
         head.ok_or_else(|| self.corrupt(HEADER_BYTES as u64, "it has no head"))
+    }
+
+    /// Whether there is a block of this kind.
+    pub(crate) fn holds(&self, kind: BlockKind) -> bool {
+        self.blocks.iter().any(|(found, ..)| *found == kind)
+    }
+
+    /// Whether what was learned by then has to be learned again from the journal before it.
+    pub fn lacks_learning(&self, head: &Head) -> bool {
+        head.learns && !self.holds(BlockKind::Learned)
     }
 
     /// Gives every name the number that it had. Nobody may have named anything before.

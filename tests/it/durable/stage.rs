@@ -140,7 +140,7 @@ impl Stage {
         }));
         service.recover_first();
         if let Some((sound, head)) = snapshot {
-            if head.learns {
+            if sound.lacks_learning(&head) {
                 service
                     .relearn(disk, Path::new(JOURNAL), from, &mut |_| {})
                     .map_err(|error| told_error(&error))?;
