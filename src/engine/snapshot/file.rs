@@ -353,3 +353,60 @@ pub(crate) fn put_names(symbols: &Symbols, from: u32, most: u32) -> (Vec<u8>, u3
     }
     (out.into_bytes(), count)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::simulated::SimulatedDisk;
+
+    const FOLDER: &str = "/snapshots";
+
+    fn store(disk: &SimulatedDisk) -> Store {
+        Store::open(Arc::new(disk.clone()), Path::new(FOLDER)).unwrap()
+    }
+
+    fn write(store: &Store, number: u64) -> PathBuf {
+        let mut writer = store.begin(Position::new(number)).unwrap();
+        writer.write(BlockKind::Rules, b"some").unwrap();
+        writer.finish().unwrap();
+        store.path(Position::new(number))
+    }
+
+    #[test]
+    fn what_was_named_removed_or_set_aside_stays_so_after_a_power_loss() {
+        for seed in 0..40 {
+            let disk = SimulatedDisk::new(seed);
+            let here = store(&disk);
+            let all: Vec<PathBuf> = (1..=5).map(|number| write(&here, number)).collect();
+            assert_eq!(here.prune().unwrap(), Some(Position::new(3)));
+            let numbers = |store: &Store| -> Vec<u64> {
+                store.list().unwrap().into_iter().map(Position::number).collect()
+            };
+            assert_eq!(numbers(&store(&disk.power_loss(seed))), [3, 4, 5], "seed {seed}");
+            disk.tamper(&all[4], |bytes| bytes[HEADER_BYTES + FRAME_BYTES] ^= 1).unwrap();
+            assert_eq!(here.newest().unwrap().rejected.len(), 1);
+            assert_eq!(numbers(&store(&disk.power_loss(seed))), [3, 4], "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_its_end_or_with_more_behind_it_is_corrupt() {
+        let disk = SimulatedDisk::new(1);
+        let here = store(&disk);
+        let path = write(&here, 7);
+        let whole = disk.content(&path).unwrap();
+        let end = FRAME_BYTES + 4;
+        let more = block::frame(2, BlockKind::Rules, b"more").unwrap();
+        let longer = [&whole[..], &more, b"more"].concat();
+        for (bytes, why) in [
+            (&whole[..whole.len() - end], "its end is missing"),
+            (&longer[..], "it goes on behind its end"),
+        ] {
+            disk.tamper(&path, |all| *all = bytes.to_vec()).unwrap();
+            match Sound::open(&disk, &path) {
+                Err(SnapshotError::Corrupt { why: told, .. }) => assert_eq!(told, why),
+                other => panic!("{why}: {:?}", other.map(|sound| sound.bytes)),
+            }
+        }
+    }
+}

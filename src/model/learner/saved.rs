@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Names are numbers, those of the snapshot's list of names. The bytes are those of `postcard`, which
-//! hold no names of fields: another order or kind of field is another [`FORM`].
+//! hold no names of fields: another order or kind of field needs another format of snapshots.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,9 +14,6 @@ use crate::event::Symbol;
 use crate::model::learner::Learner;
 use crate::model::learner::Product;
 use crate::model::learner::customer::Known;
-
-/// What the pieces are written in; any other is refused.
-pub const FORM: u8 = 1;
 
 /// Items in a piece.
 const ITEMS: usize = 4_096;
