@@ -7,7 +7,7 @@
 //! ```
 
 mod program;
-mod receiver;
+pub(crate) mod receiver;
 mod smtp;
 
 use std::collections::BTreeMap;

@@ -24,6 +24,9 @@ use crate::durable::stage::SNAPSHOTS;
 use crate::durable::stage::Stage;
 use crate::durable::stage::Version;
 use crate::durable::stage::undisturbed;
+use crate::durable::stage::undisturbed_by;
+use crate::scene::DAY;
+use crate::scene::at;
 
 /// A run with snapshots after these steps, stopped after the last but `left` steps; its disk, and
 /// what was told.
@@ -121,6 +124,55 @@ fn what_was_learned_goes_on_behind_a_snapshot_without_the_journal_before_it() {
         assert!(first > Position::FIRST, "the journal is kept from its beginning");
         let (_, have) = go_on(&disk, &told, behind, 1).unwrap();
         assert_eq!(difference(&want, &have), None, "seed {seed}");
+    }
+}
+
+/// Detectors over everything ever seen, of a history that is kept for two years.
+const DETECTORS: &str = r#"
+groups:
+  - name: g
+    rules:
+      - alert: Seen
+        family: margin
+        on: [order]
+        let:
+          usual: margin_shift(lines).usual
+          weekly: trend(orders).usual
+          alive: p_alive(orders)
+        when: "true"
+        episode: event.time
+        expires_after: 0s
+        annotations: {summary: "{{ usual }} {{ weekly }} {{ alive }}"}
+"#;
+
+#[test]
+fn what_the_history_forgot_is_known_behind_a_snapshot() {
+    // An order each day, and more of them than are kept.
+    let body = |first: i64| {
+        let line = |day: i64| {
+            let (time, cost) = (at(day * DAY), 60 + day % 5 + day / 100);
+            format!(
+                r#"{{"event_id":"e{day}","type":"order","occurred_at":"{time}","customer_id":"c","currency":"USD","lines":[{{"product_id":"p","quantity":1,"unit_price":100,"unit_cost":{cost}}}]}}"#
+            )
+        };
+        Step::Body((first..first + 50).map(line).collect::<Vec<_>>().join("\n"))
+    };
+    let script: Vec<Step> = (0..32).map(|part| body(part * 50)).collect();
+    let want = undisturbed_by(DETECTORS, &script, 1);
+    assert_eq!(want.order.len(), 1_600);
+    let (before, behind) = script.split_at(24);
+    for version in [Version::Same, Version::Other] {
+        let disk = SimulatedDisk::new(1);
+        let told: Arc<Mutex<Ledger>> = Arc::default();
+        let stage = Stage::start(&disk, &told, 1).unwrap();
+        stage.adopt(DETECTORS).unwrap();
+        for step in before.iter().chain([&Step::Snapshot]) {
+            stage.step(step).unwrap();
+        }
+        stage.stop();
+        let told = told.lock().unwrap().clone();
+        let (_, have) = go_on_from(version, &disk.restarted(), &told, behind, 1).unwrap();
+        assert_eq!(difference(&want, &have), None, "{version:?}");
     }
 }
 
