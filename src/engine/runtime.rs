@@ -15,7 +15,6 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::mpsc::SyncSender;
-use std::sync::mpsc::TryRecvError;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -42,11 +41,16 @@ use crate::event::Symbols;
 use crate::model::report::Version;
 use crate::rule::set::RuleSet;
 use crate::state::models::Models;
+use crate::time;
 use crate::time::Span;
 use crate::time::Timestamp;
 
 /// How long a snapshot waits for the disk before it looks again.
 const DISK_PAUSE: Duration = Duration::from_millis(1);
+
+/// How much longer than a step of a snapshot the rest behind it is, while nothing else is to be done:
+/// those who read, deliver and answer need the processor as well.
+const REST: u32 = 3;
 
 /// Batches that wait for a shard, at most.
 const QUEUE_BATCHES: usize = 16;
@@ -430,20 +434,18 @@ fn work(
 
 /// The next batch; a snapshot under way goes on while there is none.
 fn next_batch(shard: &mut Shard, queue: &Receiver<Vec<Input>>) -> Option<Vec<Input>> {
+    let mut pause = Duration::ZERO;
     while shard.is_saving() {
-        match queue.try_recv() {
+        match queue.recv_timeout(pause) {
             Ok(batch) => return Some(batch),
-            Err(TryRecvError::Disconnected) => return None,
-            Err(TryRecvError::Empty) => {}
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => {}
         }
-        if !shard.save_some() && shard.is_saving() {
-            // The disk is behind.
-            match queue.recv_timeout(DISK_PAUSE) {
-                Ok(batch) => return Some(batch),
-                Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-        }
+        let began = time::steady();
+        let more = shard.save_some();
+        let took = time::steady().saturating_duration_since(began);
+        // Without more to do, the disk is behind.
+        pause = if more { took * REST } else { DISK_PAUSE };
     }
     queue.recv().ok()
 }

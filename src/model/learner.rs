@@ -18,10 +18,8 @@ mod customer;
 mod saved;
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::collections::VecDeque;
 
-use rapidhash::fast::RandomState;
 use serde::Deserialize;
 use serde::Serialize;
 use smallvec::SmallVec;
@@ -109,7 +107,8 @@ struct Product {
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Categories {
-    places: HashMap<Symbol, u16, RandomState>,
+    #[serde(skip)]
+    places: ByName<u16>,
     sums: Vec<Sums>,
 }
 
@@ -382,13 +381,13 @@ impl Learner {
 impl Categories {
     /// The place of a category, new or known; none when there is no more room.
     fn place(&mut self, name: Symbol) -> Option<u16> {
-        if let Some(place) = self.places.get(&name) {
+        if let Some(place) = self.places.get(name) {
             return Some(*place);
         }
         let place = self.sums.len();
         let next = u16::try_from(place).ok().filter(|_| place < ITEMS_MAX)?;
         self.sums.push(Sums { name, net: 0.0, profit: 0.0, own_lines: 0, lines: 0 });
-        self.places.insert(name, next);
+        self.places.set(name, Some(next));
         Some(next)
     }
 }

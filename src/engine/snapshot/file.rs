@@ -32,7 +32,7 @@ const UNFINISHED: &str = "snapshot.new";
 const CORRUPT: &str = "snapshot.corrupt";
 
 /// Bytes between two syncs, so that the journal's own do not wait for all of a large file.
-const SYNC_BYTES: u64 = 8 << 20;
+const SYNC_BYTES: u64 = 2 << 20;
 
 /// A folder of snapshots.
 #[derive(Clone)]

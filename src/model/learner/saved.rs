@@ -42,7 +42,12 @@ impl Learner {
     pub fn restore(&mut self, piece: &[u8]) -> Result<(), Damaged> {
         let (what, body) = piece.split_first().ok_or(Damaged)?;
         match *what {
-            COUNTS => *self = read(body)?,
+            COUNTS => {
+                *self = read(body)?;
+                for (sums, place) in self.categories.sums.iter().zip(0..) {
+                    self.categories.places.set(sums.name, Some(place));
+                }
+            }
             CUSTOMERS => {
                 for known in read::<Vec<Known>>(body)? {
                     let place = u32::try_from(self.customers.len()).map_err(|_| Damaged)?;

@@ -201,6 +201,7 @@ fn torn_bytes_are_left_out_and_not_thrown_away() {
         let (mut log, opened) = Log::open(Arc::new(disk.clone()), folder(), settings()).unwrap();
         let found = opened.torn.unwrap();
         assert_eq!(found.offset + found.bytes, torn.len() as u64);
+        disk.record();
         let next = commit(&mut log, 2).unwrap();
         drop(log);
         assert_eq!(next, Position::new(commits + 2));
@@ -208,6 +209,14 @@ fn torn_bytes_are_left_out_and_not_thrown_away() {
         // The bytes are where they were, or beside it, where their segment held nothing else.
         let kept = if commits == 1 { path.with_extension("torn-1") } else { path };
         assert_eq!(disk.content(&kept).unwrap(), torn);
+        // A power loss on the way leaves them, too, under one name or the other.
+        for (operations, seed) in (0..=disk.recorded()).flat_map(|n| (0..32).map(move |s| (n, s))) {
+            let after = disk.crashed(operations, seed).unwrap();
+            let names = after.list(folder()).unwrap();
+            let mut contents =
+                names.iter().filter_map(|name| after.content(&folder().join(name)).ok());
+            assert!(contents.any(|content| content == torn), "{operations}, {seed}: {names:?}");
+        }
         assert_eq!(open(&disk).unwrap().next(), next);
     }
 }
