@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Numbers are little-endian. The checksum is a CRC-32 that starts from the number of the block, so
-//! that none can be left out or take another's place.
+//! that none can be left out or take another's place, and since format 3 from the format as well.
 
 /// The newest format. Since 2 the head says how far logs were read; since 3 what was learned is in
 /// the file, and what detectors made of the forgotten part of a history.
@@ -78,7 +78,7 @@ pub fn frame(number: u32, kind: BlockKind, payload: &[u8]) -> Option<[u8; FRAME_
     let mut frame = [0; FRAME_BYTES];
     frame[4..8].copy_from_slice(&length.to_le_bytes());
     frame[8] = kind.number();
-    let checksum = checksum(number, &frame, payload);
+    let checksum = checksum((FORMAT, number), &frame, payload);
     frame[..4].copy_from_slice(&checksum.to_le_bytes());
     Some(frame)
 }
@@ -89,15 +89,17 @@ pub fn length(frame: &[u8; FRAME_BYTES]) -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
-/// The kind of a block whose bytes are those that were written.
-pub fn check(number: u32, frame: &[u8; FRAME_BYTES], payload: &[u8]) -> Option<BlockKind> {
+/// The kind of the block of this number, in a file of this format, whose bytes are those that were
+/// written.
+pub fn check(place: (u32, u32), frame: &[u8; FRAME_BYTES], payload: &[u8]) -> Option<BlockKind> {
     let [a, b, c, d, .., kind] = *frame;
-    let right = checksum(number, frame, payload) == u32::from_le_bytes([a, b, c, d]);
+    let right = checksum(place, frame, payload) == u32::from_le_bytes([a, b, c, d]);
     if right { BlockKind::from_number(kind) } else { None }
 }
 
-fn checksum(number: u32, frame: &[u8; FRAME_BYTES], payload: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new_with_initial(number);
+fn checksum((format, number): (u32, u32), frame: &[u8; FRAME_BYTES], payload: &[u8]) -> u32 {
+    let start = if format < STANDS_ALONE { number } else { number ^ format << 24 };
+    let mut hasher = crc32fast::Hasher::new_with_initial(start);
     hasher.update(&frame[4..]);
     hasher.update(payload);
     hasher.finalize()

@@ -45,6 +45,7 @@ pub struct Store {
 pub struct Sound {
     file: Box<dyn File>,
     path: PathBuf,
+    format: u32,
     /// Kind, number, offset and length of every block.
     blocks: Vec<(BlockKind, u32, u64, u32)>,
     /// Bytes of the whole file.
@@ -210,7 +211,8 @@ impl Sound {
     fn open(disk: &dyn Disk, path: &Path) -> Result<Self, SnapshotError> {
         let file = disk.open(path, Access::Read).map_err(failed("open", path))?;
         let bytes = file.size().map_err(failed("read", path))?;
-        let mut sound = Self { file, path: path.to_owned(), blocks: Vec::new(), bytes };
+        let path_here = path.to_owned();
+        let mut sound = Self { file, path: path_here, format: 0, blocks: Vec::new(), bytes };
         let mut header = [0; HEADER_BYTES];
         if sound.read(&mut header, 0)? < header.len() || !header.starts_with(block::MAGIC) {
             return Err(sound.corrupt(0, "it is no snapshot"));
@@ -224,6 +226,7 @@ impl Sound {
             let (file, known) = (shown(path), block::FORMAT);
             return Err(SnapshotError::Newer { file, version, known });
         }
+        sound.format = version;
         let (mut at, mut payload, mut ended) = (HEADER_BYTES as u64, Vec::new(), false);
         while at < bytes {
             let number = u32::try_from(sound.blocks.len()).unwrap_or(u32::MAX);
@@ -268,7 +271,7 @@ impl Sound {
         }
         payload.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
         let short = self.read(payload, at + FRAME_BYTES as u64)? < payload.len();
-        let kind = block::check(number, &frame, payload).filter(|_| !short);
+        let kind = block::check((self.format, number), &frame, payload).filter(|_| !short);
         kind.ok_or_else(|| self.corrupt(at, "the checksum of a block does not match"))
     }
 

@@ -100,7 +100,7 @@ fn nothing_is_confirmed_that_a_power_loss_would_take_back() {
     // A start tells everything again.
     script.retain(|step| !matches!(step, Step::Snapshot));
     let mut unconfirmed = 0;
-    for room in (0..48).map(|step| 2_500 + step * 250) {
+    for room in (0..16).map(|step| 2_500 + step * 250) {
         let disk = SimulatedDisk::new(room);
         let told: Arc<Mutex<Ledger>> = Arc::default();
         let stage = Stage::start(&disk, &told, 1).unwrap();
@@ -109,18 +109,17 @@ fn nothing_is_confirmed_that_a_power_loss_would_take_back() {
             if stage.step(step).is_ok() {
                 continue;
             }
-            let confirmed = stage.service.confirm();
+            // What is small goes on for a while, until not even that has room.
+            if !stage.service.confirm() {
+                unconfirmed += 1;
+                break;
+            }
             let again: Arc<Mutex<Ledger>> = Arc::default();
             let lost = disk.power_loss(room);
             lost.set_faults(Faults::default());
             Stage::start(&lost, &again, 1).unwrap().stop();
             let (have, told) = (again.lock().unwrap(), told.lock().unwrap());
-            if confirmed {
-                assert!(told.alerts.keys().all(|id| have.alerts.contains_key(id)), "room {room}");
-            } else {
-                unconfirmed += 1;
-            }
-            break;
+            assert!(told.alerts.keys().all(|id| have.alerts.contains_key(id)), "room {room}");
         }
         disk.set_faults(Faults::default());
         stage.stop();

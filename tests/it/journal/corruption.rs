@@ -162,6 +162,22 @@ fn a_segment_that_is_gone_or_another_one_is_found_out() {
 }
 
 #[test]
+fn a_segment_is_missed_even_if_the_one_before_it_is_as_long() {
+    let disk = SimulatedDisk::new(1);
+    let settings = Settings { segment_bytes: 1, ..settings() };
+    let (mut log, _) = Log::open(Arc::new(disk.clone()), folder(), settings).unwrap();
+    for _ in 0..4 {
+        let mut batch = log.batch();
+        batch.push(7, b"as long").unwrap();
+        log.commit(&batch).unwrap();
+    }
+    drop(log);
+    disk.remove(&segments(&disk)[1]).unwrap();
+    let error = read_back(&disk, Position::FIRST).unwrap_err();
+    assert!(error.contains("begins with record 3, and record 2 comes next"), "{error}");
+}
+
+#[test]
 fn what_retention_gave_up_cannot_be_asked_for() {
     let (disk, next) = journal();
     let mut log = open(&disk).unwrap();
