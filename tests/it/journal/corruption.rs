@@ -178,6 +178,19 @@ fn a_segment_is_missed_even_if_the_one_before_it_is_as_long() {
 }
 
 #[test]
+fn a_batch_that_another_has_overtaken_is_refused_and_the_log_goes_on() {
+    let disk = SimulatedDisk::new(1);
+    let mut log = open(&disk).unwrap();
+    let mut overtaken = log.batch();
+    overtaken.push(7, b"late").unwrap();
+    commit(&mut log, 2).unwrap();
+    let refused = log.commit(&overtaken).unwrap_err();
+    assert_eq!(refused, JournalError::Order { want: 3, found: 1 });
+    let next = commit(&mut log, 1).unwrap();
+    assert_eq!(read_back(&disk, Position::FIRST), Ok(next));
+}
+
+#[test]
 fn what_retention_gave_up_cannot_be_asked_for() {
     let (disk, next) = journal();
     let mut log = open(&disk).unwrap();
