@@ -10,6 +10,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::Weak;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -67,6 +68,9 @@ const FEED_CHANGES: usize = 1_024;
 
 /// Batches of outputs that wait for the inbox.
 const OUTPUT_BATCHES: usize = 256;
+
+/// How often the inbox is kept tidy.
+const TIDY: Duration = Duration::from_millis(500);
 
 /// How often event time follows the wall clock.
 const TICK: Duration = Duration::from_millis(100);
@@ -366,6 +370,8 @@ impl House {
             metrics: Arc::clone(&metrics),
             lines: None,
         };
+        let tidied = Arc::downgrade(&inbox);
+        std::thread::Builder::new().name("inbox".to_owned()).spawn(move || tidy(&tidied))?;
         let delivering = Arc::clone(&settled);
         let deliverer =
             std::thread::Builder::new().name("delivery".to_owned()).spawn(move || {
@@ -402,14 +408,14 @@ impl House {
         let carried = (Arc::clone(&inbox), feed.clone(), Arc::clone(&metrics));
         let access = Arc::new(access);
         let kept = (inbox, feed, Arc::clone(&access));
-        let mut services = Services::new(Arc::clone(&port), symbols, kept, metrics, http.clone());
+        let mut services = Services::new(port, symbols, kept, metrics, http.clone());
         services.desk.clone_from(&desk);
         let services = Arc::new(services);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let failure = runtime.block_on(async {
             let listener = api::bind(http, &access).await?;
             let address = listener.local_addr()?;
-            let courier = outbound::start(desk, port, carried)?;
+            let courier = outbound::start(desk, Arc::clone(&service), carried)?;
             announce(address, &access)?;
             let measured = Arc::clone(&service);
             let metering = tokio::spawn(async move {
@@ -462,6 +468,17 @@ impl House {
         }
         stopped?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Keeps an inbox tidy as long as it is there.
+fn tidy(inbox: &Weak<Inbox>) {
+    while let Some(inbox) = inbox.upgrade() {
+        if let Err(error) = inbox.tidy() {
+            tracing::warn!(%error, "the inbox's log goes on growing for now");
+        }
+        drop(inbox);
+        std::thread::sleep(TIDY);
     }
 }
 

@@ -32,7 +32,7 @@ use crate::delivery::outbox::Status;
 use crate::delivery::outbox::Verdict;
 use crate::delivery::pace::Breaker;
 use crate::delivery::pace::Bucket;
-use crate::delivery::plan::LookUp;
+use crate::delivery::plan::Origin;
 use crate::delivery::plan::Planner;
 use crate::metrics::Metrics;
 use crate::time;
@@ -54,8 +54,8 @@ pub struct Parts {
     pub outbox: Outbox,
     /// Tells of changes in the inbox.
     pub feed: Feed,
-    /// What is known of whom an alert is about.
-    pub look_up: LookUp,
+    /// Who tells of alerts.
+    pub origin: Arc<dyn Origin>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -69,12 +69,12 @@ pub struct Courier {
 impl Courier {
     /// Starts on the running runtime; attempts that were cut off are made again.
     pub fn start(parts: Parts) -> Result<Self, InboxError> {
-        let Parts { desk, outbox, feed, look_up, metrics } = parts;
+        let Parts { desk, outbox, feed, origin, metrics } = parts;
         let cut_off = outbox.recover(time::now())?;
         if cut_off > 0 {
             tracing::warn!(deliveries = cut_off, "attempts were cut off: they are made again");
         }
-        let planner = Arc::new(Planner::new(outbox.clone(), Arc::clone(&desk), look_up));
+        let planner = Arc::new(Planner::new(outbox.clone(), Arc::clone(&desk), origin)?);
         planner.begin(time::now())?;
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -133,17 +133,18 @@ async fn plan(
     (outbox, metrics): (Outbox, Arc<Metrics>),
     mut stopping: watch::Receiver<bool>,
 ) {
-    let mut feed = feed.listen();
+    let mut changes = feed.listen();
     let mut measured = Timestamp::MIN;
     while !*stopping.borrow() {
         let stepping = Arc::clone(&planner);
         let step = blocking(move || stepping.step(time::now())).await;
-        let is_behind = step.is_some_and(|step| step.is_behind);
-        if step.is_none_or(|step| step.changes > 0) {
+        let is_behind = step.as_ref().is_some_and(|step| step.is_behind);
+        if step.as_ref().is_none_or(|step| step.changes > 0) {
             for wake in &wakes {
                 wake.notify_one();
             }
         }
+        feed.tell(step.map(|step| step.withdrawn).unwrap_or_default());
         let now = time::now();
         if now - measured >= Span::from_millis(5_000) {
             measured = now;
@@ -157,7 +158,7 @@ async fn plan(
             _ = stopping.changed() => {}
             () = tokio::time::sleep(ROUND) => {}
             // A change that was missed is in the inbox all the same.
-            heard = feed.recv() => if matches!(heard, Err(RecvError::Closed)) {
+            heard = changes.recv() => if matches!(heard, Err(RecvError::Closed)) {
                 tokio::time::sleep(ROUND).await;
             },
         }

@@ -8,8 +8,13 @@
 //! ```
 //!
 //! Several changes of an alert that wait together are one: the alert as it stands now is told.
+//!
+//! Nothing is planned before what it rests on is durable. An opening that an earlier process left,
+//! and that the engine does not know after its journal was taken in, rests on nothing: the alert is
+//! withdrawn, and comes anew if what set it off is sent again.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rusqlite::OptionalExtension;
@@ -18,10 +23,12 @@ use rusqlite::Transaction;
 use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
+use crate::alert::CloseReason;
 use crate::delivery::desk::Desk;
 use crate::delivery::desk::Destination;
 use crate::delivery::fatigue;
 use crate::delivery::fatigue::Asked;
+use crate::delivery::inbox::Change;
 use crate::delivery::inbox::InboxError;
 use crate::delivery::inbox::people::Sight;
 use crate::delivery::inbox::query::Since;
@@ -32,27 +39,41 @@ use crate::delivery::outbox::Planned;
 use crate::delivery::outbox::Status;
 use crate::delivery::route;
 use crate::delivery::route::matcher::Labels;
+use crate::engine::Output;
 use crate::engine::port::EntityView;
 use crate::time::Span;
 use crate::time::Timestamp;
 
-/// What is known of whom an alert is about.
-pub type LookUp = Arc<dyn Fn(&Alert) -> Option<EntityView> + Send + Sync>;
+/// Whoever tells the inbox of alerts.
+pub trait Origin: Send + Sync {
+    /// What is known of whom an alert is about.
+    fn look_up(&self, alert: &Alert) -> Option<EntityView>;
+
+    /// Returns once everything that was told by now rests on what is durable; whether it does.
+    fn confirm(&self) -> bool;
+
+    /// Whether this alert was told of, as far as is remembered.
+    fn knows(&self, alert: &Alert) -> bool;
+}
 
 /// Plans, one step after the other.
 pub struct Planner {
     outbox: Outbox,
     desk: Arc<Desk>,
-    look_up: LookUp,
+    origin: Arc<dyn Origin>,
+    /// Changes up to this number were told by an earlier process.
+    before: u64,
 }
 
 /// What a step did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Step {
     /// Changes that it took.
     pub changes: usize,
     /// Whether there are more to take at once.
     pub is_behind: bool,
+    /// Alerts that it withdrew.
+    pub withdrawn: Vec<Change>,
 }
 
 /// An alert that has changed.
@@ -77,13 +98,17 @@ impl Planner {
     /// Alerts that one digest holds; what is beyond waits for the next.
     const DIGEST_MAX: usize = 200;
 
-    /// One that looks customers up where it is told.
-    pub fn new(outbox: Outbox, desk: Arc<Desk>, look_up: LookUp) -> Self {
-        Self { outbox, desk, look_up }
+    /// One for what this origin tells from here on, and for what was told before and not planned.
+    pub fn new(
+        outbox: Outbox,
+        desk: Arc<Desk>,
+        origin: Arc<dyn Origin>,
+    ) -> Result<Self, InboxError> {
+        let before = outbox.inbox.write(|to| newest(to))?;
+        Ok(Self { outbox, desk, origin, before: before.cast_unsigned() })
     }
 
     /// Plans what has come up until now. There may be more at once: then it says so.
-    ///
     pub fn step(&self, now: Timestamp) -> Result<Step, InboxError> {
         let inbox = &self.outbox.inbox;
         let from = self.begin(now)?;
@@ -105,9 +130,13 @@ impl Planner {
                 }
             };
         let mut news: BTreeMap<AlertId, (bool, Timestamp)> = BTreeMap::new();
+        let mut doubtful = BTreeSet::new();
         for change in &changes {
             let known = news.entry(change.id).or_insert((false, change.at));
             *known = (known.0 || change.opened, change.at);
+            if change.opened && change.seq <= self.before {
+                doubtful.insert(change.id);
+            }
         }
         // Looked up before the transaction: the engine may be waiting for the inbox.
         let mut found = Vec::with_capacity(news.len());
@@ -115,6 +144,14 @@ impl Planner {
             found.extend(self.changed(id, is_new, at)?);
         }
         let late = self.late(now)?;
+        // Only now: what was read above was told before.
+        if !self.origin.confirm() {
+            return Ok(Step::default());
+        }
+        let unfounded = found.extract_if(.., |changed| {
+            doubtful.contains(&changed.alert.id) && !self.origin.knows(&changed.alert)
+        });
+        let withdrawn = self.withdraw(unfounded.map(|changed| changed.alert.id), now)?;
         inbox.write(|to_| {
             if found.is_empty() && late.is_empty() && to == from && !self.is_digest_due(to_, now)? {
                 return Ok(());
@@ -129,7 +166,26 @@ impl Planner {
             set_mark(to_, PLANNED, to.cast_signed())
         })?;
         let is_behind = changes.len() == Self::CHANGES_MAX as usize;
-        Ok(Step { changes: changes.len(), is_behind })
+        Ok(Step { changes: changes.len(), is_behind, withdrawn })
+    }
+
+    /// Takes alerts back whose events were lost before anybody was told that they are kept.
+    fn withdraw(
+        &self,
+        alerts: impl Iterator<Item = AlertId>,
+        at: Timestamp,
+    ) -> Result<Vec<Change>, InboxError> {
+        let state = AlertState::Closed { at, reason: CloseReason::Withdrawn };
+        let told = alerts.map(|id| Output::Changed { id, state: state.clone(), at });
+        let told: Vec<Output> = told.collect();
+        if told.is_empty() {
+            return Ok(Vec::new());
+        }
+        tracing::warn!(
+            alerts = told.len(),
+            "the journal does not hold what these alerts rest on: they are withdrawn, and not sent"
+        );
+        self.outbox.inbox.apply(&told)
     }
 
     /// The number up to which changes are planned. In the life of an inbox this begins with the
@@ -140,9 +196,7 @@ impl Planner {
             if let Some(planned) = mark(to, PLANNED)? {
                 return Ok(planned.cast_unsigned());
             }
-            let newest: i64 = to
-                .prepare_cached("SELECT COALESCE(MAX(seq), 0) FROM changes")?
-                .query_row([], |row| row.get(0))?;
+            let newest = newest(to)?;
             set_mark(to, PLANNED, newest)?;
             set_mark(to, DIGEST, now.millis())?;
             Ok(newest.cast_unsigned())
@@ -157,7 +211,7 @@ impl Planner {
     ) -> Result<Option<Changed>, InboxError> {
         let kept = self.outbox.inbox.get(id)?;
         Ok(kept.map(|kept| {
-            let labels = route::labels(&kept.alert, (self.look_up)(&kept.alert).as_ref());
+            let labels = route::labels(&kept.alert, self.origin.look_up(&kept.alert).as_ref());
             Changed { alert: kept.alert, labels, is_new, at }
         }))
     }
@@ -376,6 +430,12 @@ impl Planner {
         .execute([kept])?;
         Ok(())
     }
+}
+
+/// The number of the newest change.
+fn newest(to: &Transaction<'_>) -> Result<i64, InboxError> {
+    let mut statement = to.prepare_cached("SELECT COALESCE(MAX(seq), 0) FROM changes")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
 }
 
 fn mark(to: &Transaction<'_>, name: &str) -> Result<Option<i64>, InboxError> {

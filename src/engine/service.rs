@@ -10,6 +10,7 @@ mod keeping;
 mod read;
 pub mod snapshots;
 pub mod replay;
+mod told;
 
 use std::collections::HashMap;
 use std::sync::Arc;

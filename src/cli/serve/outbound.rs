@@ -12,7 +12,10 @@ use crate::delivery::courier::Parts;
 use crate::delivery::desk::Desk;
 use crate::delivery::inbox::Inbox;
 use crate::delivery::outbox::Outbox;
-use crate::engine::port::Port;
+use crate::delivery::plan::Origin;
+use crate::engine::port::EntityView;
+use crate::engine::port::Port as _;
+use crate::engine::service::Service;
 use crate::metrics::Metrics;
 
 /// The checked configuration of delivery; `None` when there are no channels.
@@ -33,11 +36,28 @@ pub(super) fn desk(config: &Config) -> anyhow::Result<Option<Arc<Desk>>> {
 /// Starts to carry what is to be sent; nothing when there is nothing to send it by.
 pub(super) fn start(
     desk: Option<Arc<Desk>>,
-    port: Arc<dyn Port>,
+    service: Arc<Service>,
     (inbox, feed, metrics): (Arc<Inbox>, Feed, Arc<Metrics>),
 ) -> anyhow::Result<Option<Courier>> {
     let Some(desk) = desk else { return Ok(None) };
     let outbox = Outbox::new(inbox);
-    let look_up = Arc::new(move |alert: &Alert| port.entity(alert.entity_kind, &alert.entity_id));
-    Ok(Some(Courier::start(Parts { desk, outbox, feed, look_up, metrics })?))
+    let origin = Arc::new(Told(service));
+    Ok(Some(Courier::start(Parts { desk, outbox, feed, origin, metrics })?))
+}
+
+/// What the service has told.
+struct Told(Arc<Service>);
+
+impl Origin for Told {
+    fn look_up(&self, alert: &Alert) -> Option<EntityView> {
+        self.0.entity(alert.entity_kind, &alert.entity_id)
+    }
+
+    fn confirm(&self) -> bool {
+        self.0.confirm()
+    }
+
+    fn knows(&self, alert: &Alert) -> bool {
+        self.0.knows(alert)
+    }
 }

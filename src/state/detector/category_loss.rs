@@ -9,6 +9,9 @@
 //! nothing from it, so rare categories come and go while the main ones stay. Of equals the one that
 //! was bought first stands first, whatever it is called.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::state::detector::days;
 use crate::state::detector::span_of_days;
 use crate::time::Timestamp;
@@ -17,13 +20,13 @@ use crate::time::Timestamp;
 pub const SLOTS: usize = 16;
 
 /// Purchases of the main categories, by a name of the caller's choice.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CategorySlots<Name> {
     slots: Vec<Slot<Name>>,
 }
 
 /// Purchases of one category.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Slot<Name> {
     /// Which.
     pub name: Name,
