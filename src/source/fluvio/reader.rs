@@ -94,6 +94,8 @@ pub(crate) struct Reader {
     broken_at: Option<i64>,
     /// The loss that was told of last: it is not told of at each attempt.
     alarmed_at: Option<i64>,
+    /// When the last connection began to bring records, if it ever did.
+    connected: Option<Instant>,
 }
 
 /// Why a partition cannot be read on.
@@ -225,6 +227,7 @@ impl Reader {
             fetch_bytes: shared.config.fetch_bytes.clamp(1 << 10, FETCH_BYTES_MAX),
             broken_at: None,
             alarmed_at: None,
+            connected: None,
         }
     }
 
@@ -233,8 +236,13 @@ impl Reader {
         let mut attempt = 0;
         loop {
             let before = self.shared.lanes.read(self.lane);
+            self.connected = None;
             let Err(error) = self.session().await;
-            if self.shared.lanes.read(self.lane) != before {
+            // One that stood for a while was sound, though there may have been nothing to read.
+            let stood = self.connected.is_some_and(|at| {
+                time::steady().saturating_duration_since(at) > self.shared.config.heartbeat()
+            });
+            if stood || self.shared.lanes.read(self.lane) != before {
                 attempt = 0;
             }
             let labels = [&*self.topic];
@@ -291,6 +299,7 @@ impl Reader {
         let stream =
             timeout(patience, opening).await.map_err(|_| ReadError::Silent(patience))??;
         shared.lanes.reading(self.lane, bounds.end);
+        self.connected = Some(time::steady());
         let topic = Arc::clone(&self.topic);
         let place = (self.lane, &*topic, self.partition);
         tokio::select! {

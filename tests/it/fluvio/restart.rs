@@ -216,6 +216,51 @@ fn what_stood_still_for_a_partition_that_is_away_stands_still_after_a_restart() 
 }
 
 #[test]
+fn a_partition_that_is_waited_for_leaves_no_trace_in_a_restart() {
+    // c buys each day; f and g stay away for long in between, and come back.
+    let fill = |cluster: &StandIn, days: std::ops::Range<u32>| {
+        for day in days {
+            cluster.append("t", 0, &[order("a", day)]);
+            cluster.append("t", 1, &[order("c", day)]);
+            if [2, 18].contains(&day) {
+                cluster.append("t", 0, &[order("f", day)]);
+                cluster.append("t", 1, &[order("g", day)]);
+            }
+        }
+    };
+    let run = |between: Between| {
+        let cluster = StandIn::start(&[("t", 2)]);
+        let config = config(&cluster, &["t"]);
+        fill(&cluster, 1..7);
+        let reader = Reader::new();
+        let mut source = reader.read(&config);
+        reader.wait("the beginning", |reader| reader.next() == [7, 7]);
+        if between == Between::Nothing {
+            fill(&cluster, 7..29);
+            reader.wait("the rest", |reader| reader.next() == [30, 30]);
+            return reader.told.lock().unwrap().clone();
+        }
+        // A partition is away, for less than the others wait; within that, the process ends.
+        cluster.change(|state| state.away = Some(("t".to_owned(), 1)));
+        cluster.cut();
+        reader.wait("its trouble", |reader| reader.stage.service.status().trouble.is_some());
+        fill(&cluster, 7..29);
+        source.stop();
+        let reader = reader.pass(between);
+        assert!(!reader.stage.service.is_held(), "{between:?}: nothing went past it");
+        cluster.change(|state| state.away = None);
+        let _source = reader.read(&config);
+        reader.wait("the rest", |reader| reader.next() == [30, 30]);
+        reader.told.lock().unwrap().clone()
+    };
+    let want = run(Between::Nothing);
+    assert_eq!(want.order.len(), 2, "two were silent");
+    for between in [Between::Replay, Between::Snapshot] {
+        assert_eq!(difference(&want, &run(between)), None, "{between:?}");
+    }
+}
+
+#[test]
 fn while_the_disk_is_full_nothing_is_taken_and_nothing_is_lost() {
     let cluster = StandIn::start(&[("t", 2)]);
     let config = config(&cluster, &["t"]);
