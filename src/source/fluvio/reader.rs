@@ -217,6 +217,16 @@ impl Reader {
         (lane, topic, partition): (usize, &Arc<str>, u32),
         decoder: Decoder,
     ) -> Self {
+        // A counter that first shows at one has, to Prometheus, never risen.
+        let metrics = &shared.metrics;
+        for counter in [
+            &metrics.source_records_total,
+            &metrics.source_reconnects_total,
+            &metrics.source_gaps_total,
+            &metrics.source_lost_records_total,
+        ] {
+            counter.with_label_values(&[&**topic]).inc_by(0);
+        }
         Self {
             shared: Arc::clone(shared),
             lane,

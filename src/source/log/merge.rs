@@ -32,6 +32,10 @@ use crate::time::Timestamp;
 /// Troubles that are told of at once; of more than these, only how many there are.
 const TROUBLES_TOLD: usize = 3;
 
+/// How long a lane that is down is waited for at least while a backlog is taken: nobody waits for an
+/// alert that is old already, and what others went past cannot be put in order any more.
+const PATIENCE_BEHIND: Duration = Duration::from_mins(1);
+
 /// Merges until everything stops; waits so long for a lane that is down. Event time may stand still
 /// already (`held`).
 pub(crate) fn run(lanes: &Lanes, taker: &dyn Taker, patience: Duration, held: bool) {
@@ -76,6 +80,8 @@ impl Merge {
     fn look(&mut self, lanes: &mut [Lane]) -> Option<Step> {
         self.tracks.resize_with(lanes.len(), Track::default);
         let (mut waits, mut any) = (false, false);
+        let is_behind = !self.health.caught_up && !self.held;
+        let patience = self.patience.max(if is_behind { PATIENCE_BEHIND } else { Duration::ZERO });
         let mut clock = Some(Timestamp::MAX);
         let mut caught_up = !lanes.is_empty();
         for (lane, track) in lanes.iter_mut().zip(&mut self.tracks) {
@@ -87,7 +93,7 @@ impl Merge {
             track.taken = track.taken.or(stands);
             let empty = track.portion.is_none();
             any |= !empty;
-            waits |= empty && lane.is_awaited(self.patience);
+            waits |= empty && lane.is_awaited(patience);
             caught_up &= empty && lane.is_at_end();
             track.clock = track.clock.max(lane.confirmed(track.taken));
             clock = clock.min(track.clock);

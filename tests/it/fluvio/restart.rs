@@ -184,10 +184,10 @@ fn what_stood_still_for_a_partition_that_is_away_stands_still_after_a_restart() 
         // b's partition is away; b buys there, and a buys on where we see it.
         cluster.change(|state| state.away = Some(("t".to_owned(), 1)));
         cluster.cut();
-        reader.wait("the hold", |reader| reader.stage.service.is_held());
         cluster.append("t", 1, &[order("b", 9)]);
         cluster.append("t", 0, &[order("a", 6), order("a", 12), order("a", 16)]);
         reader.wait("a's orders", |reader| reader.next() == [4, 1]);
+        assert!(reader.stage.service.is_held(), "they went past b's partition");
         source.stop();
         let reader = reader.pass(between);
         assert!(reader.stage.service.is_held(), "{between:?}");
@@ -230,13 +230,16 @@ fn a_partition_that_is_waited_for_leaves_no_trace_in_a_restart() {
     };
     let run = |between: Between| {
         let cluster = StandIn::start(&[("t", 2)]);
-        let config = config(&cluster, &["t"]);
+        let mut config = config(&cluster, &["t"]);
+        config.wait_ms = 600_000;
         fill(&cluster, 1..7);
         let reader = Reader::new();
         let mut source = reader.read(&config);
         reader.wait("the beginning", |reader| reader.next() == [7, 7]);
         if between == Between::Nothing {
+            source.stop();
             fill(&cluster, 7..29);
+            let _source = reader.read(&config);
             reader.wait("the rest", |reader| reader.next() == [30, 30]);
             return reader.told.lock().unwrap().clone();
         }
