@@ -250,6 +250,10 @@ fn every_panel_has_data_from_a_real_prometheus() {
             found.iter().any(|series| series["value"][1] != "NaN").then_some(())
         });
     }
+    // The metric says of readiness what `/-/ready` says.
+    cluster.stop_broker();
+    let is_told = || get(&topics, "/metrics").contains("\nsiaga_ready 0\n").then_some(());
+    eventually("the outage in the metrics", is_told);
     drop((prometheus, demo, reader));
 }
 

@@ -33,8 +33,8 @@ pub struct FluvioConfig {
     /// The longest pause between two attempts to connect.
     pub retry_ms_max: u64,
     /// How long the other partitions wait for one that cannot be read, so that everything is taken
-    /// in the order in which it happened; after that they go on, and event time stands still. A
-    /// minute at least while a backlog is read.
+    /// in the order in which it happened; after that they go on, and event time stands still;
+    /// while a backlog is read, two minutes at least.
     pub wait_ms: u64,
     /// File with the certificates of those who sign the cluster's (PEM): with it, all goes by TLS.
     pub tls_ca_file: String,

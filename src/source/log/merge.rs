@@ -34,7 +34,7 @@ const TROUBLES_TOLD: usize = 3;
 
 /// How long a lane that is down is waited for at least while a backlog is taken: nobody waits for an
 /// alert that is old already, and what others went past cannot be put in order any more.
-const PATIENCE_BEHIND: Duration = Duration::from_mins(1);
+const PATIENCE_BEHIND: Duration = Duration::from_mins(2);
 
 /// Merges until everything stops; waits so long for a lane that is down. Event time may stand still
 /// already (`held`).

@@ -264,6 +264,32 @@ fn a_partition_that_is_waited_for_leaves_no_trace_in_a_restart() {
 }
 
 #[test]
+fn a_power_loss_while_records_are_taken_ahead_of_the_disk_changes_no_alert() {
+    let cluster = StandIn::start(&[("t", 2)]);
+    let mut config = config(&cluster, &["t"]);
+    // A record or two a response, each an entry of the journal.
+    config.fetch_bytes = 1 << 10;
+    fill(&cluster, 1..29);
+    let reader = Reader::new();
+    reader.disk.record();
+    let mut source = reader.read(&config);
+    reader.wait("all of it", |reader| reader.next() == [31, 68]);
+    source.stop();
+    let (want, disk) = (reader.told.lock().unwrap().clone(), reader.disk.clone());
+    assert_eq!(want.order.len(), 2, "two fall silent");
+    drop(reader);
+    for operations in (0..=disk.recorded()).step_by(disk.recorded() / 12 + 1) {
+        let after = disk.crashed(operations, operations as u64).unwrap();
+        let reader = Reader::start(after, Arc::default());
+        let _source = reader.read(&config);
+        reader.wait("the rest", |reader| reader.next() == [31, 68]);
+        assert_eq!(reader.stage.service.status().duplicates, 0, "operation {operations}");
+        let told = reader.told.lock().unwrap().clone();
+        assert_eq!(difference(&want, &told), None, "operation {operations}");
+    }
+}
+
+#[test]
 fn while_the_disk_is_full_nothing_is_taken_and_nothing_is_lost() {
     let cluster = StandIn::start(&[("t", 2)]);
     let config = config(&cluster, &["t"]);

@@ -46,6 +46,7 @@ struct Shared {
 
 /// What the cluster holds, and what is wrong with it.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fault of its own, switched by a test")]
 pub(crate) struct State {
     pub(crate) topics: BTreeMap<String, Vec<Log>>,
     /// So many of the next requests hear that somebody else leads.

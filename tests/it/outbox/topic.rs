@@ -15,6 +15,9 @@ use crate::outbox::alert;
 
 const PARTITIONS: u32 = 4;
 
+/// What goes wrong with the broker.
+type Fault = fn(&StandIn);
+
 fn configuration(cluster: &StandIn) -> String {
     format!(
         "[fluvio]\nendpoint = '{}'\n[channels.log]\nfluvio.topic = 'alerts'\n\
@@ -53,7 +56,6 @@ fn each_change_is_written_in_the_partition_of_its_rep_whatever_the_broker_does()
         post.tell(&[Output::Opened { alert: Box::new(alert), arrived: None }]);
         id
     };
-    type Fault = fn(&StandIn);
     let faults: [Fault; 4] = [
         |cluster| cluster.change(|state| state.unanswered = 2),
         |cluster| cluster.change(|state| state.not_leader = 3),
@@ -72,7 +74,9 @@ fn each_change_is_written_in_the_partition_of_its_rep_whatever_the_broker_does()
     }
     cluster.start_broker();
     post.wait_for(40, Status::Delivered);
-    opened.iter().for_each(|id| post.close(*id));
+    for id in opened {
+        post.close(id);
+    }
     post.wait_for(80, Status::Delivered);
 
     let mut deliveries: BTreeMap<String, Vec<String>> = BTreeMap::new();
