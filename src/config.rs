@@ -183,7 +183,15 @@ impl Config {
             receivers: self.receivers.clone(),
             route: self.route.clone(),
             people: self.people.clone(),
+            fluvio: self.fluvio.clone(),
         }
+    }
+
+    /// The topics that are read and written, and for what.
+    pub fn topics(&self) -> Vec<(&str, &'static str)> {
+        let channels = self.channels.values().filter_map(|channel| channel.fluvio.as_ref());
+        let alerts = channels.map(|channel| (channel.topic.as_str(), "alerts"));
+        self.fluvio.uses().into_iter().chain(alerts).collect()
     }
 }
 

@@ -30,6 +30,7 @@ use crate::delivery::route::matcher::Labels;
 use crate::delivery::route::matcher::Matchers;
 use crate::engine::config::read_span;
 use crate::engine::config::write_span;
+use crate::source::fluvio::config::FluvioConfig;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -139,6 +140,8 @@ pub struct Sections {
     pub route: Route,
     /// `[people.ID]`
     pub people: Directory,
+    /// `[fluvio]`: the cluster that channels write to.
+    pub fluvio: FluvioConfig,
 }
 
 /// The whole configuration of delivery, sound.
@@ -175,11 +178,11 @@ impl Desk {
 
     /// Checks everything. Fails with the first key that is wrong.
     pub fn new(sections: &Sections) -> Result<Self, SetupError> {
-        let Sections { delivery, channels, receivers, route, people } = sections;
+        let Sections { delivery, channels, receivers, route, people, fluvio } = sections;
         let mut config = delivery.clone();
         config.pages = pages(&config.pages)?;
         let built = channels.iter().map(|(name, section)| {
-            let built = section.build(name)?;
+            let built = section.build(name, fluvio)?;
             Ok((name.clone(), Arc::new(built)))
         });
         let channels = built.collect::<Result<BTreeMap<_, _>, SetupError>>()?;
@@ -396,7 +399,8 @@ pub(in crate::delivery) mod tests {
     /// The desk of a configuration.
     pub(in crate::delivery) fn desk(text: &str) -> Result<Desk, SetupError> {
         let File { delivery, channels, receivers, route, people } = toml::from_str(text).unwrap();
-        Desk::new(&Sections { delivery, channels, receivers, route, people })
+        let fluvio = FluvioConfig::default();
+        Desk::new(&Sections { delivery, channels, receivers, route, people, fluvio })
     }
 
     const CHANNELS: &str = "

@@ -3,12 +3,14 @@
 //!
 //! ```text
 //! inbox ─► courier ─► HTTP ─► [receiver] 200, 500, 429, 302, 410, hangs, resets after accepting
-//!                   └► SMTP ─► [server]  250, 451, 550
+//!                   ├► SMTP ─► [server]  250, 451, 550
+//!                   └► topic ─► [broker] no leader, no answer, cut, away
 //! ```
 
 mod program;
 pub(crate) mod receiver;
 mod smtp;
+mod topic;
 
 use std::collections::BTreeMap;
 use std::path::Path;
