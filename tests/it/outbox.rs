@@ -6,9 +6,11 @@
 //!                   └► SMTP ─► [server]  250, 451, 550
 //! ```
 
+mod many;
+mod peers;
 mod program;
 mod receiver;
-mod smtp;
+pub(crate) mod smtp;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -76,6 +78,7 @@ impl Post {
                 feed: self.feed.clone(),
                 look_up: Arc::new(|_: &Alert| None),
                 metrics: Arc::clone(&self.metrics),
+                clock: Arc::new(time::now),
             })
         });
         self.courier = Some((runtime, courier.unwrap()));

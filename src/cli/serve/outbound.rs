@@ -14,6 +14,7 @@ use crate::delivery::inbox::Inbox;
 use crate::delivery::outbox::Outbox;
 use crate::engine::port::Port;
 use crate::metrics::Metrics;
+use crate::time;
 
 /// The checked configuration of delivery; `None` when there are no channels.
 pub(super) fn desk(config: &Config) -> anyhow::Result<Option<Arc<Desk>>> {
@@ -39,5 +40,12 @@ pub(super) fn start(
     let Some(desk) = desk else { return Ok(None) };
     let outbox = Outbox::new(inbox);
     let look_up = Arc::new(move |alert: &Alert| port.entity(alert.entity_kind, &alert.entity_id));
-    Ok(Some(Courier::start(Parts { desk, outbox, feed, look_up, metrics })?))
+    Ok(Some(Courier::start(Parts {
+        desk,
+        outbox,
+        feed,
+        look_up,
+        metrics,
+        clock: Arc::new(time::now),
+    })?))
 }

@@ -18,13 +18,13 @@ use crate::outbox::Post;
 use crate::outbox::alert;
 
 /// A mail server that answers the end of the n-th text with this.
-struct Server {
-    address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     mails: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    fn start(answer: impl Fn(usize) -> &'static str + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(answer: impl Fn(usize) -> &'static str + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let mails = Arc::new(Mutex::new(Vec::new()));
@@ -39,7 +39,7 @@ impl Server {
         Self { address, mails }
     }
 
-    fn mails(&self) -> Vec<String> {
+    pub(crate) fn mails(&self) -> Vec<String> {
         self.mails.lock().unwrap().clone()
     }
 }
@@ -85,7 +85,8 @@ fn converse(
     }
 }
 
-fn header<'a>(mail: &'a str, name: &str) -> Option<&'a str> {
+/// What a header of this name says, if there is one.
+pub(crate) fn header<'a>(mail: &'a str, name: &str) -> Option<&'a str> {
     let head = mail.split("\r\n\r\n").next()?;
     head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
