@@ -127,6 +127,7 @@ fn recorded(folder: &Path) -> (Vec<String>, Vec<Line>) {
 
 const CONFIGURATION: &str = "
     [delivery]
+    group_wait = '0s'
     budget_per_day = 3
     quiet_hours = '19:00-07:00'
     digest_at = '08:00'
@@ -145,6 +146,13 @@ const CONFIGURATION: &str = "
     [route]
     receiver = 'owner'
 ";
+
+/// The time of the last digest, at eight in the morning.
+fn digest(now: Timestamp) -> Timestamp {
+    let day = Span::DAY.millis();
+    let eight = 8 * HOUR.millis();
+    Timestamp::saturating((now.millis() - eight).div_euclid(day) * day + eight)
+}
 
 /// A server whose time is that of its events.
 struct Branch {
@@ -269,11 +277,13 @@ impl Branch {
         self.settle();
         self.now.store(to.millis(), Ordering::SeqCst);
         let is_done = || {
+            let is_told = |held: &Listed| held.digest.is_some() || held.created_at.0 >= digest(to);
             let planned = self.outbox.planned().unwrap();
             let due = self.outbox.next_due("mail").unwrap();
             planned == Some(self.inbox.newest_seq().unwrap())
                 && due.is_none_or(|due| due > to)
                 && self.deliveries(Some(Status::Sending)).is_empty()
+                && self.deliveries(Some(Status::Held)).iter().all(is_told)
         };
         for _ in 0..6_000 {
             if is_done() {
@@ -369,7 +379,6 @@ fn a_week_keeps_every_budget_explains_what_it_keeps_back_and_adds_up_for_the_man
         branch.take(&events[place..place + count]);
         place += count;
         branch.pass(hour);
-        branch.pass(hour + Span::from_millis(60_000));
         branch.act(&mut seen);
     }
     branch.runtime.block_on(courier.stop());
