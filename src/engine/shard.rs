@@ -108,6 +108,8 @@ pub(crate) struct Parts {
     texts: Texts,
     /// What it has in common with other rules at this moment.
     walked: Walked,
+    /// The items of lists that it is at.
+    items: Items,
 }
 
 impl Parts {
@@ -116,6 +118,7 @@ impl Parts {
         self.values.clear();
         self.values.resize(count, None);
         self.texts.clear();
+        self.items.clear();
     }
 }
 
@@ -454,12 +457,24 @@ impl Running<'_> {
                 _ => return,
             },
         };
-        if !holds && live.phase(place).is_none() {
+        if life_cycle::is_idle(live.phase(place), holds) {
             return;
         }
-        let occurrence = guarded(|| occurrence(rule, &mut scope));
+        // Of what is not, nobody asks when and which.
+        let occurrence =
+            if holds { guarded(|| occurrence(rule, &mut scope)) } else { Some((now, 0)) };
         let Some((at, episode)) = occurrence else { return self.rest(place, Resting::Broken) };
         let seen = Observation { holds, episode, at, now };
+        if !life_cycle::is_settled(live.phase(place), rule.timing, seen) {
+            self.follow(place, seen, cause, out);
+        }
+    }
+
+    /// Lets a rule's alert follow what was seen of its condition.
+    fn follow(&mut self, place: u16, seen: Observation, cause: Cause<'_>, out: &mut Vec<Output>) {
+        let rules = self.context.rules;
+        let rule = &rules.rules[usize::from(place)];
+        let Observation { holds, at, now, .. } = seen;
         let mut phase = self.live.take(place);
         let before = life_cycle::episode(phase.as_ref());
         let step = life_cycle::observe(&mut phase, rule.timing, seen);
@@ -534,11 +549,11 @@ impl Running<'_> {
         if silent && self.live.armed(rules, place).is_none() {
             return;
         }
-        let mut phase = self.live.take(place);
-        let over = life_cycle::resolve(&mut phase, now);
-        self.live.put(rules, place, phase);
-        if let Some((id, state)) = over {
-            out.push(Output::Changed { id, state, at: now });
+        if self.live.phase(place).is_some() {
+            let mut phase = self.live.take(place);
+            let over = life_cycle::resolve(&mut phase, now);
+            self.live.put(rules, place, phase);
+            out.extend(over.map(|(id, state)| Output::Changed { id, state, at: now }));
         }
         self.live.arm(rules, place, deadline);
     }
@@ -660,7 +675,7 @@ impl<'a> Context<'a> {
             lets: &mut parts.values,
             let_nodes: &self.rules.rules[usize::from(rule)].part_nodes,
             fuel: FUEL,
-            items: Items::default(),
+            items: &mut parts.items,
         }
     }
 }

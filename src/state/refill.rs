@@ -61,7 +61,7 @@ impl Carried {
         for (from, to) in values {
             match from {
                 Some(from) => carried.values.push((from, to)),
-                None => carried.fresh.of(plan.aggregate(to.place)).push(to.place),
+                None => carried.fresh.add(plan.aggregate(to.place)),
             }
         }
         carried
@@ -77,7 +77,7 @@ impl Carried {
             let mut known = old.ever.iter().map(|place| old.aggregate(place));
             match known.find(|known| comparison.aggregates(known, aggregate)) {
                 Some(known) => carried.values.push((known.running(), aggregate.running())),
-                None => carried.fresh.of(aggregate).push(aggregate.place),
+                None => carried.fresh.add(aggregate),
             }
         }
         for set in &new.owned {
