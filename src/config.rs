@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::access::AccessConfig;
+use crate::access::oidc::OidcConfig;
 use crate::api::HttpConfig;
 use crate::delivery::channel::config::ChannelConfig;
 use crate::delivery::desk::DeliveryConfig;
@@ -37,6 +38,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Signing in.
     pub access: AccessConfig,
+    /// Signing in by the company's directory.
+    pub oidc: OidcConfig,
     /// Files on disk.
     pub storage: StorageConfig,
     /// The store of alerts.
@@ -367,7 +370,7 @@ mod tests {
             (
                 "",
                 &[("SIAGA_HTPT_LISTEN", "1")],
-                "ACCESS, DELIVERY, ENGINE, FLUVIO, HTTP, INBOX, RULES, STORAGE",
+                "ACCESS, DELIVERY, ENGINE, FLUVIO, HTTP, INBOX, OIDC, RULES, STORAGE",
             ),
             ("", &[("SIAGA_HTTP", "1")], "BODY_BYTES_MAX"),
             ("", &[("SIAGA_HTTP_DEMO", "yes")], "write `true` or `false`"),

@@ -21,6 +21,7 @@ use crate::delivery::channel::config::Configured;
 use crate::delivery::channel::config::SetupError;
 use crate::delivery::hours::Hours;
 use crate::delivery::hours::TimeOfDay;
+use crate::delivery::inbox::people::People;
 use crate::delivery::person::Directory;
 use crate::delivery::person::Person;
 use crate::delivery::person::Recipient;
@@ -145,6 +146,7 @@ pub struct Sections {
 }
 
 /// The whole configuration of delivery, sound.
+#[derive(Clone)]
 pub struct Desk {
     /// Section `[delivery]`.
     pub config: DeliveryConfig,
@@ -252,6 +254,11 @@ impl Desk {
         let known = known.collect::<Vec<_>>().join(", ");
         let known = if known.is_empty() { "a section [channels.NAME] first" } else { &known };
         Err(SetupError::at(place, format!("`{name}` is no receiver and no channel: write {known}")))
+    }
+
+    /// The same desk, with everybody whom the reference data name.
+    pub fn knowing(&self, people: &People) -> Self {
+        Self { people: self.people.over(people), ..self.clone() }
     }
 
     /// Whether nothing is ever sent.

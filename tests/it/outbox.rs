@@ -7,9 +7,11 @@
 //!                   └► topic ─► [broker] no leader, no answer, cut, away
 //! ```
 
+mod many;
+mod peers;
 mod program;
 pub(crate) mod receiver;
-mod smtp;
+pub(crate) mod smtp;
 mod topic;
 
 use std::collections::BTreeMap;
@@ -97,6 +99,7 @@ impl Post {
                 feed: self.feed.clone(),
                 origin: Arc::new(Nobody),
                 metrics: Arc::clone(&self.metrics),
+                clock: Arc::new(time::now),
             })
         });
         self.courier = Some((runtime, courier.unwrap()));
