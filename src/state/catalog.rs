@@ -16,6 +16,7 @@ use crate::event::reference::Agreement;
 use crate::event::reference::Product;
 use crate::event::reference::Reference;
 use crate::event::reference::Relation;
+use crate::event::reference::RelationKind;
 use crate::event::reference::Rep;
 use crate::state::models::Models;
 
@@ -26,6 +27,8 @@ pub struct Catalog {
     categories: HashSet<Symbol, RandomState>,
     reps: HashMap<Symbol, Rep, RandomState>,
     relations: Vec<Relation>,
+    /// By what they take the place of.
+    substitutes: HashMap<Symbol, Vec<Symbol>, RandomState>,
     /// By customer.
     agreements: HashMap<Symbol, Agreements, RandomState>,
     models: Arc<Models>,
@@ -55,6 +58,10 @@ impl Catalog {
             Reference::Relation(relation) => {
                 if !self.relations.contains(relation) {
                     self.relations.push(relation.clone());
+                    if matches!(relation.kind, RelationKind::Substitute | RelationKind::ReplacedBy)
+                    {
+                        self.substitutes.entry(relation.from).or_default().push(relation.to);
+                    }
                 }
             }
             Reference::Agreement(agreement) => {
@@ -96,6 +103,11 @@ impl Catalog {
     /// How products and categories belong together.
     pub fn relations(&self) -> &[Relation] {
         &self.relations
+    }
+
+    /// What can take a product's place, or took it.
+    pub fn substitutes(&self, product: Symbol) -> &[Symbol] {
+        self.substitutes.get(&product).map_or(&[], Vec::as_slice)
     }
 
     /// A customer's agreements, in the order of their beginnings.
