@@ -147,3 +147,43 @@ fn earned(product: &Product) -> Option<(f64, f64)> {
     let (price, cost) = (product.list_price?.to_f64(), product.unit_cost?.to_f64());
     (price > 0.0).then(|| ((price - cost) / price, price - cost))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Symbols;
+
+    fn product(attributes: &[(&str, &str)]) -> Product {
+        let text =
+            |(name, text): &(&str, &str)| ((*name).to_owned(), Attribute::Text((*text).to_owned()));
+        Product {
+            id: Symbols::default().intern("p"),
+            name: None,
+            category: None,
+            brand: None,
+            list_price: Decimal::parse("10").ok(),
+            unit_cost: Decimal::parse("8").ok(),
+            attributes: attributes.iter().map(text).collect(),
+        }
+    }
+
+    #[test]
+    fn a_ladder_is_read_from_the_list_price_up_and_a_wrong_one_is_none() {
+        let decimal = |text| Decimal::parse(text).unwrap();
+        let known = ladder(&product(&[("price_breaks", "24: 9.50, 60:9")])).unwrap();
+        for (quantity, price) in [("1", "10"), ("24", "9.5"), ("59", "9.5"), ("60", "9")] {
+            assert_eq!(known.price(decimal(quantity)), decimal(price), "{quantity}");
+        }
+        assert_eq!(known.next(decimal("24")).map(|step| step.from), Some(decimal("60")));
+        for wrong in ["", "24", "24: x", "60: 9, 24: 9.50", "24: 9.50,"] {
+            assert_eq!(ladder(&product(&[("price_breaks", wrong)])), None, "{wrong}");
+        }
+        assert_eq!(ladder(&product(&[])), None);
+    }
+
+    #[test]
+    fn a_unit_earns_its_list_price_less_its_cost() {
+        assert_eq!(earned(&product(&[])), Some((0.2, 2.0)));
+        assert_eq!(earned(&Product { list_price: None, ..product(&[]) }), None);
+    }
+}

@@ -143,3 +143,27 @@ impl Catalog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Symbols;
+
+    #[test]
+    fn what_can_take_a_products_place_or_took_it_is_a_substitute_once() {
+        let symbols = Symbols::default();
+        let [old, new, other, extra] =
+            ["old", "new", "other", "extra"].map(|id| symbols.intern(id));
+        let mut catalog = Catalog::default();
+        for (to, kind) in [
+            (new, RelationKind::ReplacedBy),
+            (other, RelationKind::Substitute),
+            (other, RelationKind::Substitute),
+            (extra, RelationKind::Accessory),
+        ] {
+            catalog.apply(&Reference::Relation(Relation { from: old, to, kind }));
+        }
+        assert_eq!(catalog.substitutes(old), [new, other]);
+        assert_eq!(catalog.substitutes(new), []);
+    }
+}

@@ -30,6 +30,9 @@ pub const SPREAD_OF_CHANCE: f64 = 0.577_215_664_901_532_9;
 const SPREAD_PRIOR_GAPS: f64 = 4.0;
 /// Gaps of the population's median that stand behind a customer's rate.
 const GAPS_PRIOR: f64 = 2.0;
+/// Odds that a customer leaves with a purchase, at the least. BG/NBD takes the long gaps of customers
+/// that are regular for chance, and finds that nobody ever leaves: then this holds.
+const LEAVES_MIN: f64 = 0.000_5;
 /// A gap shorter than a day is taken for a day: its logarithm would outweigh all others.
 const GAP_MIN_DAYS: f64 = 1.0;
 /// More regular than this nobody is taken for: holidays move the most regular purchase.
@@ -134,11 +137,11 @@ impl Regularity {
     }
 
     /// Odds that the customer left with the last purchase: `a / (b + x − 1)`, see
-    /// [`RepeatBuying`]; none without a repeat.
+    /// [`RepeatBuying`], or [`LEAVES_MIN`]; none without a repeat.
     fn odds_of_leaving(&self, usual: &Usual) -> Option<f64> {
         let RepeatBuying { a, b, .. } = usual.repeat_buying;
         let repeats = f64::from(self.days.purchases - 1);
-        (repeats > 0.0).then(|| a / (b + repeats - 1.0))
+        (repeats > 0.0).then(|| (a / (b + repeats - 1.0)).max(LEAVES_MIN))
     }
 }
 
