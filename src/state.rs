@@ -9,6 +9,7 @@
 //! ```
 
 pub mod alike;
+pub mod assortment;
 pub mod catalog;
 pub mod detection;
 pub mod detector;

@@ -495,9 +495,16 @@ impl Running<'_> {
             if holds { guarded(|| occurrence(rule, &mut scope)) } else { Some((now, 0)) };
         let Some((at, episode)) = occurrence else { return self.rest(place, Resting::Broken) };
         let seen = Observation { holds, episode, at, now };
-        if life_cycle::is_settled(live.phase(place), rule.timing, seen) {
-            return;
+        if !life_cycle::is_settled(live.phase(place), rule.timing, seen) {
+            self.follow(place, seen, cause, out);
         }
+    }
+
+    /// Lets a rule's alert follow what was seen of its condition.
+    fn follow(&mut self, place: u16, seen: Observation, cause: Cause<'_>, out: &mut Vec<Output>) {
+        let rules = self.context.rules;
+        let rule = &rules.rules[usize::from(place)];
+        let Observation { holds, at, now, .. } = seen;
         let mut phase = self.live.take(place);
         let before = life_cycle::episode(phase.as_ref());
         let step = life_cycle::observe(&mut phase, rule.timing, seen);

@@ -18,9 +18,12 @@ use parking_lot::RwLock;
 use parking_lot::RwLockReadGuard;
 use parking_lot::RwLockWriteGuard;
 use rapidhash::fast::RandomState;
+use serde::Deserialize;
+use serde::Serialize;
 
-/// A name, as its number in the [`Symbols`] that interned it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A name, as its number in the [`Symbols`] that interned it; written down only where these are
+/// written down as well.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Symbol(NonZeroU32);
 
 /// All names seen so far; clones share them.

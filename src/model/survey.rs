@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::event::Symbol;
 use crate::model::affinity::Gram;
 use crate::money::Currency;
@@ -57,6 +60,8 @@ pub struct Person {
     pub net: Option<f64>,
     /// Gross profit of 52 weeks.
     pub profit: Option<f64>,
+    /// Spread of its gaps.
+    pub gap_spread: Option<f64>,
     /// Variance of the root of its weekly spend.
     pub spend_variance: Option<f64>,
     /// Deviation of its orders' margin, in points.
@@ -81,7 +86,7 @@ pub struct Sold {
 }
 
 /// Net amounts of consecutive weeks.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Weeks {
     /// Number of the first.
     pub first: i64,

@@ -22,6 +22,7 @@ use crate::event::Event;
 use crate::event::Symbol;
 use crate::event::Symbols;
 use crate::state::Entity;
+use crate::state::assortment::Asked;
 use crate::state::builtin::Builtin;
 use crate::state::catalog::Catalog;
 use crate::state::code::Code;
@@ -273,6 +274,8 @@ pub enum Function {
     UnitCost,
     /// Lowest margin at which a product may be sold, as the catalogue has it.
     MarginFloor,
+    /// What else the catalogue says of a product.
+    Of(Asked),
 }
 
 /// Functions of two values.

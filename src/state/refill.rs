@@ -55,14 +55,16 @@ struct Filling<'a> {
 
 impl Carried {
     /// For each running value of everything ever seen of the plan, in its order, the one that it
-    /// goes on from, if any; for each set the place of the one that it goes on from.
+    /// goes on from, if any; for each set and each detector the place of the one that it goes on
+    /// from.
     pub(crate) fn new(
         plan: &Plan,
         values: impl Iterator<Item = (Option<Running>, Running)>,
         sets: impl Iterator<Item = Option<u16>>,
+        followed: impl Iterator<Item = Option<u16>>,
     ) -> Self {
-        let followed = vec![None; plan.followed.len()];
-        let mut carried = Self { sets: sets.collect(), followed, ..Self::default() };
+        let (sets, followed) = (sets.collect(), followed.collect());
+        let mut carried = Self { sets, followed, ..Self::default() };
         for (from, to) in values {
             match from {
                 Some(from) => carried.values.push((from, to)),

@@ -1,5 +1,8 @@
 //! What the learner keeps of one customer: about 250 bytes, and 12 for each category it owns.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::event::Symbol;
 use crate::state::detector::days;
 use crate::state::detector::margin::Baseline;
@@ -13,14 +16,18 @@ const PARTS: usize = 13;
 const EMPTY_WEEKS_MAX: i64 = 26;
 
 /// One customer that has bought.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Known {
+    /// Who it is.
+    pub(super) id: Symbol,
     /// Its line of business, where reference data say.
     pub(super) segment: Option<Symbol>,
     first: Timestamp,
     last: Timestamp,
     /// Days on which it bought.
     purchases: u32,
+    /// Sum of the logarithms of the gaps between those days.
+    ln_gaps: f32,
     net: Year,
     profit: Year,
     margin: Baseline,
@@ -32,7 +39,7 @@ pub(super) struct Known {
 }
 
 /// A category that it has bought.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Owned {
     /// Place of the category.
     pub(super) category: u16,
@@ -45,7 +52,7 @@ pub(super) struct Owned {
 }
 
 /// An amount of the last 52 weeks, in parts of four weeks.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Year {
     newest: i64,
     parts: [f32; PARTS],
@@ -91,12 +98,14 @@ impl Year {
 
 impl Known {
     /// One that buys for the first time.
-    pub(super) fn first(at: Timestamp, segment: Option<Symbol>) -> Self {
+    pub(super) fn first(id: Symbol, at: Timestamp, segment: Option<Symbol>) -> Self {
         Self {
+            id,
             segment,
             first: at,
             last: at,
             purchases: 1,
+            ln_gaps: 0.0,
             net: Year::EMPTY,
             profit: Year::EMPTY,
             margin: Baseline::default(),
@@ -110,7 +119,10 @@ impl Known {
     /// Takes an order in, with its net amount and gross profit where they are known.
     pub(super) fn order(&mut self, at: Timestamp, net: Option<f64>, profit: Option<f64>) {
         let same_day = at.day() == self.last.day() || at.day() == self.first.day();
-        self.purchases = self.purchases.saturating_add(u32::from(!same_day));
+        if !same_day {
+            self.purchases = self.purchases.saturating_add(1);
+            self.ln_gaps += ln_gap(at - self.last);
+        }
         self.first = self.first.min(at);
         self.last = self.last.max(at);
         let Some(net) = net else { return };
@@ -157,6 +169,19 @@ impl Known {
         Repeats { x: self.purchases - 1, tx_days, t_days: days(now - self.first).max(tx_days) }
     }
 
+    /// Spread of its gaps, `ln mean − mean ln`, from so many of them on.
+    pub(super) fn gap_spread(&self, gaps_min: u32) -> Option<f64> {
+        let gaps = self.purchases - 1;
+        if gaps < gaps_min.max(2) {
+            return None;
+        }
+        let number = f64::from(gaps);
+        let mean = days(self.last - self.first) / number;
+        // A sample of n says n / (n − 1) of itself, as a variance does.
+        let own = mean.max(1.0).ln() - f64::from(self.ln_gaps) / number;
+        Some((own * number / (number - 1.0)).max(0.0))
+    }
+
     /// Years that it has been watched, at least one: what it spent in all over them is a year's.
     pub(super) fn years(&self, now: Timestamp) -> f64 {
         (days(now - self.first) / 365.25).max(1.0)
@@ -175,6 +200,12 @@ impl Known {
     }
 }
 
+/// The logarithm of a gap in days, as the detector takes it; a late purchase counts by its distance.
+#[expect(clippy::cast_possible_truncation, reason = "seven digits are enough for a spread")]
+fn ln_gap(gap: Span) -> f32 {
+    days(gap).abs().max(1.0).ln() as f32
+}
+
 /// The number of the week that holds an instant; the same weeks as those of the trend detector.
 pub(super) fn week(at: Timestamp) -> i64 {
     at.millis().div_euclid(7 * Span::DAY.millis())
@@ -184,13 +215,17 @@ pub(super) fn week(at: Timestamp) -> i64 {
 mod tests {
     use super::*;
 
+    fn anybody() -> Symbol {
+        Symbol::from_number(1).unwrap()
+    }
+
     fn day(number: i64) -> Timestamp {
         Timestamp::saturating(number * Span::DAY.millis())
     }
 
     #[test]
     fn purchases_are_days_and_their_gaps_those_of_the_detector() {
-        let mut known = Known::first(day(100), None);
+        let mut known = Known::first(anybody(), day(100), None);
         for at in [100, 110, 110, 130] {
             known.order(day(at), None, None);
         }
@@ -201,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_year_forgets_what_is_older_than_52_weeks() {
-        let mut known = Known::first(day(0), None);
+        let mut known = Known::first(anybody(), day(0), None);
         for at in [0, 28, 56] {
             known.order(day(at), Some(100.0), Some(30.0));
         }
@@ -215,7 +250,7 @@ mod tests {
 
     #[test]
     fn weeks_without_an_order_count_as_weeks_of_no_spend() {
-        let mut known = Known::first(day(0), None);
+        let mut known = Known::first(anybody(), day(0), None);
         for week in [0, 2, 4] {
             known.order(day(7 * week), Some(16.0), Some(4.0));
         }

@@ -4,6 +4,9 @@
 //! Sales are kept by days, UTC, so that a quota that comes later, or is changed, finds them in its
 //! period: a day belongs to the period that its midnight lies in. Returns count as sales below zero.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::event::reference::Quota;
 use crate::event::reference::Rep;
 use crate::money::Decimal;
@@ -24,6 +27,8 @@ const DAYS: i64 = 822;
 const PAST_MAX: usize = 4;
 /// Periods that the team's curve counts for beside the rep's own.
 const TEAM_PERIODS: f64 = 2.0;
+/// Standard deviation of one period's sales, as a share of what is usual; a choice.
+const PERIOD_DEVIATION: f64 = 0.25;
 /// Orders that a quota is taken to be made of while nothing else is known.
 const ORDERS_OF_QUOTA: f64 = 20.0;
 
@@ -45,13 +50,13 @@ pub enum PaceFigure {
 }
 
 /// A rep's sales by days.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SalesByDay {
     days: Vec<SalesOfDay>,
 }
 
 /// The sales of one day.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct SalesOfDay {
     day: i64,
     sold: Decimal,
@@ -138,6 +143,7 @@ impl SalesByDay {
             share_by_now: season_share(curve, team.share_by(elapsed), TEAM_PERIODS),
             elapsed,
             team_order_size: team.order_size.unwrap_or(amount / ORDERS_OF_QUOTA),
+            deviation_of_usual: PERIOD_DEVIATION / f64::from(periods + 1).sqrt(),
         };
         (elapsed, self.sold(quota.from, quota.to), own.outlook(&plan))
     }

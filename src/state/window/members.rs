@@ -8,6 +8,7 @@
 //! ```
 
 use crate::event::Symbol;
+use crate::money::Decimal;
 use crate::state::item::Body;
 use crate::state::program::Field;
 use crate::state::program::Running;
@@ -126,7 +127,7 @@ impl Numbers {
         let mut all = Self::of_event(time);
         let numbers = [body.quantity, body.net, body.cost, body.discount];
         for (place, number) in numbers.into_iter().enumerate() {
-            all.values[place + 2] = number.map_or(0, |number| number.micros());
+            all.values[place + 2] = number.map_or(0, Decimal::micros);
             all.known |= u8::from(number.is_some()) << (place + 2);
         }
         // An amount in another currency is none that could be counted.
