@@ -24,5 +24,6 @@ pub mod minimise;
 pub mod form;
 pub mod report;
 pub mod season;
+mod shelf;
 pub mod survey;
 pub mod switching;

@@ -1,8 +1,10 @@
-//! How many events does a running server acknowledge in a second, and how long does each take?
+//! How many events does a running server acknowledge in a second, how long does each take, and how
+//! long until its alert is in the inbox?
 //!
 //! ```text
 //! connections, each a body after the other ─► POST /v1/events ─► 202 once it is synced
 //! with a rate: bodies leave by the clock, and wait at the driver when the server is late
+//! one listener ◄─ GET /v1/stream: the alert of each body, known by its event time
 //! ```
 //!
 //! `benches/load/run` starts the server and runs this against it; see there. Latencies count from
@@ -19,6 +21,7 @@
     reason = "a bench reads the clock, tells what it found, and stops where it fails"
 )]
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -29,9 +32,14 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
 
-/// Events of a body.
+/// Events of a body; one of them opens an alert.
 const BATCH: u64 = 200;
+
+/// How long alerts may take that are still on their way when the last body is acknowledged.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Plan {
     address: String,
@@ -41,6 +49,26 @@ struct Plan {
     connections: u64,
     /// Events a second; as many as go through when it is 0.
     rate: u64,
+    /// Event time of the first body, in milliseconds.
+    base: u64,
+}
+
+impl Plan {
+    /// Event time of a body, another one for each.
+    fn millis(&self, body: u64) -> u64 {
+        self.base + body * self.step()
+    }
+
+    /// Milliseconds between two bodies.
+    fn step(&self) -> u64 {
+        (BATCH * 1_000).checked_div(self.rate).unwrap_or(1).max(1)
+    }
+
+    /// How long after the beginning a body leaves.
+    fn due(&self, body: u64) -> Duration {
+        let nanos = (body * BATCH * 1_000_000_000).checked_div(self.rate);
+        Duration::from_nanos(nanos.unwrap_or(0))
+    }
 }
 
 fn main() {
@@ -56,46 +84,57 @@ fn main() {
         customers: number("CUSTOMERS").1,
         connections: number("CONNECTIONS").1,
         rate: number("RATE").1,
+        base: u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis())
+            .unwrap(),
     };
     let bodies = plan.events / BATCH;
     // Made beforehand: the driver shares its processors with the server.
     let texts: Vec<String> = (0..bodies).map(|body| text(&plan, body)).collect();
     let next = AtomicU64::new(0);
+    let stream = (plan.rate > 0).then(|| subscribe(&plan));
     let began = Instant::now();
-    let mut took: Vec<Duration> = std::thread::scope(|scope| {
+    let (took, seconds, alerts) = std::thread::scope(|scope| {
+        let (plan, texts, next) = (&plan, &texts, &next);
+        let listener = stream.map(|stream| scope.spawn(move || listen(plan, stream, began)));
         let workers: Vec<_> = (0..plan.connections)
-            .map(|_| scope.spawn(|| send(&plan, &texts, &next, began)))
+            .map(|_| scope.spawn(move || send(plan, texts, next, began)))
             .collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+        let took: Vec<Duration> =
+            workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect();
+        let seconds = began.elapsed().as_secs_f64();
+        (took, seconds, listener.map(|listener| listener.join().unwrap()))
     });
-    let seconds = began.elapsed().as_secs_f64();
-    took.sort_unstable();
-    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
     println!(
-        "{:.0} events/s acknowledged, {} events in {seconds:.1} s; a body of {BATCH}: p50 {:.1} ms, \
-         p99 {:.1} ms, p99.9 {:.1} ms",
+        "{:.0} events/s acknowledged, {} events in {seconds:.1} s; a body of {BATCH}: {}",
         (bodies * BATCH) as f64 / seconds,
         bodies * BATCH,
-        at(0.5),
-        at(0.99),
-        at(0.999),
+        quantiles(took),
     );
+    if let Some(alerts) = alerts {
+        println!("    {} of {bodies} alerts in the inbox: {}", alerts.len(), quantiles(alerts));
+    }
 }
 
-/// One body: orders of customers in turn, 20 ms apart, from the first of January on.
+fn quantiles(mut took: Vec<Duration>) -> String {
+    took.sort_unstable();
+    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+    if took.is_empty() {
+        return "none".to_owned();
+    }
+    format!("p50 {:.1} ms, p99 {:.1} ms, p99.9 {:.1} ms", at(0.5), at(0.99), at(0.999))
+}
+
+/// One body: orders of customers in turn, one of them in the category that opens an alert.
 fn text(plan: &Plan, body: u64) -> String {
     let mut text = String::with_capacity(200 * 200);
+    let time = instant(plan.millis(body));
     for place in 0..BATCH {
         let id = plan.first + body * BATCH + place;
         let (customer, price) = (id.wrapping_mul(7_919) % plan.customers, 5 + id % 200);
-        let millis = id * 20;
-        let (day, hour) = (millis / 86_400_000 + 1, millis / 3_600_000 % 24);
-        let (minute, second) = (millis / 60_000 % 60, millis / 1_000 % 60);
-        let millis = millis % 1_000;
+        let category = if place == BATCH / 2 { "mark".to_owned() } else { format!("k{}", id % 20) };
         writeln!(
             text,
-            r#"{{"event_id":"o{id}","type":"order","occurred_at":"2025-01-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z","customer_id":"c{customer}","currency":"USD","lines":[{{"product_id":"p{price}","category":"k{}","quantity":1,"unit_price":{price}}}]}}"#,
-            id % 20
+            r#"{{"event_id":"o{id}","type":"order","occurred_at":"{time}","customer_id":"c{customer}","currency":"USD","lines":[{{"product_id":"p{price}","category":"{category}","quantity":1,"unit_price":{price}}}]}}"#,
         )
         .unwrap();
     }
@@ -108,6 +147,49 @@ fn text(plan: &Plan, body: u64) -> String {
     head + &text
 }
 
+/// An instant in an event.
+fn instant(millis: u64) -> String {
+    let millis = i64::try_from(millis).unwrap();
+    jiff::Timestamp::from_millisecond(millis).unwrap().to_string()
+}
+
+/// Begins to hear of alerts.
+fn subscribe(plan: &Plan) -> BufReader<TcpStream> {
+    let mut socket = TcpStream::connect(&plan.address).unwrap();
+    let address = &plan.address;
+    write!(socket, "GET /v1/stream HTTP/1.1\r\nhost: {address}\r\n\r\n").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut answers = BufReader::new(socket);
+    let mut line = String::new();
+    while line.trim_end() != "" || line.is_empty() {
+        line.clear();
+        answers.read_line(&mut line).unwrap();
+    }
+    answers
+}
+
+/// Hears of the alert of every body; how long each took from the instant at which it should have
+/// left. What does not come within a while is missing.
+fn listen(plan: &Plan, mut stream: BufReader<TcpStream>, began: Instant) -> Vec<Duration> {
+    let bodies = plan.events / BATCH;
+    let waiting = (0..bodies).map(|body| (plan.millis(body), plan.due(body)));
+    let mut waiting: HashMap<u64, Duration> = waiting.collect();
+    let (mut took, mut line) = (Vec::new(), String::new());
+    while !waiting.is_empty() && began.elapsed() < plan.due(bodies) + PATIENCE {
+        line.clear();
+        if stream.read_line(&mut line).is_err() {
+            break;
+        }
+        let at = line.split_once("\"at\":\"").and_then(|(_, rest)| rest.split_once('"'));
+        let at = at.and_then(|(at, _)| at.parse::<jiff::Timestamp>().ok());
+        let at = at.and_then(|at| u64::try_from(at.as_millisecond()).ok());
+        if let Some(due) = at.and_then(|at| waiting.remove(&at)) {
+            took.push(began.elapsed().saturating_sub(due));
+        }
+    }
+    took
+}
+
 /// Sends bodies over one connection; how long each took.
 fn send(plan: &Plan, texts: &[String], next: &AtomicU64, began: Instant) -> Vec<Duration> {
     let mut took = Vec::new();
@@ -118,8 +200,8 @@ fn send(plan: &Plan, texts: &[String], next: &AtomicU64, began: Instant) -> Vec<
         let body = next.fetch_add(1, Ordering::Relaxed);
         let Some(text) = texts.get(body as usize) else { return took };
         let mut due = Instant::now();
-        if let Some(nanos) = (body * BATCH * 1_000_000_000).checked_div(plan.rate) {
-            due = began + Duration::from_nanos(nanos);
+        if plan.rate > 0 {
+            due = began + plan.due(body);
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
         loop {

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::Weak;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use clap::Args;
 use parking_lot::Mutex;
 
 use crate::access::Access;
+use crate::access::oidc::Provider;
 use crate::api;
 use crate::api::HttpConfig;
 use crate::api::Services;
@@ -67,6 +69,9 @@ const FEED_CHANGES: usize = 1_024;
 
 /// Batches of outputs that wait for the inbox.
 const OUTPUT_BATCHES: usize = 256;
+
+/// How often the inbox is kept tidy.
+const TIDY: Duration = Duration::from_millis(500);
 
 /// How often event time follows the wall clock.
 const TICK: Duration = Duration::from_millis(100);
@@ -135,6 +140,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let parts = (Arc::clone(&mapping), dead, limits);
     let mut house = House::open_on((inbox, Some(&stored)), before, symbols, settings, parts)?;
     house.desk = desk;
+    house.oidc = Provider::new(&config.oidc)?.map(Arc::new);
     let service = Arc::clone(&house.service);
     service.recover_first();
     let history = args.history.clone();
@@ -326,6 +332,8 @@ pub(super) struct House {
     deliverer: std::thread::JoinHandle<()>,
     /// Where alerts go beside the pages; nowhere when there are no channels.
     desk: Option<Arc<Desk>>,
+    /// The directory that knows who people are.
+    oidc: Option<Arc<Provider>>,
 }
 
 impl House {
@@ -366,6 +374,8 @@ impl House {
             metrics: Arc::clone(&metrics),
             lines: None,
         };
+        let tidied = Arc::downgrade(&inbox);
+        std::thread::Builder::new().name("inbox".to_owned()).spawn(move || tidy(&tidied))?;
         let delivering = Arc::clone(&settled);
         let deliverer =
             std::thread::Builder::new().name("delivery".to_owned()).spawn(move || {
@@ -383,7 +393,8 @@ impl House {
             metrics: Arc::clone(&metrics),
             limits,
         }));
-        Ok(Self { service, symbols, inbox, feed, metrics, settled, deliverer, desk: None })
+        let (desk, oidc) = (None, None);
+        Ok(Self { service, symbols, inbox, feed, metrics, settled, deliverer, desk, oidc })
     }
 
     /// Serves pages and API until the program is told to stop. `begin` runs beside the server;
@@ -395,21 +406,22 @@ impl House {
         reload: Option<SyncSender<()>>,
         begin: impl FnOnce(&Running) -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
-        let Self { service, symbols, inbox, feed, metrics, deliverer, desk, .. } = self;
+        let Self { service, symbols, inbox, feed, metrics, deliverer, desk, oidc, .. } = self;
         let end = Arc::default();
         let ending = Arc::clone(&end);
         let port = Arc::clone(&service) as Arc<dyn crate::engine::port::Port>;
         let carried = (Arc::clone(&inbox), feed.clone(), Arc::clone(&metrics));
         let access = Arc::new(access);
         let kept = (inbox, feed, Arc::clone(&access));
-        let mut services = Services::new(Arc::clone(&port), symbols, kept, metrics, http.clone());
+        let mut services = Services::new(port, symbols, kept, metrics, http.clone());
         services.desk.clone_from(&desk);
+        services.oidc = oidc;
         let services = Arc::new(services);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let failure = runtime.block_on(async {
             let listener = api::bind(http, &access).await?;
             let address = listener.local_addr()?;
-            let courier = outbound::start(desk, port, carried)?;
+            let courier = outbound::start(desk, Arc::clone(&service), carried)?;
             announce(address, &access)?;
             let measured = Arc::clone(&service);
             let metering = tokio::spawn(async move {
@@ -462,6 +474,17 @@ impl House {
         }
         stopped?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Keeps an inbox tidy as long as it is there.
+fn tidy(inbox: &Weak<Inbox>) {
+    while let Some(inbox) = inbox.upgrade() {
+        if let Err(error) = inbox.tidy() {
+            tracing::warn!(%error, "the inbox's log goes on growing for now");
+        }
+        drop(inbox);
+        std::thread::sleep(TIDY);
     }
 }
 

@@ -127,11 +127,16 @@ pub struct Inbox {
     writer: Mutex<Connection>,
     /// Empty for an inbox in memory, which has one connection.
     readers: Vec<Mutex<Connection>>,
+    /// None for an inbox in memory.
+    tidier: Option<Mutex<Connection>>,
     turn: AtomicUsize,
     batches: AtomicU64,
     people: RwLock<Arc<People>>,
     config: InboxConfig,
 }
+
+/// Pages of the log at which the writer itself brings them to their places: 64 MB.
+const PAGES_MAX: u32 = 16_384;
 
 /// The state in a change that tells an owner that the alert is somebody else's now.
 pub const MOVED: &str = "moved";
@@ -150,22 +155,32 @@ impl Inbox {
             Ok(Mutex::new(reader))
         });
         let readers = readers.collect::<Result<Vec<_>, rusqlite::Error>>()?;
-        Self::with(writer, readers, config)
+        let tidier = Connection::open(path)?;
+        tidier.pragma_update(None, "synchronous", "NORMAL")?;
+        Self::with(writer, (readers, Some(Mutex::new(tidier))), config)
     }
 
     /// An inbox that is gone when the program ends.
     pub fn in_memory(config: InboxConfig) -> Result<Self, InboxError> {
-        Self::with(prepared(Connection::open_in_memory()?)?, Vec::new(), config)
+        Self::with(prepared(Connection::open_in_memory()?)?, (Vec::new(), None), config)
     }
 
     fn with(
         writer: Connection,
-        readers: Vec<Mutex<Connection>>,
+        (readers, tidier): (Vec<Mutex<Connection>>, Option<Mutex<Connection>>),
         config: InboxConfig,
     ) -> Result<Self, InboxError> {
         let people = RwLock::new(Arc::new(People::load(&writer)?));
         let (turn, batches) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Ok(Self { writer: Mutex::new(writer), readers, turn, batches, people, config })
+        let writer = Mutex::new(writer);
+        Ok(Self { writer, readers, tidier, turn, batches, people, config })
+    }
+
+    /// Brings what was written to its place in the file, beside the writer: its syncs would hold up
+    /// the alerts. To be called about twice a second; without it the writer does so, more rarely.
+    pub fn tidy(&self) -> Result<(), InboxError> {
+        let Some(tidier) = &self.tidier else { return Ok(()) };
+        Ok(tidier.lock().query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
     }
 
     /// Everybody whom the reference data name.
@@ -213,9 +228,13 @@ impl Inbox {
                     let entity = (EntityKind::Customer, id.as_str());
                     duty::hand_over(&transaction, entity, (owner, *at), &mut changes)?;
                 }
-                Output::Duty(Duty::Rep { id, name, manager, territories }) => {
-                    let (name, manager) = (name.clone(), manager.clone());
-                    let person = Person { name, manager, territories: territories.clone() };
+                Output::Duty(Duty::Rep { id, name, manager, territories, seniority }) => {
+                    let person = Person {
+                        name: name.clone(),
+                        manager: manager.clone(),
+                        territories: territories.clone(),
+                        seniority: seniority.clone(),
+                    };
                     let people = people.get_or_insert_with(|| People::clone(&self.people.read()));
                     if people.learn(id, &person) {
                         People::keep(&transaction, id, &person)?;
@@ -238,6 +257,7 @@ fn prepared(mut connection: Connection) -> Result<Connection, InboxError> {
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", PAGES_MAX)?;
     tables::migrate(&mut connection, &schema::MIGRATIONS)?;
     Ok(connection)
 }

@@ -11,13 +11,23 @@
 //!
 //! A live stream never waits: a fit takes seconds, and has a day. A replay at full speed comes to
 //! the day's end sooner, and waits there for the fit. So refits need no clock and no luck: the
-//! journal's events alone decide where they take effect. A version can be kept in the
-//! journal as well (`model::form`), for who starts behind those events.
+//! journal's events alone decide where they take effect.
+//!
+//! All of it can be copied at a place of the one order within microseconds, and written down while
+//! the order goes on; who starts from there learns what would have been learned.
 
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::sync::OnceLock;
 
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::event::Symbols;
 use crate::model::fitting;
+use crate::model::form;
+use crate::model::learner::Damaged;
 use crate::model::learner::Learner;
 use crate::model::report::Version;
 use crate::model::survey::Survey;
@@ -35,7 +45,13 @@ pub const REFIT_MAX: Span = Span::from_millis(28 * Span::DAY.millis());
 /// Versions that are told of.
 const VERSIONS_MAX: usize = 100;
 
-/// What is being learned beside the one order.
+/// What a piece of it is: everything but the counts.
+const STANDING: u8 = 0;
+/// A piece of the counts.
+const COUNTS: u8 = 1;
+
+/// What is being learned beside the one order; a clone shares what neither changes.
+#[derive(Clone)]
 pub struct Learning {
     /// The counts.
     pub learner: Learner,
@@ -47,16 +63,24 @@ pub struct Learning {
 }
 
 /// A fit on its way.
+#[derive(Clone)]
 struct Fit {
     /// Where it takes effect.
     at: Timestamp,
     work: Work,
 }
 
-enum Work {
-    Background(JoinHandle<Models>),
-    /// There was no thread to be had.
-    Done(Box<Models>),
+/// The new version once it is there; none where the fit broke off: the version before goes on.
+type Work = Arc<OnceLock<Option<Arc<Models>>>>;
+
+/// What is written of it beside the counts: models in their own form.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    models: Vec<u8>,
+    /// Number, event time, customers, orders.
+    versions: Vec<(u32, Timestamp, u64, u64)>,
+    last_survey: Option<Timestamp>,
+    fit: Option<(Timestamp, Option<Vec<u8>>)>,
 }
 
 impl Learning {
@@ -80,13 +104,13 @@ impl Learning {
     /// that happens now. Waits for its fit where that is still under way.
     pub fn reach(&mut self, now: Timestamp) -> Option<Arc<Models>> {
         let fit = self.fit.take_if(|fit| fit.at <= now);
-        let adopted = fit.and_then(|fit| fit.work.result()).map(Arc::new);
+        let adopted = fit.and_then(|fit| fit.work.wait().clone());
         if let Some(models) = &adopted {
             self.hold(models);
         }
         if self.fit.is_none() && self.due().is_some_and(|due| due <= now) {
             self.last_survey = Some(now);
-            let work = Work::start(self.learner.survey(), &self.models);
+            let work = start(self.learner.survey(), &self.models);
             self.fit = Some(Fit { at: now + FIT_TIME, work });
         }
         adopted
@@ -122,23 +146,78 @@ impl Learning {
     }
 }
 
-impl Work {
-    fn start(survey: Survey, before: &Arc<Models>) -> Self {
+/// Fits in the background.
+fn start(survey: Survey, before: &Arc<Models>) -> Work {
+    let work = Work::default();
+    let (told, before) = (Arc::clone(&work), Arc::clone(before));
+    let survey = Arc::new(survey);
+    let fit = move |survey: &Survey| {
+        let fitted = catch_unwind(AssertUnwindSafe(|| fitting::fit(survey, &before)));
+        let _ = told.set(fitted.ok().map(Arc::new));
+    };
+    let (asked, at_once) = (Arc::clone(&survey), fit.clone());
+    let thread = std::thread::Builder::new().name("models".to_owned());
+    if thread.spawn(move || fit(&asked)).is_err() {
         // Where no thread can be had, the work is done at once: the same result, later.
-        let survey = Arc::new(survey);
-        let (asked, known) = (Arc::clone(&survey), Arc::clone(before));
-        let thread = std::thread::Builder::new().name("models".to_owned());
-        match thread.spawn(move || fitting::fit(&asked, &known)) {
-            Ok(thread) => Self::Background(thread),
-            Err(_) => Self::Done(Box::new(fitting::fit(&survey, before))),
-        }
+        at_once(&survey);
+    }
+    work
+}
+
+impl Learning {
+    /// All of it, piece by piece. Waits for a fit that is under way.
+    pub fn save(&self, symbols: &Symbols, mut piece: impl FnMut(Vec<u8>)) {
+        let written = Written {
+            models: form::encode(&self.models, symbols),
+            versions: self
+                .versions
+                .iter()
+                .map(|one| (one.version, one.fitted_to, one.customers, one.orders))
+                .collect(),
+            last_survey: self.last_survey,
+            fit: self.fit.as_ref().map(|fit| {
+                let fitted = fit.work.wait().as_ref();
+                (fit.at, fitted.map(|models| form::encode(models, symbols)))
+            }),
+        };
+        // Nothing here refuses to be written.
+        piece(postcard::to_extend(&written, vec![STANDING]).unwrap_or_default());
+        self.learner.save(&mut |counts| {
+            piece([&[COUNTS], &counts[..]].concat());
+        });
     }
 
-    /// The new version; none where the fit broke off: the version before goes on.
-    fn result(self) -> Option<Models> {
-        match self {
-            Self::Done(models) => Some(*models),
-            Self::Background(thread) => thread.join().ok(),
+    /// Takes a piece back, in the order in which they were written.
+    pub fn restore(&mut self, piece: &[u8], symbols: &Symbols) -> Result<(), Damaged> {
+        match piece.split_first() {
+            Some((&STANDING, body)) => {
+                let written: Written = postcard::from_bytes(body).map_err(|_| Damaged)?;
+                let models = |bytes: &[u8]| match form::decode(bytes, symbols) {
+                    Ok(models) => Ok(Arc::new(models)),
+                    Err(_) => Err(Damaged),
+                };
+                self.models = models(&written.models)?;
+                let versions = written.versions.into_iter();
+                self.versions = versions
+                    .map(|(version, fitted_to, customers, orders)| Version {
+                        version,
+                        fitted_to,
+                        customers,
+                        orders,
+                    })
+                    .collect();
+                self.last_survey = written.last_survey;
+                self.fit = match written.fit {
+                    Some((at, fitted)) => {
+                        let fitted = fitted.map(|bytes| models(&bytes)).transpose()?;
+                        Some(Fit { at, work: Arc::new(OnceLock::from(fitted)) })
+                    }
+                    None => None,
+                };
+                Ok(())
+            }
+            Some((&COUNTS, body)) => self.learner.restore(body),
+            _ => Err(Damaged),
         }
     }
 }

@@ -15,7 +15,6 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::mpsc::SyncSender;
-use std::sync::mpsc::TryRecvError;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -28,6 +27,7 @@ use crate::engine::Input;
 use crate::engine::Output;
 use crate::engine::Restored;
 use crate::engine::entities::Entities;
+use crate::engine::learning::Learning;
 use crate::engine::sequence;
 use crate::engine::sequence::Sequencer;
 use crate::engine::sequence::Standing;
@@ -41,11 +41,16 @@ use crate::event::Symbols;
 use crate::model::report::Version;
 use crate::rule::set::RuleSet;
 use crate::state::models::Models;
+use crate::time;
 use crate::time::Span;
 use crate::time::Timestamp;
 
 /// How long a snapshot waits for the disk before it looks again.
 const DISK_PAUSE: Duration = Duration::from_millis(1);
+
+/// How much longer than a step of a snapshot the rest behind it is, while nothing else is to be done:
+/// those who read, deliver and answer need the processor as well.
+const REST: u32 = 3;
 
 /// Batches that wait for a shard, at most.
 const QUEUE_BATCHES: usize = 16;
@@ -248,6 +253,11 @@ impl Engine {
         self.send_off()
     }
 
+    /// What is being learned, as of here; none where no rule asks for any.
+    pub fn learning(&self) -> Option<Learning> {
+        self.sequencer.learning().cloned()
+    }
+
     /// Where the one order stands.
     pub fn standing(&self) -> Standing {
         self.sequencer.standing()
@@ -319,6 +329,14 @@ impl Engine {
         &self.gauges
     }
 
+    /// Whether every shard still works.
+    pub fn is_whole(&self) -> bool {
+        match &self.workers {
+            Workers::Inline(..) => true,
+            Workers::Threads(workers) => workers.iter().all(|one| !one.thread.is_finished()),
+        }
+    }
+
     /// The one order's own counts.
     pub fn sequence(&self) -> sequence::Tally {
         self.sequencer.tally
@@ -337,6 +355,8 @@ impl Engine {
         match &mut self.workers {
             Workers::Inline(shard, batch, outputs) => {
                 shard.steps(batch, outputs);
+                // No thread goes on with a change of rules later.
+                shard.change_all(outputs);
                 batch.drain(..).for_each(|input| keep(input, &mut self.spares));
                 if !outputs.is_empty() {
                     (self.sink)(outputs);
@@ -362,6 +382,7 @@ impl Engine {
         match self.workers {
             Workers::Inline(mut shard, mut batch, mut outputs) => {
                 shard.steps(&mut batch, &mut outputs);
+                shard.change_all(&mut outputs);
                 (self.sink)(&mut outputs);
                 self.gauges[0].note(&shard);
             }
@@ -399,37 +420,49 @@ fn work(
     sink: &Sink,
 ) {
     let mut outputs = Vec::new();
+    // A change of rules under way waits, too, until its last entity has changed over.
+    let mut changing = 0;
     while let Some(mut batch) = next_batch(&mut shard, queue) {
         let taken = batch.len() as u64;
-        shard.steps(&mut batch, &mut outputs);
+        if batch.is_empty() {
+            shard.change_some(&mut outputs);
+        } else {
+            shard.steps(&mut batch, &mut outputs);
+        }
         if !outputs.is_empty() {
             sink(&mut outputs);
             outputs.clear();
         }
         gauge.note(&shard);
-        gauge.waiting.fetch_sub(taken, Ordering::Relaxed);
-        // Where too many lie about already, the memory of this one is given up.
-        let _ = done.try_send(batch);
+        let still = u64::from(shard.is_changing());
+        gauge.waiting.fetch_sub(taken + changing - still, Ordering::Relaxed);
+        changing = still;
+        if batch.capacity() > 0 {
+            // Where too many lie about already, the memory of this one is given up.
+            let _ = done.try_send(batch);
+        }
         shard.save_some();
     }
 }
 
-/// The next batch; a snapshot under way goes on while there is none.
+/// The next batch; an empty one where there is none, and a change of rules is to go on. A snapshot
+/// under way goes on here.
 fn next_batch(shard: &mut Shard, queue: &Receiver<Vec<Input>>) -> Option<Vec<Input>> {
+    if shard.is_changing() {
+        return Some(queue.try_recv().unwrap_or_default());
+    }
+    let mut pause = Duration::ZERO;
     while shard.is_saving() {
-        match queue.try_recv() {
+        match queue.recv_timeout(pause) {
             Ok(batch) => return Some(batch),
-            Err(TryRecvError::Disconnected) => return None,
-            Err(TryRecvError::Empty) => {}
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => {}
         }
-        if !shard.save_some() && shard.is_saving() {
-            // The disk is behind.
-            match queue.recv_timeout(DISK_PAUSE) {
-                Ok(batch) => return Some(batch),
-                Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-        }
+        let began = time::steady();
+        let more = shard.save_some();
+        let took = time::steady().saturating_duration_since(began);
+        // Without more to do, the disk is behind.
+        pause = if more { took * REST } else { DISK_PAUSE };
     }
     queue.recv().ok()
 }

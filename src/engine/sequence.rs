@@ -185,6 +185,16 @@ impl Sequencer {
         self.learning.as_ref().map(Learning::models)
     }
 
+    /// All that is being learned, as of here.
+    pub fn learning(&self) -> Option<&Learning> {
+        self.learning.as_ref()
+    }
+
+    /// Goes on learning where another one stood.
+    pub fn learn_on(&mut self, learning: Learning) {
+        self.learning = Some(learning);
+    }
+
     /// The versions of it so far, the newest last.
     pub fn versions(&self) -> &[Version] {
         self.learning.as_ref().map_or(&[], Learning::versions)

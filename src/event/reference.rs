@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use crate::event::Symbol;
@@ -114,7 +115,7 @@ pub struct Rep {
 }
 
 /// What a rep is to sell in a period.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Quota {
     /// First instant of the period.
     pub from: Timestamp,

@@ -15,17 +15,21 @@
 //! Counts halve with age by forward decay: new counts weigh more, old ones are never touched, and
 //! all are divided by the present weight when they are read.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::model::matrix::Matrix;
 use crate::model::matrix::NotPositive;
+use crate::model::shelf::Triangle;
 
-/// Items that pairs are counted for, at most: 8 MB, and a fit of about a second.
+/// Items that pairs are counted for, at most: 4 MB, and a fit of about a second.
 pub const ITEMS_MAX: usize = 1_000;
 
 /// Decayed counts of items and pairs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PairCounts {
-    /// Lower triangle and diagonal; the diagonal counts the item alone.
-    counts: Matrix,
+    /// The diagonal counts the item alone.
+    counts: Triangle,
     baskets: f64,
     /// Days after `day_zero` at which a new basket weighs 1.
     base_day: f64,
@@ -39,7 +43,7 @@ impl PairCounts {
     /// None yet; `half_life_days` may be infinite.
     pub fn new(items: usize, half_life_days: f64) -> Self {
         Self {
-            counts: Matrix::zero(items.min(ITEMS_MAX)),
+            counts: Triangle::zero(items.min(ITEMS_MAX)),
             baskets: 0.0,
             base_day: 0.0,
             half_life_days,
@@ -53,12 +57,7 @@ impl PairCounts {
 
     /// Makes room for so many items, up to [`ITEMS_MAX`].
     pub fn grow(&mut self, items: usize) {
-        let items = items.min(ITEMS_MAX);
-        if items > self.counts.size() {
-            // By doubling: a catalogue comes to light item by item.
-            let room = items.next_power_of_two().clamp(16, ITEMS_MAX);
-            self.counts = self.counts.resized(room);
-        }
+        self.counts.grow(items.min(ITEMS_MAX));
     }
 
     /// An owner of `owned` takes one more item, which is not among them; whoever owns nothing yet
@@ -72,7 +71,7 @@ impl PairCounts {
         for other in owned {
             first = false;
             if other < self.counts.size() {
-                self.counts.add(item.max(other), item.min(other), 1.0);
+                self.counts.add(item, other, 1.0);
             }
         }
         self.baskets += f64::from(u8::from(first));
@@ -93,7 +92,7 @@ impl PairCounts {
         let items: Vec<usize> = basket.iter().filter(known).copied().collect();
         for (index, one) in items.iter().enumerate() {
             for other in &items[..=index] {
-                self.counts.add(*one.max(other), *one.min(other), weight);
+                self.counts.add(*one, *other, weight);
             }
         }
     }
@@ -106,13 +105,7 @@ impl PairCounts {
     /// The same of the first items alone.
     pub fn gram_of(&self, day: f64, items: usize) -> Gram {
         let now = (-(day - self.base_day) / self.half_life_days).exp2();
-        let mut counts = self.counts.resized(items);
-        for row in 0..counts.size() {
-            for column in 0..row {
-                let value = counts.at(row, column);
-                counts.row_mut(column)[row] = value;
-            }
-        }
+        let mut counts = self.counts.matrix(items);
         counts.scale(now);
         Gram { counts, baskets: self.baskets * now }
     }

@@ -10,14 +10,18 @@
 //! It stands at the one order and not in the shards: so what is learned does not depend on how
 //! many of them there are. It keeps what it needs itself, a few hundred bytes a customer, and never
 //! reads a history.
+//!
+//! A clone costs microseconds, however many customers there are: a snapshot takes one at its place
+//! of the one order, and writes it down while counting goes on.
 
 mod customer;
+mod saved;
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::collections::VecDeque;
 
-use rapidhash::fast::RandomState;
+use serde::Deserialize;
+use serde::Serialize;
 use smallvec::SmallVec;
 
 use crate::alert::Action;
@@ -34,6 +38,8 @@ use crate::model::affinity::PairCounts;
 use crate::model::learner::customer::Known;
 use crate::model::learner::customer::week;
 use crate::model::season::cumulative_share;
+use crate::model::shelf::ByName;
+use crate::model::shelf::Shelf;
 use crate::model::survey::PEOPLE_MAX;
 use crate::model::survey::Person;
 use crate::model::survey::Sold;
@@ -49,6 +55,8 @@ use crate::state::models::team::Team;
 use crate::time::Span;
 use crate::time::Timestamp;
 
+pub use self::saved::Damaged;
+
 /// An order counts half after so many days, as far as baskets are concerned.
 const BASKET_HALF_LIFE_DAYS: f64 = 365.0;
 /// Samples of a customer before its own spread is believed.
@@ -63,17 +71,22 @@ const PERIODS_MAX: usize = 4_096;
 const CLOSED_MAX: usize = 4_096;
 
 /// All counts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Learner {
     newest: Timestamp,
     first: Timestamp,
     orders: u64,
     currency: Option<Currency>,
-    products: HashMap<Symbol, Product, RandomState>,
-    segments: HashMap<Symbol, Symbol, RandomState>,
-    places: HashMap<Symbol, usize, RandomState>,
+    // Of these there may be millions: see `saved`.
+    #[serde(skip)]
+    products: ByName<Product>,
+    #[serde(skip)]
+    segments: ByName<Symbol>,
+    #[serde(skip)]
+    places: ByName<u32>,
     /// In the order of their first purchase.
-    customers: Vec<Known>,
+    #[serde(skip)]
+    customers: Shelf<Known>,
     categories: Categories,
     baskets: PairCounts,
     owners: PairCounts,
@@ -86,20 +99,21 @@ pub struct Learner {
 }
 
 /// What is needed of a product.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Product {
     category: Option<Symbol>,
     own_brand: Option<bool>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Categories {
-    places: HashMap<Symbol, u16, RandomState>,
+    #[serde(skip)]
+    places: ByName<u16>,
     sums: Vec<Sums>,
 }
 
 /// Sums over the lines of a category.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Sums {
     name: Symbol,
     /// Of lines whose cost is known.
@@ -110,9 +124,9 @@ struct Sums {
     lines: u64,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Reps {
-    quotas: HashMap<Symbol, Vec<Quota>, RandomState>,
+    quotas: BTreeMap<Symbol, Vec<Quota>>,
     /// Sales by part of the period, by its end, its start and the rep.
     periods: BTreeMap<(Timestamp, Timestamp, Symbol), [f64; PERIOD_PARTS]>,
     sold: f64,
@@ -135,10 +149,10 @@ impl Default for Learner {
             first: Timestamp::MAX,
             orders: 0,
             currency: None,
-            products: HashMap::default(),
-            segments: HashMap::default(),
-            places: HashMap::default(),
-            customers: Vec::new(),
+            products: ByName::default(),
+            segments: ByName::default(),
+            places: ByName::default(),
+            customers: Shelf::default(),
             categories: Categories::default(),
             baskets: PairCounts::new(0, BASKET_HALF_LIFE_DAYS),
             owners: PairCounts::new(0, f64::INFINITY),
@@ -180,15 +194,13 @@ impl Learner {
                     _ => None,
                 };
                 let known = Product { category: product.category, own_brand };
-                self.products.insert(product.id, known);
+                self.products.set(product.id, Some(known));
             }
             Reference::Customer(customer) => {
-                match customer.segment {
-                    Some(segment) => self.segments.insert(customer.id, segment),
-                    None => self.segments.remove(&customer.id),
-                };
-                if let Some(place) = self.places.get(&customer.id) {
-                    self.customers[*place].segment = customer.segment;
+                self.segments.set(customer.id, customer.segment);
+                let place = self.places.get(customer.id).map(|place| *place as usize);
+                if let Some(known) = place.and_then(|place| self.customers.get_mut(place)) {
+                    known.segment = customer.segment;
                 }
             }
             Reference::Rep(rep) => {
@@ -253,7 +265,7 @@ impl Learner {
 
     /// What is needed of a line; its category is placed if there is room.
     fn line(&mut self, line: &crate::event::Line, home: bool) -> Line {
-        let product = line.product.and_then(|product| self.products.get(&product)).copied();
+        let product = line.product.and_then(|product| self.products.get(product)).copied();
         let name = line.category.or(product.and_then(|product| product.category));
         let category = name.and_then(|name| self.categories.place(name));
         let own_brand = product.and_then(|product| product.own_brand);
@@ -289,12 +301,8 @@ impl Learner {
         lines: &[Line],
         (at, net, profit): (Timestamp, Option<f64>, Option<f64>),
     ) {
-        let Self { places, customers, segments, .. } = self;
-        let place = *places.entry(id).or_insert_with(|| {
-            customers.push(Known::first(at, segments.get(&id).copied()));
-            customers.len() - 1
-        });
-        let customer = &mut self.customers[place];
+        let place = self.place(id, at);
+        let Some(customer) = self.customers.get_mut(place) else { return };
         customer.order(at, net, profit);
         self.owners.grow(self.categories.sums.len());
         for line in lines {
@@ -317,6 +325,17 @@ impl Learner {
         if let Some(net) = net.and_then(|net| Decimal::from_f64(net).ok()) {
             self.weeks.entry(customer.segment).or_default().add(week(at), net);
         }
+    }
+
+    /// The place of a customer, who may be new.
+    fn place(&mut self, id: Symbol, at: Timestamp) -> usize {
+        if let Some(place) = self.places.get(id) {
+            return *place as usize;
+        }
+        let place = self.customers.len();
+        self.places.set(id, u32::try_from(place).ok());
+        self.customers.push(Known::first(id, at, self.segments.get(id).copied()));
+        place
     }
 
     /// The counts as of now.
@@ -363,13 +382,13 @@ impl Learner {
 impl Categories {
     /// The place of a category, new or known; none when there is no more room.
     fn place(&mut self, name: Symbol) -> Option<u16> {
-        if let Some(place) = self.places.get(&name) {
+        if let Some(place) = self.places.get(name) {
             return Some(*place);
         }
         let place = self.sums.len();
         let next = u16::try_from(place).ok().filter(|_| place < ITEMS_MAX)?;
         self.sums.push(Sums { name, net: 0.0, profit: 0.0, own_lines: 0, lines: 0 });
-        self.places.insert(name, next);
+        self.places.set(name, Some(next));
         Some(next)
     }
 }

@@ -21,17 +21,6 @@ impl Matrix {
         Self { size, cells: vec![0.0; size * size] }
     }
 
-    /// The first rows and columns of it, or all of it with more that are zero.
-    #[must_use]
-    pub fn resized(&self, size: usize) -> Self {
-        let mut resized = Self::zero(size);
-        let kept = size.min(self.size);
-        for row in 0..kept {
-            resized.row_mut(row)[..kept].copy_from_slice(&self.row(row)[..kept]);
-        }
-        resized
-    }
-
     /// Rows and columns.
     pub fn size(&self) -> usize {
         self.size

@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::event::Symbol;
 use crate::model::affinity::Gram;
 use crate::money::Currency;
@@ -83,7 +86,7 @@ pub struct Sold {
 }
 
 /// Net amounts of consecutive weeks.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Weeks {
     /// Number of the first.
     pub first: i64,

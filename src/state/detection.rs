@@ -31,6 +31,9 @@ pub use self::pace::SalesByDay;
 pub use self::returns::Returns;
 pub use self::returns::ReturnsFigure;
 pub use self::trend::TrendFigure;
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::event::Kind;
 use crate::event::Symbol;
 use crate::event::Symbols;
@@ -146,7 +149,7 @@ pub enum Over {
 }
 
 /// What one detector has made of its list so far.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum State {
     /// See [`Detector::Purchases`].
     Purchases(Option<PurchaseDays>),

@@ -17,6 +17,9 @@ pub mod team;
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::event::Symbol;
 use crate::money::Currency;
 use crate::state::detector::margin::MarginRule;
@@ -83,7 +86,7 @@ pub struct Segment {
 }
 
 /// What became of a rule's alerts, by the people who closed them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Outcomes {
     /// It made business.
     pub won: u32,

@@ -523,7 +523,7 @@ pub struct Scope<'a> {
     /// Items that may still be looked at.
     pub fuel: u32,
     /// Item variables, the innermost last.
-    pub items: Items,
+    pub items: &'a mut Items,
 }
 
 /// Item variables of nested lists.
@@ -550,6 +550,13 @@ pub enum Bound {
 impl Items {
     /// Deepest nesting of lists; the checker refuses more.
     pub const DEPTH_MAX: usize = 4;
+
+    /// With no variable bound.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.stack.clear();
+        self.hidden = 0;
+    }
 
     /// With one variable bound.
     pub fn of(item: Item) -> Self {

@@ -5,6 +5,9 @@
 //! everything ever    carried where the old plan kept it, else by the history as far as it is kept
 //! ```
 //!
+//! Where both plans keep the same in the same places, which is so when a threshold changes or a
+//! text, the numbers stay as they are.
+//!
 //! So a rule that comes later stands at once where it would have stood had it been there from the
 //! start, if the history reaches back far enough. What is carried is exact however old it is.
 
@@ -36,6 +39,8 @@ pub struct Carried {
     sets: Vec<Option<u16>>,
     /// The old place of each detector of the new plan.
     followed: Vec<Option<u16>>,
+    /// The slots that belong to rules, where all others mean what they meant.
+    of_rules: Option<Vec<u16>>,
 }
 
 /// A window while it is filled.
@@ -50,18 +55,20 @@ struct Filling<'a> {
 
 impl Carried {
     /// For each running value of everything ever seen of the plan, in its order, the one that it
-    /// goes on from, if any; for each set the place of the one that it goes on from.
+    /// goes on from, if any; for each set and each detector the place of the one that it goes on
+    /// from.
     pub(crate) fn new(
         plan: &Plan,
         values: impl Iterator<Item = (Option<Running>, Running)>,
         sets: impl Iterator<Item = Option<u16>>,
+        followed: impl Iterator<Item = Option<u16>>,
     ) -> Self {
-        let followed = vec![None; plan.followed.len()];
-        let mut carried = Self { sets: sets.collect(), followed, ..Self::default() };
+        let (sets, followed) = (sets.collect(), followed.collect());
+        let mut carried = Self { sets, followed, ..Self::default() };
         for (from, to) in values {
             match from {
                 Some(from) => carried.values.push((from, to)),
-                None => carried.fresh.of(plan.aggregate(to.place)).push(to.place),
+                None => carried.fresh.add(plan.aggregate(to.place)),
             }
         }
         carried
@@ -77,7 +84,7 @@ impl Carried {
             let mut known = old.ever.iter().map(|place| old.aggregate(place));
             match known.find(|known| comparison.aggregates(known, aggregate)) {
                 Some(known) => carried.values.push((known.running(), aggregate.running())),
-                None => carried.fresh.of(aggregate).push(aggregate.place),
+                None => carried.fresh.add(aggregate),
             }
         }
         for set in &new.owned {
@@ -88,7 +95,13 @@ impl Carried {
             let known = old.followed.iter().position(|known| comparison.followed(known, followed));
             carried.followed.push(known.and_then(|known| u16::try_from(known).ok()));
         }
+        carried.of_rules = comparison.plans().then(|| new.slots_of_rules());
         carried
+    }
+
+    /// Whether an entity's numbers stay as they are.
+    pub fn keeps(&self) -> bool {
+        self.of_rules.is_some()
     }
 }
 
@@ -96,6 +109,10 @@ impl Entity {
     /// Lays the entity out by another plan and fills its windows from the history. The slots that
     /// belong to rules, not to windows, are empty afterwards.
     pub fn refill(&mut self, carried: &Carried, upkeep: Upkeep<'_>) {
+        if let Some(of_rules) = &carried.of_rules {
+            of_rules.iter().for_each(|slot| self.slots[usize::from(*slot)] = 0);
+            return;
+        }
         let plan = upkeep.plan;
         let old = std::mem::replace(&mut self.slots, plan.new_slots());
         for (from, to) in &carried.values {

@@ -20,6 +20,7 @@ use crate::money::Currency;
 use crate::state::Entity;
 use crate::state::OwnedSets;
 use crate::state::Slots;
+use crate::state::detection::State;
 use crate::state::history::History;
 use crate::state::history::SavedHistory;
 use crate::state::past::PastAlert;
@@ -46,6 +47,9 @@ pub struct Saved {
     pub slots: Vec<i64>,
     /// Sets of names ever seen.
     pub owned: Vec<(u16, Option<Symbol>)>,
+    /// What detectors made of what the history has forgotten; empty where it has forgotten
+    /// nothing.
+    pub base: Vec<State>,
     /// The alerts that it has had.
     pub past: Vec<PastAlert>,
     /// Reference data of a customer.
@@ -65,6 +69,8 @@ pub struct Layout {
     pub ever: Vec<(u64, Running)>,
     /// What each set of names holds, as a hash.
     pub sets: Vec<u64>,
+    /// What each detector follows, as a hash; empty in snapshots of format 2 and before.
+    pub followed: Vec<u64>,
 }
 
 impl Layout {
@@ -80,6 +86,7 @@ impl Layout {
             id: rapidhash_v3(format!("{plan:?} {program:?}").as_bytes()),
             ever: plan.ever.iter().map(|place| ever(plan.aggregate(place))).collect(),
             sets: plan.owned.iter().map(|set| spelled(set)).collect(),
+            followed: plan.followed.iter().map(|followed| spelled(followed)).collect(),
         }
     }
 
@@ -87,11 +94,15 @@ impl Layout {
     pub fn carried(&self, plan: &Plan, program: &Program) -> Carried {
         let now = Self::of(plan, program);
         let value = |key: u64| self.ever.iter().find(|(known, _)| *known == key);
-        let set = |key: u64| self.sets.iter().position(|known| *known == key);
+        let place = |all: &[u64], key: u64| {
+            let found = all.iter().position(|known| *known == key);
+            found.and_then(|place| u16::try_from(place).ok())
+        };
         Carried::new(
             plan,
             now.ever.iter().map(|(key, to)| (value(*key).map(|(_, from)| *from), *to)),
-            now.sets.iter().map(|key| set(*key).and_then(|place| u16::try_from(place).ok())),
+            now.sets.iter().map(|key| place(&self.sets, *key)),
+            now.followed.iter().map(|key| place(&self.followed, *key)),
         )
     }
 }
@@ -103,26 +114,27 @@ impl Entity {
             entity: self,
             slots: &self.slots,
             owned: self.owned.0.as_ref().map_or(&[], |owned| owned),
+            base: self.rests_on().unwrap_or_default(),
             served_at: self.served_at,
         })
     }
 
-    /// Feeds the detectors with the history, which is all that they have ever seen unless some of it
-    /// was forgotten: then they know what is left.
+    /// Feeds the detectors with the history, on top of what they made of its forgotten part.
     pub fn follow_again(&mut self, upkeep: Upkeep<'_>) {
-        self.follow_by(&vec![None; upkeep.plan.followed.len()], upkeep);
+        let places: Vec<Option<u16>> = (0..).map(Some).take(upkeep.plan.followed.len()).collect();
+        self.follow_by(&places, upkeep);
     }
 
     /// An entity that was saved; its numbers are those of its layout then.
     pub fn restored(saved: Saved) -> Self {
-        let Saved { clock, history, slots, owned, past, profile, currency, served } = saved;
+        let Saved { clock, history, slots, owned, base, past, profile, currency, served } = saved;
         let (rep, territory, served_at) = served;
-        Self {
+        let mut entity = Self {
             clock,
             history: History::restored(history),
             slots: Slots::from_vec(slots),
             owned: OwnedSets((!owned.is_empty()).then(|| Box::new(owned))),
-            // They follow from the history: see `Entity::follow_again`.
+            // The rest follows from the history: see `Entity::follow_again`.
             kept: None,
             past: PastAlerts::restored(past),
             profile,
@@ -132,7 +144,12 @@ impl Entity {
             served_at,
             // The next event or deadline looks at every window.
             stirs_at: Timestamp::MIN,
+            laid_out: 0,
+        };
+        if !base.is_empty() {
+            entity.rest_again(base);
         }
+        entity
     }
 }
 
@@ -144,6 +161,8 @@ pub struct Parts<'a> {
     pub slots: &'a [i64],
     /// Sets of names ever seen.
     pub owned: &'a [(u16, Option<Symbol>)],
+    /// What detectors made of what the history has forgotten.
+    pub base: &'a [State],
     /// When it was served last.
     pub served_at: Timestamp,
 }

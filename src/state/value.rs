@@ -5,6 +5,9 @@
 
 use std::cmp::Ordering;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::event::Symbol;
 use crate::money::Decimal;
 use crate::state::texts::Made;
@@ -38,7 +41,19 @@ pub enum Value {
 }
 
 /// Why an expression has no value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    thiserror::Error,
+    Serialize,
+    Deserialize,
+)]
 pub enum Fault {
     /// The source did not say.
     #[error("a field is missing: test it with `has(…)` or `!= null` first")]

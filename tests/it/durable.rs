@@ -10,6 +10,7 @@ mod crash;
 mod fault;
 mod kill;
 pub(crate) mod ledger;
+mod overload;
 mod replay;
 pub(crate) mod script;
 mod snapshot;

@@ -3,12 +3,16 @@
 //!
 //! ```text
 //! inbox ─► courier ─► HTTP ─► [receiver] 200, 500, 429, 302, 410, hangs, resets after accepting
-//!                   └► SMTP ─► [server]  250, 451, 550
+//!                   ├► SMTP ─► [server]  250, 451, 550
+//!                   └► topic ─► [broker] no leader, no answer, cut, away
 //! ```
 
+mod many;
+mod peers;
 mod program;
-mod receiver;
-mod smtp;
+pub(crate) mod receiver;
+pub(crate) mod smtp;
+mod topic;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,7 +36,9 @@ use siaga::delivery::outbox::Outbox;
 use siaga::delivery::outbox::Status;
 use siaga::delivery::outbox::query::Listed;
 use siaga::delivery::outbox::query::Query;
+use siaga::delivery::plan::Origin;
 use siaga::engine::Output;
+use siaga::engine::port::EntityView;
 use siaga::metrics::Metrics;
 use siaga::time;
 use siaga::time::Timestamp;
@@ -56,6 +62,23 @@ struct Post {
     courier: Option<(Runtime, Courier)>,
 }
 
+/// An engine that knows no customer, and every alert.
+struct Nobody;
+
+impl Origin for Nobody {
+    fn look_up(&self, _: &Alert) -> Option<EntityView> {
+        None
+    }
+
+    fn confirm(&self) -> bool {
+        true
+    }
+
+    fn knows(&self, _: &Alert) -> bool {
+        true
+    }
+}
+
 impl Post {
     fn new(folder: &Path) -> Self {
         let inbox = Inbox::open(&folder.join("inbox.sqlite"), InboxConfig::default()).unwrap();
@@ -74,8 +97,9 @@ impl Post {
                 desk: Arc::new(Desk::new(&config.delivery()).unwrap()),
                 outbox: self.outbox.clone(),
                 feed: self.feed.clone(),
-                look_up: Arc::new(|_: &Alert| None),
+                origin: Arc::new(Nobody),
                 metrics: Arc::clone(&self.metrics),
+                clock: Arc::new(time::now),
             })
         });
         self.courier = Some((runtime, courier.unwrap()));

@@ -131,7 +131,7 @@ impl Kept {
                      that this version reads otherwise, is counted as far as they reach"
                 );
             }
-            if head.learns {
+            if sound.lacks_learning(&head) {
                 cli::say(&format!("siaga: learning from {} again", folder.display()));
                 let bar = bar();
                 service.relearn(&SystemDisk, &folder, from, &mut |progress| {
@@ -163,6 +163,8 @@ impl Kept {
                 seconds()
             ));
         }
+        // What the journal tells is known before anybody asks for it.
+        service.drain()?;
         let id = log.id();
         service.keep_in(Journal::start(log)?);
         begin(service, wanted)?;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use crate::alert::Alert;
 use crate::config::Config;
 use crate::delivery::Feed;
 use crate::delivery::courier::Courier;
@@ -12,8 +11,9 @@ use crate::delivery::courier::Parts;
 use crate::delivery::desk::Desk;
 use crate::delivery::inbox::Inbox;
 use crate::delivery::outbox::Outbox;
-use crate::engine::port::Port;
+use crate::engine::service::Service;
 use crate::metrics::Metrics;
+use crate::time;
 
 /// The checked configuration of delivery; `None` when there are no channels.
 pub(super) fn desk(config: &Config) -> anyhow::Result<Option<Arc<Desk>>> {
@@ -33,11 +33,11 @@ pub(super) fn desk(config: &Config) -> anyhow::Result<Option<Arc<Desk>>> {
 /// Starts to carry what is to be sent; nothing when there is nothing to send it by.
 pub(super) fn start(
     desk: Option<Arc<Desk>>,
-    port: Arc<dyn Port>,
+    service: Arc<Service>,
     (inbox, feed, metrics): (Arc<Inbox>, Feed, Arc<Metrics>),
 ) -> anyhow::Result<Option<Courier>> {
     let Some(desk) = desk else { return Ok(None) };
     let outbox = Outbox::new(inbox);
-    let look_up = Arc::new(move |alert: &Alert| port.entity(alert.entity_kind, &alert.entity_id));
-    Ok(Some(Courier::start(Parts { desk, outbox, feed, look_up, metrics })?))
+    let clock = Arc::new(time::now);
+    Ok(Some(Courier::start(Parts { desk, outbox, feed, origin: service, metrics, clock })?))
 }

@@ -137,8 +137,7 @@ impl Service {
     /// Learns from the journal before a position what was learned from it once: only the one order
     /// takes it in, no entity hears of it.
     ///
-    /// The counts behind the models are a function of all that ever came, and too large to be
-    /// copied at a cut without a pause; so the journal is kept as long as anything is learned.
+    /// Snapshots hold what was learned since their format 3; this is for older ones.
     pub fn relearn(
         &self,
         disk: &dyn Disk,

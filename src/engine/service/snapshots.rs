@@ -12,6 +12,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use crate::engine::Restored;
+use crate::engine::learning::Learning;
 use crate::engine::runtime::Stopped;
 use crate::engine::service::Service;
 use crate::engine::snapshot::BlockKind;
@@ -19,6 +20,7 @@ use crate::engine::snapshot::Head;
 use crate::engine::snapshot::Piece;
 use crate::engine::snapshot::Place;
 use crate::engine::snapshot::SnapshotError;
+use crate::engine::snapshot::block;
 use crate::engine::snapshot::file;
 use crate::engine::snapshot::file::Sound;
 use crate::engine::snapshot::file::Store;
@@ -68,18 +70,19 @@ impl Service {
         let journal = self.keeper.journal().ok_or(SnapshotError::Stopped)?;
         let setup = self.setup().ok_or(SnapshotError::Stopped)?;
         let (pieces, from_shards) = sync_channel(PIECES);
-        let (head, shards) = {
+        let (head, learning, shards) = {
             let mut guard = self.engine.lock();
             let engine = guard.as_mut().ok_or(SnapshotError::Stopped)?;
             let position = journal.next();
             let rules = self.rule_set();
             let read = self.positions();
-            let standing = (engine.standing(), engine.models().is_some());
+            let learning = engine.learning();
+            let standing = (engine.standing(), learning.is_some());
             let shards = engine.entities().len();
             engine.save(&pieces)?;
             drop(guard);
             let place = Place { journal: id, position, setup, read };
-            (Head::new(place, standing, &rules), shards)
+            (Head::new(place, standing, &rules), learning, shards)
         };
         drop(pieces);
         let position = head.place.position;
@@ -106,6 +109,15 @@ impl Service {
                 }
             }
         }
+        if let Some(learning) = learning {
+            let mut written = Ok(());
+            learning.save(&self.symbols, |piece| {
+                if written.is_ok() {
+                    written = writer.write(BlockKind::Learned, &piece);
+                }
+            });
+            written?;
+        }
         let mut from = 1;
         loop {
             let (names, count) = file::put_names(&self.symbols, from, NAMES);
@@ -123,8 +135,9 @@ impl Service {
         }
         let bytes = writer.finish()?;
         let oldest = store.prune()?;
-        // What is learned is learned again from the beginning.
-        if let Some(oldest) = oldest.filter(|_| !head.learns) {
+        if let Some(oldest) = oldest
+            && store.format(oldest)? >= block::STANDS_ALONE
+        {
             journal.retain(oldest);
         }
         Ok(Taken { position, bytes })
@@ -133,7 +146,7 @@ impl Service {
     /// Brings the engine, which runs the rules of the snapshot and has taken nothing yet, to where
     /// it was cut. `progress` is told of the bytes that were loaded.
     ///
-    /// Where models are learned, [`Service::relearn`] comes first.
+    /// Where [`Sound::lacks_learning`], [`Service::relearn`] comes first.
     pub fn load(
         &self,
         sound: &Sound,
@@ -144,9 +157,18 @@ impl Service {
         *self.keeper.setup.lock() = Some(setup);
         self.reading.advance(&head.place.read);
         let standing = head.standing.clone();
+        let mut learning = Learning::new(Arc::default());
+        sound.each(BlockKind::Learned, |piece| {
+            let restored = learning.restore(piece, &self.symbols);
+            restored.map_err(|_| EntryError::Value("piece of what was learned"))
+        })?;
+        let learning = sound.holds(BlockKind::Learned).then_some(learning);
         let head = Arc::new(head);
         self.with_engine(|engine| {
             engine.set_up(setup.secret, setup.lateness);
+            if let Some(learning) = learning {
+                engine.one_order().learn_on(learning);
+            }
             engine.resume(&standing);
             engine.tell_models()
         })?;

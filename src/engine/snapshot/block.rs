@@ -6,10 +6,14 @@
 //! ```
 //!
 //! Numbers are little-endian. The checksum is a CRC-32 that starts from the number of the block, so
-//! that none can be left out or take another's place.
+//! that none can be left out or take another's place, and since format 3 from the format as well.
 
-/// The newest format. Since 2 the head says how far logs were read.
-pub const FORMAT: u32 = 2;
+/// The newest format. Since 2 the head says how far logs were read; since 3 what was learned is in
+/// the file, and what detectors made of the forgotten part of a history.
+pub const FORMAT: u32 = 3;
+
+/// From this format on a snapshot needs no journal before its cut, whatever is learned.
+pub const STANDS_ALONE: u32 = 3;
 
 /// What a file begins with.
 pub const MAGIC: &[u8; 8] = b"SIAGASNP";
@@ -39,19 +43,22 @@ pub enum BlockKind {
     Rules,
     /// Names, in the order of their numbers.
     Names,
+    /// What is being learned.
+    Learned,
     /// The end.
     End,
 }
 
 impl BlockKind {
     /// Every kind with its number in a file.
-    const ALL: [(Self, u8); 6] = [
+    const ALL: [(Self, u8); 7] = [
         (Self::Head, 1),
         (Self::Catalog, 2),
         (Self::Entities, 3),
         (Self::Rules, 4),
         (Self::Names, 5),
         (Self::End, 6),
+        (Self::Learned, 7),
     ];
 
     /// Its number in a file.
@@ -71,7 +78,7 @@ pub fn frame(number: u32, kind: BlockKind, payload: &[u8]) -> Option<[u8; FRAME_
     let mut frame = [0; FRAME_BYTES];
     frame[4..8].copy_from_slice(&length.to_le_bytes());
     frame[8] = kind.number();
-    let checksum = checksum(number, &frame, payload);
+    let checksum = checksum((FORMAT, number), &frame, payload);
     frame[..4].copy_from_slice(&checksum.to_le_bytes());
     Some(frame)
 }
@@ -82,15 +89,17 @@ pub fn length(frame: &[u8; FRAME_BYTES]) -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
-/// The kind of a block whose bytes are those that were written.
-pub fn check(number: u32, frame: &[u8; FRAME_BYTES], payload: &[u8]) -> Option<BlockKind> {
+/// The kind of the block of this number, in a file of this format, whose bytes are those that were
+/// written.
+pub fn check(place: (u32, u32), frame: &[u8; FRAME_BYTES], payload: &[u8]) -> Option<BlockKind> {
     let [a, b, c, d, .., kind] = *frame;
-    let right = checksum(number, frame, payload) == u32::from_le_bytes([a, b, c, d]);
+    let right = checksum(place, frame, payload) == u32::from_le_bytes([a, b, c, d]);
     if right { BlockKind::from_number(kind) } else { None }
 }
 
-fn checksum(number: u32, frame: &[u8; FRAME_BYTES], payload: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new_with_initial(number);
+fn checksum((format, number): (u32, u32), frame: &[u8; FRAME_BYTES], payload: &[u8]) -> u32 {
+    let start = if format < STANDS_ALONE { number } else { number ^ format << 24 };
+    let mut hasher = crc32fast::Hasher::new_with_initial(start);
     hasher.update(&frame[4..]);
     hasher.update(payload);
     hasher.finalize()

@@ -25,6 +25,7 @@ use crate::journal::entry::EntryError;
 use crate::journal::entry::wire::In;
 use crate::journal::entry::wire::Out;
 use crate::money::Currency;
+use crate::state::detection::State;
 use crate::state::history::SavedHistory;
 use crate::state::past::PastAlert;
 use crate::state::past::Standing;
@@ -118,6 +119,8 @@ fn put_entity(out: &mut Out, id: EntityId, live: &Live) {
             !entity.history.is_empty(),
             customer.is_some(),
             parts.served_at > Timestamp::MIN,
+            // Since format 3.
+            !parts.base.is_empty(),
         ]);
         out.time(entity.clock);
         if let Some(currency) = entity.currency {
@@ -146,6 +149,10 @@ fn put_entity(out: &mut Out, id: EntityId, live: &Live) {
             out.number(u64::from(*set));
             out.number(name.map_or(0, |name| u64::from(name.number())));
         }
+        if !parts.base.is_empty() {
+            // Nothing of it refuses to be written.
+            out.blob(&postcard::to_allocvec(parts.base).unwrap_or_default());
+        }
         out.length(entity.past.all().len());
         for alert in entity.past.all() {
             put_past(out, alert);
@@ -168,7 +175,7 @@ fn get_entity(body: &mut In<'_>) -> Result<Read, EntryError> {
         _ => return Err(EntryError::Value("kind of entity")),
     };
     let id = get_name(body)?;
-    let [profile, currency, rep, territory, history, customer, served] = body.present()?;
+    let [profile, currency, rep, territory, history, customer, served, base] = body.present()?;
     let clock = body.time()?;
     let currency = if currency { Some(get_currency(body)?) } else { None };
     let rep = if rep { Some(get_name(body)?) } else { None };
@@ -185,12 +192,17 @@ fn get_entity(body: &mut In<'_>) -> Result<Read, EntryError> {
     let slots = (0..body.length()?).map(|_| body.signed()).collect::<Result<_, _>>()?;
     let owned = (0..body.length()?).map(|_| Ok((body.short()?, get_name_or_none(body)?)));
     let owned = owned.collect::<Result<_, EntryError>>()?;
+    let base = if base { get_base(body.bytes()?)? } else { Vec::new() };
     let past = (0..body.length()?).map(|_| get_past(body)).collect::<Result<_, _>>()?;
     let phases = (0..body.length()?).map(|_| Ok((body.short()?, get_phase(body)?)));
     let phases = phases.collect::<Result<_, EntryError>>()?;
     let served = (rep, territory, served_at);
-    let saved = Saved { clock, history, slots, owned, past, profile: None, currency, served };
+    let saved = Saved { clock, history, slots, owned, base, past, profile: None, currency, served };
     Ok((EntityId { kind, id }, saved, phases, profile))
+}
+
+fn get_base(bytes: &[u8]) -> Result<Vec<State>, EntryError> {
+    postcard::from_bytes(bytes).map_err(|_| EntryError::Value("states of detectors"))
 }
 
 fn get_name(body: &mut In<'_>) -> Result<Symbol, EntryError> {

@@ -32,7 +32,7 @@ const UNFINISHED: &str = "snapshot.new";
 const CORRUPT: &str = "snapshot.corrupt";
 
 /// Bytes between two syncs, so that the journal's own do not wait for all of a large file.
-const SYNC_BYTES: u64 = 8 << 20;
+const SYNC_BYTES: u64 = 2 << 20;
 
 /// A folder of snapshots.
 #[derive(Clone)]
@@ -45,6 +45,7 @@ pub struct Store {
 pub struct Sound {
     file: Box<dyn File>,
     path: PathBuf,
+    format: u32,
     /// Kind, number, offset and length of every block.
     blocks: Vec<(BlockKind, u32, u64, u32)>,
     /// Bytes of the whole file.
@@ -153,6 +154,16 @@ impl Store {
         })
     }
 
+    /// The format of a snapshot.
+    pub(crate) fn format(&self, position: Position) -> Result<u32, SnapshotError> {
+        let path = self.path(position);
+        let file = self.disk.open(&path, Access::Read).map_err(failed("open", &path))?;
+        let mut header = [0; HEADER_BYTES];
+        disk::read_full_at(&*file, &mut header, 0).map_err(failed("read", &path))?;
+        let [.., a, b, c, d] = header;
+        Ok(u32::from_le_bytes([a, b, c, d]))
+    }
+
     /// Removes all but the newest; the position of the oldest that is left.
     pub(crate) fn prune(&self) -> Result<Option<Position>, SnapshotError> {
         let all = self.list()?;
@@ -200,7 +211,8 @@ impl Sound {
     fn open(disk: &dyn Disk, path: &Path) -> Result<Self, SnapshotError> {
         let file = disk.open(path, Access::Read).map_err(failed("open", path))?;
         let bytes = file.size().map_err(failed("read", path))?;
-        let mut sound = Self { file, path: path.to_owned(), blocks: Vec::new(), bytes };
+        let path_here = path.to_owned();
+        let mut sound = Self { file, path: path_here, format: 0, blocks: Vec::new(), bytes };
         let mut header = [0; HEADER_BYTES];
         if sound.read(&mut header, 0)? < header.len() || !header.starts_with(block::MAGIC) {
             return Err(sound.corrupt(0, "it is no snapshot"));
@@ -214,6 +226,7 @@ impl Sound {
             let (file, known) = (shown(path), block::FORMAT);
             return Err(SnapshotError::Newer { file, version, known });
         }
+        sound.format = version;
         let (mut at, mut payload, mut ended) = (HEADER_BYTES as u64, Vec::new(), false);
         while at < bytes {
             let number = u32::try_from(sound.blocks.len()).unwrap_or(u32::MAX);
@@ -258,7 +271,7 @@ impl Sound {
         }
         payload.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
         let short = self.read(payload, at + FRAME_BYTES as u64)? < payload.len();
-        let kind = block::check(number, &frame, payload).filter(|_| !short);
+        let kind = block::check((self.format, number), &frame, payload).filter(|_| !short);
         kind.ok_or_else(|| self.corrupt(at, "the checksum of a block does not match"))
     }
 
@@ -284,6 +297,16 @@ impl Sound {
             Ok(())
         })?;
         head.ok_or_else(|| self.corrupt(HEADER_BYTES as u64, "it has no head"))
+    }
+
+    /// Whether there is a block of this kind.
+    pub(crate) fn holds(&self, kind: BlockKind) -> bool {
+        self.blocks.iter().any(|(found, ..)| *found == kind)
+    }
+
+    /// Whether what was learned by then has to be learned again from the journal before it.
+    pub fn lacks_learning(&self, head: &Head) -> bool {
+        head.learns && !self.holds(BlockKind::Learned)
     }
 
     /// Gives every name the number that it had. Nobody may have named anything before.
@@ -332,4 +355,61 @@ pub(crate) fn put_names(symbols: &Symbols, from: u32, most: u32) -> (Vec<u8>, u3
         }
     }
     (out.into_bytes(), count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::simulated::SimulatedDisk;
+
+    const FOLDER: &str = "/snapshots";
+
+    fn store(disk: &SimulatedDisk) -> Store {
+        Store::open(Arc::new(disk.clone()), Path::new(FOLDER)).unwrap()
+    }
+
+    fn write(store: &Store, number: u64) -> PathBuf {
+        let mut writer = store.begin(Position::new(number)).unwrap();
+        writer.write(BlockKind::Rules, b"some").unwrap();
+        writer.finish().unwrap();
+        store.path(Position::new(number))
+    }
+
+    #[test]
+    fn what_was_named_removed_or_set_aside_stays_so_after_a_power_loss() {
+        for seed in 0..40 {
+            let disk = SimulatedDisk::new(seed);
+            let here = store(&disk);
+            let all: Vec<PathBuf> = (1..=5).map(|number| write(&here, number)).collect();
+            assert_eq!(here.prune().unwrap(), Some(Position::new(3)));
+            let numbers = |store: &Store| -> Vec<u64> {
+                store.list().unwrap().into_iter().map(Position::number).collect()
+            };
+            assert_eq!(numbers(&store(&disk.power_loss(seed))), [3, 4, 5], "seed {seed}");
+            disk.tamper(&all[4], |bytes| bytes[HEADER_BYTES + FRAME_BYTES] ^= 1).unwrap();
+            assert_eq!(here.newest().unwrap().rejected.len(), 1);
+            assert_eq!(numbers(&store(&disk.power_loss(seed))), [3, 4], "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_its_end_or_with_more_behind_it_is_corrupt() {
+        let disk = SimulatedDisk::new(1);
+        let here = store(&disk);
+        let path = write(&here, 7);
+        let whole = disk.content(&path).unwrap();
+        let end = FRAME_BYTES + 4;
+        let more = block::frame(2, BlockKind::Rules, b"more").unwrap();
+        let longer = [&whole[..], &more, b"more"].concat();
+        for (bytes, why) in [
+            (&whole[..whole.len() - end], "its end is missing"),
+            (&longer[..], "it goes on behind its end"),
+        ] {
+            disk.tamper(&path, |all| *all = bytes.to_vec()).unwrap();
+            match Sound::open(&disk, &path) {
+                Err(SnapshotError::Corrupt { why: told, .. }) => assert_eq!(told, why),
+                other => panic!("{why}: {:?}", other.map(|sound| sound.bytes)),
+            }
+        }
+    }
 }

@@ -34,7 +34,7 @@ pub struct Head {
     pub place: Place,
     /// Where the one order stood.
     pub standing: Standing,
-    /// Whether models are learned: then they are learned again from the journal, which is kept.
+    /// Whether models are learned. Before format 3 they are learned again from the journal.
     pub learns: bool,
     /// The files of the rules.
     pub files: Vec<(String, String)>,
@@ -133,6 +133,10 @@ impl Head {
         // Since format 2.
         put_positions(&mut out, read);
         out.byte(u8::from(*held));
+        // Since format 3.
+        for layout in &self.layouts {
+            put_keys(&mut out, &layout.followed);
+        }
         out.into_bytes()
     }
 
@@ -179,12 +183,18 @@ impl Head {
                 Ok((name, slot.map_err(|_| EntryError::Value("slot"))?))
             })
             .collect::<Result<_, EntryError>>()?;
-        let layouts = [get_layout(&mut body)?, get_layout(&mut body)?, get_layout(&mut body)?];
+        let mut layouts = [get_layout(&mut body)?, get_layout(&mut body)?, get_layout(&mut body)?];
         let mut held = false;
         // The head of format 1 ends here: no log was read.
         if !body.is_empty() {
             place.read = get_positions(&mut body)?;
             held = body.byte()? != 0;
+        }
+        // That of format 2 ends here: nothing was kept of forgotten histories.
+        if !body.is_empty() {
+            for layout in &mut layouts {
+                layout.followed = get_keys(&mut body)?;
+            }
         }
         body.finish()?;
         let standing = Standing { newest, watermark, held, tally, recent };
@@ -204,10 +214,16 @@ fn put_layout(out: &mut Out, layout: &Layout) {
         out.byte(running.kind as u8);
         out.byte(running.unit as u8);
     }
-    out.length(layout.sets.len());
-    for key in &layout.sets {
-        out.number(*key);
-    }
+    put_keys(out, &layout.sets);
+}
+
+fn put_keys(out: &mut Out, keys: &[u64]) {
+    out.length(keys.len());
+    keys.iter().for_each(|key| out.number(*key));
+}
+
+fn get_keys(body: &mut In<'_>) -> Result<Vec<u64>, EntryError> {
+    (0..body.length()?).map(|_| body.number()).collect()
 }
 
 fn get_layout(body: &mut In<'_>) -> Result<Layout, EntryError> {
@@ -233,8 +249,8 @@ fn get_layout(body: &mut In<'_>) -> Result<Layout, EntryError> {
             Ok((key, Running { place, slot, flags, kind, unit }))
         })
         .collect::<Result<_, EntryError>>()?;
-    let sets = (0..body.length()?).map(|_| body.number()).collect::<Result<_, _>>()?;
-    Ok(Layout { id, ever, sets })
+    let sets = get_keys(body)?;
+    Ok(Layout { id, ever, sets, followed: Vec::new() })
 }
 
 /// Rules that rest or are about to, as a block.

@@ -1,5 +1,8 @@
 //! What the learner keeps of one customer: about 250 bytes, and 12 for each category it owns.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::event::Symbol;
 use crate::state::detector::days;
 use crate::state::detector::margin::Baseline;
@@ -13,8 +16,10 @@ const PARTS: usize = 13;
 const EMPTY_WEEKS_MAX: i64 = 26;
 
 /// One customer that has bought.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Known {
+    /// Who it is.
+    pub(super) id: Symbol,
     /// Its line of business, where reference data say.
     pub(super) segment: Option<Symbol>,
     first: Timestamp,
@@ -34,7 +39,7 @@ pub(super) struct Known {
 }
 
 /// A category that it has bought.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Owned {
     /// Place of the category.
     pub(super) category: u16,
@@ -47,7 +52,7 @@ pub(super) struct Owned {
 }
 
 /// An amount of the last 52 weeks, in parts of four weeks.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Year {
     newest: i64,
     parts: [f32; PARTS],
@@ -93,8 +98,9 @@ impl Year {
 
 impl Known {
     /// One that buys for the first time.
-    pub(super) fn first(at: Timestamp, segment: Option<Symbol>) -> Self {
+    pub(super) fn first(id: Symbol, at: Timestamp, segment: Option<Symbol>) -> Self {
         Self {
+            id,
             segment,
             first: at,
             last: at,
@@ -209,13 +215,17 @@ pub(super) fn week(at: Timestamp) -> i64 {
 mod tests {
     use super::*;
 
+    fn anybody() -> Symbol {
+        Symbol::from_number(1).unwrap()
+    }
+
     fn day(number: i64) -> Timestamp {
         Timestamp::saturating(number * Span::DAY.millis())
     }
 
     #[test]
     fn purchases_are_days_and_their_gaps_those_of_the_detector() {
-        let mut known = Known::first(day(100), None);
+        let mut known = Known::first(anybody(), day(100), None);
         for at in [100, 110, 110, 130] {
             known.order(day(at), None, None);
         }
@@ -226,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_year_forgets_what_is_older_than_52_weeks() {
-        let mut known = Known::first(day(0), None);
+        let mut known = Known::first(anybody(), day(0), None);
         for at in [0, 28, 56] {
             known.order(day(at), Some(100.0), Some(30.0));
         }
@@ -240,7 +250,7 @@ mod tests {
 
     #[test]
     fn weeks_without_an_order_count_as_weeks_of_no_spend() {
-        let mut known = Known::first(day(0), None);
+        let mut known = Known::first(anybody(), day(0), None);
         for week in [0, 2, 4] {
             known.order(day(7 * week), Some(16.0), Some(4.0));
         }

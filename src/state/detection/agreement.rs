@@ -3,6 +3,9 @@
 //! Looked at is the agreement that runs at the moment, of several the one that began last. A line is
 //! entitled to the agreed discount off its list price; what it got beyond that has leaked.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::event::reference::Agreement as Contract;
 use crate::money::Decimal;
 use crate::state::detection::Sample;
@@ -42,7 +45,7 @@ pub enum AgreementFigure {
 }
 
 /// What was bought under the agreement that ran when the newest event happened.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Bought {
     key: Option<Key>,
     sums: Agreement,

@@ -255,7 +255,8 @@ impl Entity {
     pub(in crate::state) fn follow_by(&mut self, places: &[Option<u16>], upkeep: Upkeep<'_>) {
         let followed = &upkeep.plan.followed;
         let old = self.kept.take();
-        if followed.is_empty() || self.history.is_empty() {
+        let rests = old.as_deref().is_some_and(|old| !old.marks.is_empty());
+        if followed.is_empty() || self.history.is_empty() && !rests {
             return;
         }
         let base = old.as_deref().and_then(|old| old.marks.first());
@@ -298,6 +299,21 @@ impl Entity {
     /// The states of its detectors, for those who compare entities.
     pub(in crate::state) fn states(&self) -> &[State] {
         self.kept.as_deref().map_or(&[], |kept| &kept.states)
+    }
+
+    /// What its detectors made of the part of the history that was forgotten; none where nothing
+    /// was.
+    pub(in crate::state) fn rests_on(&self) -> Option<&[State]> {
+        let base = self.kept.as_deref()?.marks.first()?;
+        (base.offset == 0).then_some(&*base.states)
+    }
+
+    /// Has its detectors rest on what they made of the forgotten part; they follow the history
+    /// from there once they are fed with it.
+    pub(in crate::state) fn rest_again(&mut self, base: Vec<State>) {
+        let marks = vec![Mark { offset: 0, states: base.into() }];
+        let stamp = Stamp { learned: 0, segment: None, contracts: 0 };
+        self.kept = Some(Box::new(Kept { states: Box::default(), marks, since: 0, stamp }));
     }
 
     /// Heap bytes of its detectors.

@@ -4,6 +4,9 @@
 //! Sales are kept by days, UTC, so that a quota that comes later, or is changed, finds them in its
 //! period: a day belongs to the period that its midnight lies in. Returns count as sales below zero.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::event::reference::Quota;
 use crate::event::reference::Rep;
 use crate::money::Decimal;
@@ -47,13 +50,13 @@ pub enum PaceFigure {
 }
 
 /// A rep's sales by days.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SalesByDay {
     days: Vec<SalesOfDay>,
 }
 
 /// The sales of one day.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct SalesOfDay {
     day: i64,
     sold: Decimal,

@@ -1,5 +1,8 @@
 //! Units of a product that come back, against what was usual for it.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::event::Kind;
 use crate::state::detection::Sample;
 use crate::state::detector::return_rate::ReturnRate;
@@ -33,7 +36,7 @@ pub enum ReturnsFigure {
 }
 
 /// Returns of one product.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Returns {
     /// What was sold and came back at first.
     baseline: (f64, f64),

@@ -10,6 +10,9 @@
 //! is no breach. Sums only: events may come in any order. After an alert the next one waits until
 //! the gap has grown by five points.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::money::Decimal;
 
 /// What was agreed.
@@ -38,7 +41,7 @@ impl AgreementRule {
 }
 
 /// One customer under one agreement.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Agreement {
     /// Bought so far, in the unit of the commitment.
     pub bought: f64,

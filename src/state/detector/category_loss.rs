@@ -18,6 +18,9 @@
 //! nothing from it, so rare categories come and go while the main ones stay. Of equals the one that
 //! was bought first stands first, whatever it is called.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::state::detector::days;
 use crate::state::detector::span_of_days;
 use crate::state::detector::special::ln_gamma;
@@ -30,7 +33,7 @@ pub const SLOTS: usize = 16;
 pub const GIVEN_UP: f64 = 0.003;
 
 /// Purchases of the main categories, by a name of the caller's choice.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CategorySlots<Name> {
     slots: Vec<Slot<Name>>,
     /// Lines of any category so far.
@@ -38,7 +41,7 @@ pub struct CategorySlots<Name> {
 }
 
 /// Purchases of one category.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Slot<Name> {
     /// Which.
     pub name: Name,

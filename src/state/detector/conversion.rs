@@ -5,10 +5,13 @@
 //! so few quotes raise none. Source: Gelman et al., "Bayesian Data Analysis", ch. 2 and 5. Two
 //! counts a rep, in any order.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::state::detector::special::incomplete_beta;
 
 /// Quotes of a rep, or of the team.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Conversion {
     /// Accepted.
     pub won: u32,

@@ -13,10 +13,13 @@
 //! find small and large shifts nearly as fast as the sum made for each: Lorden, "Procedures for
 //! reacting to a change in distribution", Ann. Math. Statist. 1971.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::time::Timestamp;
 
 /// One sum, and where it last stood at zero.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Cusum {
     /// At least 0, in standard deviations.
     pub sum: f64,
@@ -65,12 +68,28 @@ impl Cusum {
 
 /// Several sums over the same deviations; an alarm when any passes its limit. `N` = 1 is Page's
 /// CUSUM, `N` = 2 the twin.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "(Vec<Cusum>, Option<u8>)", into = "(Vec<Cusum>, Option<u8>)")]
 pub struct Watch<const N: usize> {
     /// In the order of the limits.
     pub sums: [Cusum; N],
     /// The sum that passed its limit first, while the watch is out.
     out: Option<u8>,
+}
+
+impl<const N: usize> From<Watch<N>> for (Vec<Cusum>, Option<u8>) {
+    fn from(watch: Watch<N>) -> Self {
+        (watch.sums.to_vec(), watch.out)
+    }
+}
+
+impl<const N: usize> TryFrom<(Vec<Cusum>, Option<u8>)> for Watch<N> {
+    type Error = &'static str;
+
+    fn try_from((sums, out): (Vec<Cusum>, Option<u8>)) -> Result<Self, Self::Error> {
+        let sums = <[Cusum; N]>::try_from(sums).map_err(|_| "another number of sums")?;
+        Ok(Self { sums, out })
+    }
 }
 
 impl<const N: usize> Watch<N> {

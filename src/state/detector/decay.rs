@@ -4,11 +4,14 @@
 //! result does not depend on the order of arrival. Source: Cormode et al., "Forward Decay: A
 //! Practical Time Decay Model for Streaming Systems", ICDE 2009, exponential decay.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::state::detector::days;
 use crate::time::Timestamp;
 
 /// A decayed sum, as of the newest sample.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DecayedSum {
     sum: f64,
     newest: Timestamp,

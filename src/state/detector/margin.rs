@@ -14,6 +14,9 @@
 //! exactly the orders since the onset. Its sum over the same orders is GP − g₀·R: what was earned
 //! beyond, or short of, the normal margin.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::state::detector::Late;
 use crate::state::detector::cusum::Limits;
 use crate::state::detector::cusum::Verdict;
@@ -49,7 +52,7 @@ impl MarginRule {
 }
 
 /// Margin of one customer, in constant space.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Margin {
     baseline: Baseline,
     watch: Watch<2>,
@@ -59,7 +62,7 @@ pub struct Margin {
 }
 
 /// Mean and spread of a growing sample. Source: Welford, Technometrics 1962.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Baseline {
     /// Samples.
     pub orders: u32,

@@ -11,6 +11,9 @@
 //! one beyond the first [`PRODUCTS`] has none of its own, and all of its effect is mix. Lines
 //! without a cost, an amount or a quantity above zero say nothing of a margin and are left out.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::event::Symbol;
 use crate::money::Decimal;
 use crate::state::detector::margin::Margin;
@@ -26,7 +29,7 @@ use crate::time::Timestamp;
 pub const PRODUCTS: usize = 32;
 
 /// One customer's margin, its terms, and what it has come to since all was well.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MarginShift {
     margin: Margin,
     references: Vec<Reference>,
@@ -49,7 +52,7 @@ pub struct SoldLine {
 
 /// Mean terms of one product, in ten-thousandths of a currency unit: fine enough for a unit, and
 /// sixteen bytes in place of thirty.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Reference {
     product: Symbol,
     terms: [u32; 3],

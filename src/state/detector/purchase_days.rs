@@ -3,12 +3,15 @@
 //! Purchases of one UTC day are one purchase. In the order of time the count is exact; a late
 //! second purchase of a day in the middle would count as a purchase of its own.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::state::detector::days;
 use crate::state::detector::repeat_buying::Repeats;
 use crate::time::Timestamp;
 
 /// Days with a purchase.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PurchaseDays {
     /// How many, at least 1.
     pub purchases: u32,

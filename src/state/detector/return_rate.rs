@@ -6,6 +6,9 @@
 //! A batch is added in one step, which is exact: the sum only falls while units are sold and only
 //! rises while they come back.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 /// What is usual, and when it is too much.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ReturnRule {
@@ -36,7 +39,7 @@ impl ReturnRule {
 }
 
 /// Returns of one product, in constant space.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct ReturnRate {
     /// Units sold.
     pub sold: f64,

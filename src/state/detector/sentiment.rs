@@ -4,6 +4,9 @@
 //! (see [`decay`](crate::state::detector::decay)) and a prior of neutral samples keeps one angry
 //! mail from being a mood. Any order of arrival gives the same mean.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::state::detector::decay::DecayedSum;
 use crate::time::Timestamp;
 
@@ -13,7 +16,7 @@ const HALF_LIFE_DAYS: f64 = 30.0;
 const NEUTRAL: f64 = 1.0;
 
 /// Voice of one customer.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Sentiment {
     values: DecayedSum,
     weights: DecayedSum,

@@ -12,6 +12,9 @@
 //! [`Late`]. Level and slope: Holt, "Forecasting seasonals and trends by exponentially weighted
 //! moving averages", 1957.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::state::detector::Late;
 use crate::state::detector::cusum::Cusum;
 use crate::state::detector::cusum::Limits;
@@ -92,7 +95,7 @@ pub enum Direction {
 }
 
 /// Weekly spend of one customer, in constant space.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Trend {
     /// The week that is not closed yet.
     open_week: i64,

@@ -12,6 +12,9 @@
 //! g₀·ΔR. Products of three six-place numbers are kept whole in 128 bits, so nothing is lost
 //! before the cents are shown, and the cents are dealt out so that they sum, too.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::money::Decimal;
 
 /// Exact products of three [`Decimal`]s: 10⁻¹⁸ of a currency unit.
@@ -44,7 +47,7 @@ pub struct LineTotals {
 }
 
 /// Causes of one order, or of many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waterfall {
     price: Exact,
     discount: Exact,

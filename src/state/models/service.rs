@@ -7,6 +7,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 /// Cost of a minute before anything is known, in the tenant's currency.
 pub const MINUTE_START: f64 = 1.0;
 
@@ -18,7 +21,7 @@ pub struct ServiceRates {
 }
 
 /// Activities of a period, by kind: how many, and how many minutes in all where they are known.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Activities {
     /// Activities.
     pub number: f64,

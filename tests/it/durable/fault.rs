@@ -10,6 +10,7 @@ use siaga::engine::port::IngestError;
 
 use crate::durable::ledger::Ledger;
 use crate::durable::ledger::difference;
+use crate::durable::script::Step;
 use crate::durable::script::script;
 use crate::durable::stage::Stage;
 use crate::durable::stage::undisturbed;
@@ -91,4 +92,37 @@ fn a_full_disk_refuses_events_keeps_what_it_took_and_resumes_by_itself() {
         let have = again.lock().unwrap();
         assert_eq!(difference(&want, &have), None, "room {room}");
     }
+}
+
+#[test]
+fn nothing_is_confirmed_that_a_power_loss_would_take_back() {
+    let mut script = script(4, 80);
+    // A start tells everything again.
+    script.retain(|step| !matches!(step, Step::Snapshot));
+    let mut unconfirmed = 0;
+    for room in (0..16).map(|step| 2_500 + step * 250) {
+        let disk = SimulatedDisk::new(room);
+        let told: Arc<Mutex<Ledger>> = Arc::default();
+        let stage = Stage::start(&disk, &told, 1).unwrap();
+        disk.set_faults(Faults { capacity: Some(room), ..Faults::default() });
+        for step in &script {
+            if stage.step(step).is_ok() {
+                continue;
+            }
+            // What is small goes on for a while, until not even that has room.
+            if !stage.service.confirm() {
+                unconfirmed += 1;
+                break;
+            }
+            let again: Arc<Mutex<Ledger>> = Arc::default();
+            let lost = disk.power_loss(room);
+            lost.set_faults(Faults::default());
+            Stage::start(&lost, &again, 1).unwrap().stop();
+            let (have, told) = (again.lock().unwrap(), told.lock().unwrap());
+            assert!(told.alerts.keys().all(|id| have.alerts.contains_key(id)), "room {room}");
+        }
+        disk.set_faults(Faults::default());
+        stage.stop();
+    }
+    assert!(unconfirmed > 0, "nothing ever waited");
 }

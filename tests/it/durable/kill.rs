@@ -2,13 +2,16 @@
 //!
 //! ```text
 //! bodies ─► POST, again until it is answered ─► siaga serve ─► killed ─► started again …
-//!    └────► a service that nothing happens to ─► alerts  ═══  the inbox in the end
+//!    │                                              └─► webhook ─► [receiver] alerts, by ids
+//!    └────► a service that nothing happens to ─► alerts  ═══  the inbox in the end, the receiver's
 //! ```
 //!
 //! A kill shows that recovery works, not that syncs are there: that is what the simulated disk is
 //! for.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
@@ -28,11 +31,17 @@ use std::time::Duration;
 use crate::durable::script::Step;
 use crate::durable::stage::undisturbed_by;
 use crate::journal::run::Numbers;
+use crate::outbox::receiver::Answer;
+use crate::outbox::receiver::Receiver;
 use crate::scene::MINUTE;
 use crate::scene::at;
 
-/// Kills in a run of the tests; `SIAGA_KILLS` asks for more.
+/// Kills in a run of the tests; `SIAGA_KILLS` asks for more, and `SIAGA_BINARY` names another
+/// program than that of the tests.
 const KILLS: usize = 50;
+
+/// Looks, at most a twentieth of a second apart, at what has still to come.
+const LOOKS: usize = 12_000;
 
 /// Rules that events alone set off: when the wall clock ticks must not matter.
 const RULES: &str = r#"
@@ -69,7 +78,7 @@ impl Drop for Server {
 
 impl Server {
     fn start(folder: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_siaga"));
+        let mut command = Command::new(program());
         // What is said to the tests is not said to the program.
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIAGA_")) {
             command.env_remove(name);
@@ -77,6 +86,8 @@ impl Server {
         let mut child = command
             .args(["serve", "--data"])
             .arg(folder.join("data"))
+            .arg("--config")
+            .arg(folder.join("siaga.toml"))
             .env("SIAGA_HTTP_LISTEN", "127.0.0.1:0")
             .env("SIAGA_RULES_PATH", folder.join("rules"))
             .env("SIAGA_ENGINE_SHARDS", "2")
@@ -108,6 +119,10 @@ impl Server {
         assert!(Command::new("kill").arg(&id).status().unwrap().success());
         assert!(self.child.wait().unwrap().success());
     }
+}
+
+fn program() -> OsString {
+    std::env::var_os("SIAGA_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_siaga").into())
 }
 
 /// Status and body of an answer; an error where there was none.
@@ -164,27 +179,59 @@ fn send_until_it_dies(address: &str, acknowledged: &AtomicUsize) {
     }
 }
 
+/// The alerts whose opening a receiver has accepted, each with the ids of the deliveries.
+fn delivered(receiver: &Receiver) -> BTreeMap<String, BTreeSet<String>> {
+    let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for request in receiver.requests().iter().filter(|request| request.is_accepted) {
+        let message: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        if message["type"] == "com.siaga.alert.opened" {
+            let alert = message["subject"].as_str().unwrap().to_owned();
+            told.entry(alert).or_default().insert(request.headers["webhook-id"].clone());
+        }
+    }
+    told
+}
+
 #[test]
 fn kill_after_kill_nothing_acknowledged_is_lost_and_no_alert_is_told_twice() {
     let kills = std::env::var("SIAGA_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
     let place = tempfile::tempdir().unwrap();
     fs::create_dir(place.path().join("rules")).unwrap();
     fs::write(place.path().join("rules/a.rules.yaml"), RULES).unwrap();
+    // Some messages are not taken, and the answer to some is lost.
+    let receiver = Receiver::start(|number| match number % 15 {
+        1 | 4 => Answer::Status(503, ""),
+        7 => Answer::ResetAfterAccepting,
+        _ => Answer::Status(200, ""),
+    });
+    let config = format!(
+        "[delivery]\ngroup_wait = '0s'\n[channels.crm]\nwebhook.url = '{}'\n\
+         webhook.allow_loopback = true\nper_minute = 100000\n",
+        receiver.url()
+    );
+    fs::write(place.path().join("siaga.toml"), config).unwrap();
     let acknowledged = AtomicUsize::new(0);
     let mut numbers = Numbers(9);
-    for _ in 0..kills {
+    for cycle in 0..kills {
         let mut server = Server::start(place.path());
         let address = server.address.clone();
-        let pause = Duration::from_millis(20 + numbers.below(150));
+        let pause = Duration::from_millis(numbers.below(150));
         std::thread::scope(|scope| {
+            let before = acknowledged.load(Ordering::Acquire);
             scope.spawn(|| send_until_it_dies(&address, &acknowledged));
+            // One of four may be killed while it takes in what the last one left.
+            let mut looks = if cycle.is_multiple_of(4) { 0 } else { LOOKS };
+            while looks > 0 && acknowledged.load(Ordering::Acquire) == before {
+                std::thread::sleep(Duration::from_millis(5));
+                looks -= 1;
+            }
             std::thread::sleep(pause);
             server.child.kill().unwrap();
             server.child.wait().unwrap();
         });
     }
     let bodies = acknowledged.into_inner();
-    assert!(bodies > kills, "only {bodies} bodies were taken");
+    assert!(bodies > kills / 2, "only {bodies} bodies were taken");
     let server = Server::start(place.path());
     // One that got no answer may have been taken, too.
     let again: Vec<usize> = (0..=bodies).collect();
@@ -202,11 +249,21 @@ fn kill_after_kill_nothing_acknowledged_is_lost_and_no_alert_is_told_twice() {
             assert_eq!(answer["duplicates"], 4, "body {number} of {bodies} was lost: {answer}");
         }
     }
+    let inbox = rusqlite::Connection::open(place.path().join("data/inbox.sqlite")).unwrap();
+    let waiting = "SELECT (SELECT COUNT(*) FROM deliveries
+            WHERE status IN ('pending', 'sending', 'uncertain'))
+        + (SELECT COALESCE(MAX(seq), 0) FROM changes)
+        - (SELECT value FROM outbox_marks WHERE name = 'planned')";
+    let mut looks = 0;
+    while inbox.query_row(waiting, [], |row| row.get::<_, i64>(0)).unwrap() > 0 {
+        looks += 1;
+        assert!(looks < LOOKS, "not everything is delivered");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     server.stop();
     let script: Vec<Step> = (0..=bodies).map(|number| Step::Body(body(number))).collect();
     let want = undisturbed_by(RULES, &script, 1);
     let want: BTreeSet<String> = want.alerts.keys().map(ToString::to_string).collect();
-    let inbox = rusqlite::Connection::open(place.path().join("data/inbox.sqlite")).unwrap();
     let ids = |query: &str| -> Vec<String> {
         let mut rows = inbox.prepare(query).unwrap();
         rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
@@ -218,11 +275,15 @@ fn kill_after_kill_nothing_acknowledged_is_lost_and_no_alert_is_told_twice() {
         ids("SELECT id FROM changes WHERE opened = 1 GROUP BY id HAVING COUNT(*) > 1"),
         [""; 0]
     );
-    let verified = Command::new(env!("CARGO_BIN_EXE_siaga"))
+    let told = delivered(&receiver);
+    assert_eq!(told.keys().cloned().collect::<BTreeSet<_>>(), want);
+    let twice: Vec<_> = told.iter().filter(|(_, ids)| ids.len() > 1).collect();
+    assert!(twice.is_empty(), "under two ids: {twice:?}");
+    let verified = Command::new(program())
         .args(["journal", "verify"])
         .arg(place.path().join("data/journal"))
         .output()
         .unwrap();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
-    println!("{kills} kills, {bodies} bodies, {} alerts", have.len());
+    println!("{kills} kills, {bodies} bodies, {} alerts, all delivered", have.len());
 }

@@ -98,6 +98,25 @@ impl Stage {
         told: &Arc<Mutex<Ledger>>,
         shards: usize,
     ) -> Result<Self, String> {
+        Self::start_within((version, 100_000), disk, told, shards)
+    }
+
+    /// As [`Stage::start`]; so many inputs may wait.
+    pub(crate) fn start_narrow(
+        waiting_max: u64,
+        disk: &SimulatedDisk,
+        told: &Arc<Mutex<Ledger>>,
+        shards: usize,
+    ) -> Result<Self, String> {
+        Self::start_within((Version::Same, waiting_max), disk, told, shards)
+    }
+
+    fn start_within(
+        (version, waiting_max): (Version, u64),
+        disk: &SimulatedDisk,
+        told: &Arc<Mutex<Ledger>>,
+        shards: usize,
+    ) -> Result<Self, String> {
         let (symbols, kept) = (Symbols::default(), Arc::clone(told));
         let sink = Arc::new(move |some: &mut Vec<Output>| {
             kept.lock().unwrap().note(&std::mem::take(some));
@@ -136,11 +155,11 @@ impl Stage {
             mapping: Arc::new(Mapping::identity()),
             dead: DeadLetters::counting(),
             metrics: Arc::new(Metrics::new().unwrap()),
-            limits: Limits { waiting_max: 100_000, ahead_max: None },
+            limits: Limits { waiting_max, ahead_max: None },
         }));
         service.recover_first();
         if let Some((sound, head)) = snapshot {
-            if head.learns {
+            if sound.lacks_learning(&head) {
                 service
                     .relearn(disk, Path::new(JOURNAL), from, &mut |_| {})
                     .map_err(|error| told_error(&error))?;

@@ -162,6 +162,35 @@ fn a_segment_that_is_gone_or_another_one_is_found_out() {
 }
 
 #[test]
+fn a_segment_is_missed_even_if_the_one_before_it_is_as_long() {
+    let disk = SimulatedDisk::new(1);
+    let settings = Settings { segment_bytes: 1, ..settings() };
+    let (mut log, _) = Log::open(Arc::new(disk.clone()), folder(), settings).unwrap();
+    for _ in 0..4 {
+        let mut batch = log.batch();
+        batch.push(7, b"as long").unwrap();
+        log.commit(&batch).unwrap();
+    }
+    drop(log);
+    disk.remove(&segments(&disk)[1]).unwrap();
+    let error = read_back(&disk, Position::FIRST).unwrap_err();
+    assert!(error.contains("begins with record 3, and record 2 comes next"), "{error}");
+}
+
+#[test]
+fn a_batch_that_another_has_overtaken_is_refused_and_the_log_goes_on() {
+    let disk = SimulatedDisk::new(1);
+    let mut log = open(&disk).unwrap();
+    let mut overtaken = log.batch();
+    overtaken.push(7, b"late").unwrap();
+    commit(&mut log, 2).unwrap();
+    let refused = log.commit(&overtaken).unwrap_err();
+    assert_eq!(refused, JournalError::Order { want: 3, found: 1 });
+    let next = commit(&mut log, 1).unwrap();
+    assert_eq!(read_back(&disk, Position::FIRST), Ok(next));
+}
+
+#[test]
 fn what_retention_gave_up_cannot_be_asked_for() {
     let (disk, next) = journal();
     let mut log = open(&disk).unwrap();
@@ -201,6 +230,7 @@ fn torn_bytes_are_left_out_and_not_thrown_away() {
         let (mut log, opened) = Log::open(Arc::new(disk.clone()), folder(), settings()).unwrap();
         let found = opened.torn.unwrap();
         assert_eq!(found.offset + found.bytes, torn.len() as u64);
+        disk.record();
         let next = commit(&mut log, 2).unwrap();
         drop(log);
         assert_eq!(next, Position::new(commits + 2));
@@ -208,6 +238,14 @@ fn torn_bytes_are_left_out_and_not_thrown_away() {
         // The bytes are where they were, or beside it, where their segment held nothing else.
         let kept = if commits == 1 { path.with_extension("torn-1") } else { path };
         assert_eq!(disk.content(&kept).unwrap(), torn);
+        // A power loss on the way leaves them, too, under one name or the other.
+        for (operations, seed) in (0..=disk.recorded()).flat_map(|n| (0..32).map(move |s| (n, s))) {
+            let after = disk.crashed(operations, seed).unwrap();
+            let names = after.list(folder()).unwrap();
+            let mut contents =
+                names.iter().filter_map(|name| after.content(&folder().join(name)).ok());
+            assert!(contents.any(|content| content == torn), "{operations}, {seed}: {names:?}");
+        }
         assert_eq!(open(&disk).unwrap().next(), next);
     }
 }
