@@ -59,7 +59,7 @@ const fn pair(
 /// A customer who orders less than half as often, or complains and then does, has drifted as one who
 /// stopped.
 const DRIFTED: &[&str] = &["drift_stop", "drift_decline", "complaint_burst"];
-const PAIRS: [Pair; 14] = [
+const PAIRS: [Pair; 13] = [
     pair(&["DriftSilence"], "NaiveSilence", "drift_stop", DRIFTED),
     pair(&["DriftSilence", "SpendFalls"], "NaiveFall", "drift_decline", DRIFTED),
     pair(&["ComplaintBurst"], "NaiveComplaint", "complaint_burst", &[]),
@@ -72,8 +72,7 @@ const PAIRS: [Pair; 14] = [
     pair(&["CoverageGap"], "NaiveContact", "neglect", &[]),
     pair(&["ServedByAnother"], "NaiveOwner", "owner_mismatch", &[]),
     pair(&["UpSellNextGrade"], "NaiveGrade", "up_sell_ready", &[]),
-    pair(&["CrossSellAfterOrder"], "NaiveMissing", "missing_pair", &[]),
-    pair(&["CrossSellWhiteSpace"], "NaiveMissing", "missing_pair", &[]),
+    pair(&["CrossSellAfterOrder", "CrossSellWhiteSpace"], "NaiveMissing", "missing_pair", &[]),
 ];
 
 /// No episode but a fact: the quota of a period was missed.
