@@ -28,6 +28,7 @@ mod openapi;
 mod pages;
 mod problem;
 mod models;
+mod oidc;
 mod routes;
 mod rules;
 mod sign_in;
@@ -55,6 +56,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::access::Access;
 use crate::access::AccessError;
+use crate::access::oidc::Provider;
 use crate::api::problem::Problem;
 use crate::delivery::Feed;
 use crate::delivery::desk::Desk;
@@ -160,6 +162,8 @@ pub struct Services {
     pub http: HttpConfig,
     /// Where alerts go beside the pages; nowhere when there are no channels.
     pub desk: Option<Arc<Desk>>,
+    /// The directory that knows who people are; none where they sign in by password alone.
+    pub oidc: Option<Arc<Provider>>,
     streams: Arc<Semaphore>,
     /// Passwords that are hashed at the same time: each takes 19 MiB and a core.
     hashing: Semaphore,
@@ -178,7 +182,7 @@ impl Services {
         let streams = Arc::new(Semaphore::new(http.streams_max.min(Semaphore::MAX_PERMITS)));
         let stopping = watch::Sender::new(false);
         let hashing = Semaphore::new(HASHING_MAX);
-        let desk = None;
+        let (desk, oidc) = (None, None);
         Self {
             engine,
             symbols,
@@ -188,6 +192,7 @@ impl Services {
             metrics,
             http,
             desk,
+            oidc,
             streams,
             hashing,
             stopping,

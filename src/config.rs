@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::access::AccessConfig;
+use crate::access::oidc::OidcConfig;
 use crate::api::HttpConfig;
 use crate::delivery::channel::config::ChannelConfig;
 use crate::delivery::desk::DeliveryConfig;
@@ -37,6 +38,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Signing in.
     pub access: AccessConfig,
+    /// Signing in by the company's directory.
+    pub oidc: OidcConfig,
     /// Files on disk.
     pub storage: StorageConfig,
     /// The store of alerts.
@@ -183,7 +186,15 @@ impl Config {
             receivers: self.receivers.clone(),
             route: self.route.clone(),
             people: self.people.clone(),
+            fluvio: self.fluvio.clone(),
         }
+    }
+
+    /// The topics that are read and written, and for what.
+    pub fn topics(&self) -> Vec<(&str, &'static str)> {
+        let channels = self.channels.values().filter_map(|channel| channel.fluvio.as_ref());
+        let alerts = channels.map(|channel| (channel.topic.as_str(), "alerts"));
+        self.fluvio.uses().into_iter().chain(alerts).collect()
     }
 }
 
@@ -359,7 +370,7 @@ mod tests {
             (
                 "",
                 &[("SIAGA_HTPT_LISTEN", "1")],
-                "ACCESS, DELIVERY, ENGINE, FLUVIO, HTTP, INBOX, RULES, STORAGE",
+                "ACCESS, DELIVERY, ENGINE, FLUVIO, HTTP, INBOX, OIDC, RULES, STORAGE",
             ),
             ("", &[("SIAGA_HTTP", "1")], "BODY_BYTES_MAX"),
             ("", &[("SIAGA_HTTP_DEMO", "yes")], "write `true` or `false`"),

@@ -85,13 +85,13 @@ pub fn deliver(outputs: &Receiver<Vec<Output>>, mut to: Delivery) {
 pub fn deliver_batch(batch: &[Output], to: &mut Delivery) {
     match to.inbox.apply(batch) {
         Ok(changes) => {
+            let is_changed = !changes.is_empty();
+            // The pages first: what is counted can wait.
+            to.feed.tell(changes);
             record(batch, &to.metrics);
-            if !changes.is_empty()
-                && let Ok(open) = to.inbox.open_count()
-            {
+            if is_changed && let Ok(open) = to.inbox.open_count() {
                 to.metrics.alerts_open.set(i64::try_from(open).unwrap_or(i64::MAX));
             }
-            to.feed.tell(changes);
         }
         Err(error) => {
             to.metrics.inbox_failures_total.inc();

@@ -153,6 +153,8 @@ pub enum Duty {
         manager: Option<String>,
         /// Where the rep sells.
         territories: Vec<String>,
+        /// `senior`, `junior` …, as the source says it.
+        seniority: Option<String>,
     },
 }
 

@@ -9,6 +9,7 @@
 //! ```
 
 pub mod alike;
+pub mod assortment;
 pub mod catalog;
 pub mod detection;
 pub mod detector;
@@ -82,6 +83,9 @@ pub struct Entity {
     served_at: Timestamp,
     /// Until then no window moves; an event makes it sooner.
     stirs_at: Timestamp,
+    /// Which of its shard's sets of rules its numbers are laid out by: sets are counted, round and
+    /// round, and two that follow each other are told apart.
+    pub(crate) laid_out: u8,
 }
 
 /// An entity's numbers. A handful of windows fit beside its other fields, where the next event
@@ -126,6 +130,7 @@ impl Entity {
             territory: None,
             served_at: Timestamp::MIN,
             stirs_at: Timestamp::MIN,
+            laid_out: 0,
         }
     }
 

@@ -1,8 +1,8 @@
-//! How long does a shard evaluate nothing while its rules change?
+//! How much later is an event because the rules change?
 //!
 //! ```text
-//! customers with a year of orders ─► other rules ─► every customer changes over ─► the next event
-//!                                    └────────────── the pause ───────────────┘
+//! customers with a year of orders ─► batches ─► other rules ─► batches … until all have changed over
+//!                                    └ longest ┘             └ longest ┘
 //! ```
 //!
 //! `benches/reload/run [CUSTOMERS] [ORDERS]` builds it and runs it; see there.
@@ -21,33 +21,93 @@ mod play;
 
 use std::time::Instant;
 
+use crate::play::Change;
 use crate::play::Stage;
 use crate::play::rules;
+
+/// Orders in a batch: those of two milliseconds where 50,000 come a second.
+const BATCH: usize = 100;
+
+/// Orders in a batch of those that come first.
+const LOAD: usize = 10_000;
+
+/// Batches that are taken while nothing changes.
+const CALM: usize = 2_000;
 
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|word| word.parse::<u32>().ok());
     let customers = numbers.next().unwrap_or(100_000);
     let orders = numbers.next().unwrap_or(10);
-    let mut stage = Stage::new();
-    stage.orders(customers, 0..orders);
+    let mut stage = Stage::new(customers);
+    for _ in 0..(u64::from(customers) * u64::from(orders)).div_ceil(LOAD as u64) {
+        let mut inputs = stage.orders(LOAD);
+        stage.take(&mut inputs);
+    }
     println!("{} customers, {orders} orders each, the starter rules, one shard", stage.entities());
-    for (what, other) in [
-        ("the same rules again", false),
-        ("another window and threshold", true),
-        ("and back", false),
+    let calm: Vec<Taken> = (0..CALM).map(|_| batch(&mut stage)).collect();
+    tell("batches of 100 orders while nothing changes", &calm);
+    for (what, change) in [
+        ("another threshold", Change::Threshold),
+        ("one more rule over 90 days", Change::Window),
+        ("and without it again", Change::None),
     ] {
-        let rules = rules(stage.symbols(), other);
-        let (started, busy) = (Instant::now(), cpu_seconds());
-        stage.adopt(rules);
-        let (pause, busy) = (started.elapsed().as_secs_f64(), cpu_seconds() - busy);
-        let million = busy * 1e9 / f64::from(customers);
+        let mut input = [stage.change(rules(stage.symbols(), change))];
+        let first = timed(|| stage.take(&mut input));
+        let mut batches = vec![first];
+        while stage.is_changing() {
+            batches.push(batch(&mut stage));
+        }
+        tell(what, &batches);
+        let mut input = [stage.change(rules(stage.symbols(), Change::None))];
+        let mut alone = vec![timed(|| stage.take(&mut input))];
+        while stage.is_changing() {
+            alone.push(timed(|| stage.change_some()));
+        }
+        let busy: f64 = alone.iter().map(|taken| taken.busy).sum();
         println!(
-            "{what:30} {:8.1} ms, {:8.1} of CPU: {million:6.0} ms a million",
-            pause * 1e3,
-            busy * 1e3
+            "  back, while no orders come: {:.1} ms of CPU in {} pieces; {:.0} ms a million customers",
+            busy * 1e3,
+            alone.len(),
+            busy * 1e9 / f64::from(customers)
         );
     }
     println!("hash of the outputs {:016x}", stage.hash);
+}
+
+/// Seconds of the wall and of this thread's processor.
+#[derive(Clone, Copy)]
+struct Taken {
+    wall: f64,
+    busy: f64,
+}
+
+fn batch(stage: &mut Stage) -> Taken {
+    let mut inputs = stage.orders(BATCH);
+    timed(|| stage.take(&mut inputs))
+}
+
+fn timed(work: impl FnOnce()) -> Taken {
+    let (started, busy) = (Instant::now(), cpu_seconds());
+    work();
+    Taken { wall: started.elapsed().as_secs_f64(), busy: cpu_seconds() - busy }
+}
+
+/// The median and the longest.
+fn tell(what: &str, all: &[Taken]) {
+    let sorted = |of: fn(&Taken) -> f64| {
+        let mut times: Vec<f64> = all.iter().map(of).collect();
+        times.sort_by(f64::total_cmp);
+        (times[times.len() / 2] * 1e3, times[times.len() - 1] * 1e3)
+    };
+    let (wall, busy) = (sorted(|taken| taken.wall), sorted(|taken| taken.busy));
+    println!(
+        "{what}: {} steps, median {:.2} ms, longest {:.2} ms; of CPU {:.2} and {:.2} ms",
+        all.len(),
+        wall.0,
+        wall.1,
+        busy.0,
+        busy.1
+    );
 }
 
 /// CPU time of this thread, which other programs on the machine do not add to; 0 where Linux does not

@@ -29,16 +29,44 @@ const BEGIN: i64 = 1_735_689_600_000;
 /// Categories and products that are sold.
 const GOODS: u64 = 12;
 
-/// The starter rules; with `other`, each with another window and another threshold.
-pub(crate) fn rules(symbols: &Symbols, other: bool) -> Arc<RuleSet> {
+/// A step through the customers.
+const PRIME: usize = 7_368_787;
+
+/// What is another in a set of rules.
+#[derive(Clone, Copy)]
+pub(crate) enum Change {
+    /// Nothing: the starter rules.
+    None,
+    /// A threshold.
+    Threshold,
+    /// There is one more rule, over 90 days.
+    Window,
+}
+
+const ONE_MORE: &str = "
+groups:
+  - name: one more
+    rules:
+      - alert: LargeQuarter
+        family: up_sell
+        on: [order]
+        when: lines.last('90d').sum(l, l.net) > 1000000
+        expires_after: 7d
+        annotations: {summary: x}
+";
+
+/// The starter rules with a change.
+pub(crate) fn rules(symbols: &Symbols, change: Change) -> Arc<RuleSet> {
     let mut files = Files::default();
     for (name, text) in starter::STARTER {
-        let text = if other {
-            text.replace("'30d'", "'31d'").replace("0.03", "0.04")
-        } else {
-            text.to_owned()
+        let text = match change {
+            Change::Threshold => text.replace("spent >= 100", "spent >= 200"),
+            Change::None | Change::Window => text.to_owned(),
         };
         files.add(name, text);
+    }
+    if matches!(change, Change::Window) {
+        files.add("more.rules.yaml", ONE_MORE);
     }
     let (read, problems) = file::read(&files);
     assert!(problems.is_empty(), "{problems:?}");
@@ -51,53 +79,78 @@ pub(crate) fn rules(symbols: &Symbols, other: bool) -> Arc<RuleSet> {
 pub(crate) struct Stage {
     symbols: Symbols,
     shard: Shard,
+    customers: Vec<Symbol>,
+    /// Products and their categories.
+    goods: Vec<(Symbol, Symbol)>,
+    source: Symbol,
+    /// Orders so far.
+    number: u64,
     clock: Timestamp,
     /// A number for all that came out: equal for equal outputs in the same order.
     pub(crate) hash: u64,
 }
 
 impl Stage {
-    /// An empty shard with the starter rules.
-    pub(crate) fn new() -> Self {
+    /// A shard with the starter rules, and so many customers that have not ordered yet.
+    pub(crate) fn new(customers: u32) -> Self {
         let symbols = Symbols::default();
-        let shard = Shard::new(rules(&symbols, false), symbols.clone());
-        Self { symbols, shard, clock: Timestamp::MIN, hash: 0 }
+        let shard = Shard::new(rules(&symbols, Change::None), symbols.clone());
+        let name = |number: u32| symbols.intern(&format!("c{number}"));
+        let customers = (0..customers).map(name).collect();
+        let goods = (0..GOODS).map(|good| {
+            let name = |what: &str| symbols.intern(&format!("{what}{good}"));
+            (name("product"), name("category"))
+        });
+        let (goods, source) = (goods.collect(), symbols.intern("bench"));
+        let (number, clock, hash) = (0, Timestamp::MIN, 0);
+        Self { symbols, shard, customers, goods, source, number, clock, hash }
     }
 
-    /// Lets each of the customers order so many times, ten days apart, from this round on.
-    pub(crate) fn orders(&mut self, customers: u32, rounds: std::ops::Range<u32>) {
-        let names: Vec<Symbol> =
-            (0..customers).map(|customer| self.symbols.intern(&format!("c{customer}"))).collect();
-        let goods: Vec<(Symbol, Symbol)> = (0..GOODS)
-            .map(|good| {
-                let name = |what: &str| self.symbols.intern(&format!("{what}{good}"));
-                (name("product"), name("category"))
-            })
-            .collect();
-        let source = self.symbols.intern("bench");
-        let mut out = Vec::new();
-        for round in rounds {
-            for (customer, name) in names.iter().enumerate() {
-                let number = u64::from(round) * u64::from(customers) + customer as u64;
-                let event = order(*name, source, &goods, (number, round));
-                self.clock = self.clock.max(event.time);
-                let entity = EntityId { kind: EntityKind::Customer, id: *name };
-                let (event, watermark) = (Box::new(event), self.clock - Span::from_millis(DAY));
-                self.shard
-                    .step(&mut Input::Event { entity, event, watermark, arrived: None }, &mut out);
-            }
-            self.shard.step(&mut Input::Watermark(self.clock - Span::from_millis(DAY)), &mut out);
-            self.note(&mut out);
+    /// The next so many orders: every customer has its turn, ten days after the last.
+    pub(crate) fn orders(&mut self, count: usize) -> Vec<Input> {
+        let mut inputs = Vec::with_capacity(count + 1);
+        for _ in 0..count {
+            let all = self.customers.len() as u64;
+            let (round, customer) = (self.number / all, (self.number % all) as usize);
+            // In an order of their own, which a prime that divides no number of customers gives.
+            let id = self.customers[customer * PRIME % self.customers.len()];
+            let event = order(id, self.source, &self.goods, (self.number, round as u32));
+            self.number += 1;
+            self.clock = self.clock.max(event.time);
+            let entity = EntityId { kind: EntityKind::Customer, id };
+            let (event, watermark) = (Box::new(event), self.watermark());
+            inputs.push(Input::Event { entity, event, watermark, arrived: None });
         }
+        inputs.push(Input::Watermark(self.watermark()));
+        inputs
     }
 
-    /// Adopts other rules, which were compiled with [`Stage::symbols`]: nothing else happens in the
-    /// shard meanwhile.
-    pub(crate) fn adopt(&mut self, rules: Arc<RuleSet>) {
+    /// Other rules, which were compiled with [`Stage::symbols`].
+    pub(crate) fn change(&self, rules: Arc<RuleSet>) -> Input {
+        Input::Rules { rules, watermark: self.watermark() }
+    }
+
+    /// Lets the shard take inputs.
+    pub(crate) fn take(&mut self, inputs: &mut [Input]) {
         let mut out = Vec::new();
-        let watermark = self.clock - Span::from_millis(DAY);
-        self.shard.step(&mut Input::Rules { rules, watermark }, &mut out);
+        self.shard.steps(inputs, &mut out);
         self.note(&mut out);
+    }
+
+    /// Whether a change of rules is under way.
+    pub(crate) fn is_changing(&self) -> bool {
+        self.shard.is_changing()
+    }
+
+    /// Goes on with a change of rules, as a shard does while nothing else waits.
+    pub(crate) fn change_some(&mut self) {
+        let mut out = Vec::new();
+        self.shard.change_some(&mut out);
+        self.note(&mut out);
+    }
+
+    fn watermark(&self) -> Timestamp {
+        self.clock - Span::from_millis(DAY)
     }
 
     /// The names that rules for it have to be compiled with.

@@ -77,6 +77,11 @@ pub struct Open {
 }
 
 impl Open {
+    /// Whether it has told of an episode, or the one before it did.
+    fn tells(&self, episode: u64) -> bool {
+        self.episode == episode || self.before == Some(episode)
+    }
+
     /// Whether it is put aside until something new happens.
     pub fn waits(&self) -> bool {
         matches!(self.state, AlertState::Waiting { .. })
@@ -119,6 +124,43 @@ pub enum Step {
     Renew(AlertId, AlertState),
 }
 
+/// Whether an observation changes nothing, whatever instant and episode it speaks of: a condition
+/// is false that nobody waits for to become so.
+#[inline]
+pub fn is_idle(phase: Option<&Phase>, holds: bool) -> bool {
+    !holds && matches!(phase, None | Some(Phase::Closed { .. }))
+}
+
+/// Whether an observation leaves everything as it stands, as nearly every one does: then
+/// [`observe`] need not be asked.
+#[inline]
+pub fn is_settled(phase: Option<&Phase>, timing: Timing, seen: Observation) -> bool {
+    match phase {
+        Some(Phase::Open(open)) if seen.holds => {
+            let told = !timing.episodic || open.tells(seen.episode);
+            told && open.false_since.is_none() && !open.waits()
+        }
+        Some(Phase::Closed { at, episode, before, .. }) if seen.holds => {
+            rests((*at, *episode, *before), timing, seen)
+        }
+        _ => is_idle(phase, seen.holds),
+    }
+}
+
+/// Whether a rule whose last alert closed says nothing yet of a condition that holds.
+fn rests(
+    (at, episode, before): (Timestamp, u64, Option<u64>),
+    timing: Timing,
+    seen: Observation,
+) -> bool {
+    // A moment closed at the instant it spoke of, anything else by the clock.
+    let moment = timing.expires == Some(Span::ZERO);
+    let quiet = if moment { seen.at } else { seen.now } < at + timing.cooldown;
+    // A condition that is false for a while does not make its episode a new one.
+    let told = episode == seen.episode || before == Some(seen.episode);
+    quiet || (timing.episodic && told)
+}
+
 /// Takes an observation in.
 pub fn observe(phase: &mut Option<Phase>, timing: Timing, seen: Observation) -> Step {
     match phase {
@@ -135,13 +177,7 @@ pub fn observe(phase: &mut Option<Phase>, timing: Timing, seen: Observation) -> 
         Some(Phase::Pending { since }) if *since + timing.hold <= seen.now => Step::Open,
         Some(Phase::Pending { .. }) => Step::Nothing,
         Some(Phase::Closed { at, episode, before, .. }) => {
-            // A moment closed at the instant it spoke of, anything else by the clock.
-            let moment = timing.expires == Some(Span::ZERO);
-            let quiet = if moment { seen.at } else { seen.now } < *at + timing.cooldown;
-            let told = *episode == seen.episode || *before == Some(seen.episode);
-            let same = timing.episodic && told;
-            // A condition that is false for a while does not make its episode a new one.
-            if quiet || same || !seen.holds {
+            if !seen.holds || rests((*at, *episode, *before), timing, seen) {
                 return Step::Nothing;
             }
             *phase = None;
@@ -150,8 +186,7 @@ pub fn observe(phase: &mut Option<Phase>, timing: Timing, seen: Observation) -> 
         Some(Phase::Open(open)) => {
             if seen.holds {
                 open.false_since = None;
-                let told = open.episode == seen.episode || open.before == Some(seen.episode);
-                if !timing.episodic || told {
+                if !timing.episodic || open.tells(seen.episode) {
                     return Step::Nothing;
                 }
                 let (id, state) = close(phase, seen.now, CloseReason::Resolved);
@@ -373,6 +408,36 @@ mod tests {
             }
         }
         out
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_settled_stays_as_it_stands(
+            steps in proptest::collection::vec((0_i64..30, proptest::bool::ANY, 0_u64..3), 1..40),
+            (hold, keep, cooldown) in (0_i64..3, 0_i64..3, 0_i64..20),
+            expires in proptest::option::of(0_i64..20),
+            episodic: bool,
+        ) {
+            let (hold, keep_firing, cooldown) = (hours(hold), hours(keep), hours(cooldown));
+            let timing = Timing { hold, keep_firing, cooldown, expires: expires.map(hours), episodic };
+            let (mut phase, mut hour) = (None, 0);
+            for (later, holds, episode) in steps {
+                hour += later;
+                pass(&mut phase, at(hour));
+                let seen = Observation { holds, episode, at: at(hour - later / 2), now: at(hour) };
+                let (before, settled) = (phase.clone(), is_settled(phase.as_ref(), timing, seen));
+                let step = observe(&mut phase, timing, seen);
+                if settled {
+                    proptest::prop_assert_eq!(&step, &Step::Nothing);
+                    proptest::prop_assert_eq!(&phase, &before);
+                }
+                if let Step::Open | Step::Renew(..) = step {
+                    let id = AlertId::new("r", "customer", "c", &hour.to_string());
+                    let before = before.as_ref().and_then(|before| super::episode(Some(before)));
+                    phase = Some(opened(id, timing, seen, before));
+                }
+            }
+        }
     }
 
     #[test]

@@ -33,9 +33,9 @@ pub(super) struct Operation {
 /// One word of a query, or one header.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Parameter {
-    name: &'static str,
+    pub(super) name: &'static str,
     kind: Kind,
-    about: &'static str,
+    pub(super) about: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,8 @@ const JSON: &str = "application/json";
 const STATES: &[&str] = &["open", "firing", "acknowledged", "snoozed", "closed", "any", "shadow"];
 const ACTIONS: &[&str] =
     &["acknowledge", "snooze", "wait", "close", "reopen", "reassign", "comment", "retract"];
+const STATUSES: &[&str] =
+    &["pending", "sending", "uncertain", "delivered", "dead", "held", "suppressed"];
 const FAMILIES: &[&str] = &[
     "cross_sell",
     "up_sell",
@@ -83,6 +85,7 @@ const fn gives(id: &'static str, schema: &'static str, summary: &'static str) ->
         b"Entity" => &[(200, JSON, "Entity", "What is known at this moment.")],
         b"Rules" => &[(200, JSON, "Rules", "The rules that run.")],
         b"Models" => &[(200, JSON, "Models", "What was learned.")],
+        b"Deliveries" => &[(200, JSON, "Deliveries", "Each message, the newest first.")],
         _ => &[(200, JSON, "Alert", "The alert.")],
     };
     Operation { id, summary, query: &[], headers: &[], body: &[], answers, problems: &[404] }
@@ -143,12 +146,12 @@ pub(super) static ACT: Operation = Operation {
     problems: &[400, 404, 409, 415, 429, 503],
 };
 pub(super) static TOLD: Operation =
-    gives("listDeliveriesOfAlert", "Any", "Who was told of an alert, who was not, and why.");
+    gives("listDeliveriesOfAlert", "Deliveries", "Who was told of an alert, who was not, and why.");
 pub(super) static DELIVERIES: Operation = Operation {
     id: "listDeliveries",
     summary: "Messages to people and programs outside, the newest first, each with its reason.",
     query: &[
-        text("status", "Only those that stand so: pending, sending, uncertain, delivered …"),
+        one_of("status", STATUSES, "Only those that stand so."),
         text("channel", "Only those of this channel."),
         text("alert", "Only those of this alert."),
         text("rep", "Only those to this rep."),
@@ -157,16 +160,16 @@ pub(super) static DELIVERIES: Operation = Operation {
     ],
     headers: &[],
     body: &[],
-    answers: &[(200, JSON, "Any", "A page of them.")],
-    problems: &[400],
+    answers: &[(200, JSON, "Deliveries", "A page of them.")],
+    problems: &[400, 404],
 };
 pub(super) static REDRIVE: Operation = Operation {
     id: "actOnDelivery",
     summary: "Try a delivery again at once (`retry`), or give it up (`drop`).",
     query: &[],
     headers: &[],
-    body: &[(JSON, "Any")],
-    answers: &[(200, JSON, "Any", "The delivery as it is now.")],
+    body: &[(JSON, "Redrive")],
+    answers: &[(200, JSON, "Delivery", "The delivery as it is now.")],
     problems: &[400, 404, 409, 415],
 };
 pub(super) static SLACK: Operation = Operation {
@@ -267,7 +270,7 @@ fn document() -> Value {
     })
 }
 
-fn described(route: &Route, operation: &Operation) -> Value {
+fn described(route: &Route, operation: &'static Operation) -> Value {
     let in_path = route.path.split('/').filter_map(|part| {
         let name = part.strip_prefix('{')?.strip_suffix('}')?;
         Some(json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
@@ -284,11 +287,9 @@ fn described(route: &Route, operation: &Operation) -> Value {
         }
         answers.insert(status.to_string(), told);
     }
-    let everywhere: &[u16] =
-        if route.need == Need::Nothing { &[403, 408] } else { &[401, 403, 408] };
-    for status in everywhere.iter().chain(operation.problems) {
+    for status in problems(route, operation) {
         let content = json!({"application/problem+json": {"schema": reference("Problem")}});
-        let about = about(*status);
+        let about = about(status);
         answers.insert(status.to_string(), json!({"description": about, "content": content}));
     }
     let mut described = json!({
@@ -298,13 +299,8 @@ fn described(route: &Route, operation: &Operation) -> Value {
         "responses": answers,
         "security": if route.need == Need::Nothing { json!([]) } else { json!([{"token": []}, {"session": []}]) },
     });
-    let right = match route.need {
-        Need::Right(right) => Some(right),
-        Need::Metrics => Some(Right::Operate),
-        Need::Nothing | Need::Known => None,
-    };
-    if let Some(right) = right {
-        described["description"] = json!(format!("Needs the right to {}.", words(right)));
+    if let Some(need) = need(route) {
+        described["description"] = json!(need);
     }
     if !operation.body.is_empty() {
         let content: Map<String, Value> = operation
@@ -317,7 +313,36 @@ fn described(route: &Route, operation: &Operation) -> Value {
     described
 }
 
+/// Which right a route needs, in words; none where it needs none.
+pub(super) fn need(route: &Route) -> Option<String> {
+    let right = match route.need {
+        Need::Right(right) => right,
+        Need::Metrics => Right::Operate,
+        Need::Nothing | Need::Known => return None,
+    };
+    Some(format!("Needs the right to {}.", words(right)))
+}
+
+/// Statuses of everything that may go wrong.
+pub(super) fn problems(route: &Route, operation: &'static Operation) -> impl Iterator<Item = u16> {
+    let everywhere: &[u16] =
+        if route.need == Need::Nothing { &[403, 408] } else { &[401, 403, 408] };
+    let mut statuses = [everywhere, operation.problems].concat();
+    statuses.sort_unstable();
+    statuses.dedup();
+    statuses.into_iter()
+}
+
 impl Parameter {
+    /// What may be written, in words.
+    pub(super) fn kind(&self) -> String {
+        match self.kind {
+            Kind::Text => String::new(),
+            Kind::Whole => "A whole number.".to_owned(),
+            Kind::OneOf(words) => format!("One of {}.", words.join(", ")),
+        }
+    }
+
     fn described(&self, place: &str) -> Value {
         let schema = match self.kind {
             Kind::Text => json!({"type": "string"}),
@@ -339,7 +364,8 @@ fn words(right: Right) -> &'static str {
     }
 }
 
-fn about(status: u16) -> &'static str {
+/// What a status says that is no success.
+pub(super) fn about(status: u16) -> &'static str {
     match status {
         400 => "The request means nothing; the detail says what to send.",
         401 => "Nobody is known by these credentials.",
@@ -455,6 +481,22 @@ fn schemas() -> Value {
                 "won_amount": list("Value"),
             }))},
         })),
+        "Redrive": object(&["action"], &json!({"action": {"enum": ["retry", "drop"]}})),
+        "Delivery": object(
+            &["row", "id", "channel", "about", "status", "reason", "route", "attempts", "created_at",
+              "due_at", "changed_at"],
+            &json!({
+                "row": whole, "id": text, "alert": text, "rule": text, "channel": text,
+                "address": text, "person": text,
+                "about": {"enum": ["opened", "changed", "updated", "escalated", "digest"]},
+                "status": {"enum": STATUSES}, "reason": text, "route": text,
+                "digest": {"type": "string", "description": "Id of the digest that tells it."},
+                "attempts": whole, "created_at": time, "due_at": time, "changed_at": time,
+            }),
+        ),
+        "Deliveries": object(&["deliveries"], &json!({
+            "deliveries": list("Delivery"), "next": whole,
+        })),
         "Deeds": object(&["deeds"], &json!({
             "deeds": {"type": "array", "items": object(&["seq", "at", "who", "did", "object"], &json!({
                 "seq": whole, "at": time, "who": text, "did": text, "object": text, "detail": text,
@@ -493,5 +535,6 @@ mod tests {
         let states = crate::delivery::inbox::query::Standing::ALL.map(|(_, name)| name);
         let families = crate::alert::Family::ALL.map(|(_, name)| name);
         assert_eq!((STATES, FAMILIES), (&states[..], &families[..]));
+        assert_eq!(STATUSES, crate::delivery::outbox::Status::ALL.map(|(_, name)| name));
     }
 }

@@ -7,16 +7,20 @@
 //! /customers/{id}       customer.html
 //! /team                 team.html     how each rep does, for who leads them
 //! /rules, /rules/{name} rules.html    how each rule does, for who writes them
+//! /audit                audit.html    who did what
+//! /reference            reference.html  the API, for who writes programs
 //! ```
 //!
 //! The server writes every word, in a page as in a fragment, by the same templates: a page works
 //! without a script, which only keeps it fresh and saves reloads. Templates escape all that they
 //! are given.
 
+mod audit;
 mod customer;
 pub(super) mod frame;
 pub(super) mod link;
 mod plot;
+mod reference;
 mod rules;
 mod team;
 mod view;
@@ -36,10 +40,12 @@ use axum::response::Html;
 use axum::response::IntoResponse;
 use axum::response::Response;
 
+pub(super) use self::audit::audit;
 pub(super) use self::customer::customer;
 use self::frame::Frame;
 use self::link::Link;
 use self::plot::Shape;
+pub(super) use self::reference::reference;
 pub(super) use self::rules::rule;
 pub(super) use self::rules::rules as rule_list;
 pub(super) use self::team::team;

@@ -31,6 +31,7 @@ use crate::api::gate::Gate;
 use crate::api::health;
 use crate::api::ingest;
 use crate::api::models;
+use crate::api::oidc;
 use crate::api::openapi;
 use crate::api::openapi::Operation;
 use crate::api::pages;
@@ -127,18 +128,22 @@ const fn api(
 }
 
 /// Everything that is served.
-pub(super) static ROUTES: [Route; 35] = [
+pub(super) static ROUTES: [Route; 39] = [
     page("/", READ, || get(pages::inbox)),
     page("/alerts/{id}", READ, || get(pages::alert)),
     page("/customers/{id}", READ, || get(pages::customer)),
     page("/team", READ, || get(pages::team)),
     page("/rules", Need::Right(Right::Rules), || get(pages::rule_list)),
     page("/rules/{name}", Need::Right(Right::Rules), || get(pages::rule)),
+    page("/audit", Need::Right(Right::Audit), || get(pages::audit)),
+    page("/reference", Need::Nothing, || get(pages::reference)),
     part("/fragments/list", READ, || get(pages::list_fragment)),
     part("/fragments/alert/{id}", READ, || get(pages::alert_fragment)),
     part("/assets/{name}", Need::Nothing, || get(assets::asset)),
     page("/sign-in", Need::Nothing, || get(sign_in::page)),
     form("/sign-in", Need::Nothing, || post(sign_in::sign_in)),
+    page("/sign-in/oidc", Need::Nothing, || get(oidc::begin)),
+    page("/sign-in/oidc/callback", Need::Nothing, || get(oidc::finish)),
     form("/sign-in/demo", Need::Nothing, || post(sign_in::demo)),
     form("/sign-out", Need::Known, || post(sign_in::sign_out)),
     page("/setup", Need::Nothing, || get(sign_in::setup_page)),

@@ -49,6 +49,8 @@ struct SignInPage {
     next: String,
     name: String,
     refusal: Option<String>,
+    /// What stands on the button that leads to the company's directory.
+    directory: Option<String>,
 }
 
 #[derive(Template)]
@@ -223,7 +225,7 @@ fn filled<T>(form: Filled<T>) -> Result<Form<T>, Problem> {
 }
 
 /// A path of our own, whatever was asked for.
-fn local(next: Option<String>) -> String {
+pub(super) fn local(next: Option<String>) -> String {
     let next = next.unwrap_or_default();
     let is_ours = next.starts_with('/')
         && !next.starts_with("//")
@@ -231,29 +233,34 @@ fn local(next: Option<String>) -> String {
     if is_ours { next } else { "/".to_owned() }
 }
 
-fn welcome(cookie: &str, headers: &HeaderMap, next: &str) -> Response {
+pub(super) fn welcome(cookie: &str, headers: &HeaderMap, next: &str) -> Response {
     let mut response = Redirect::to(next).into_response();
     set_cookie(&mut response, cookie, "", headers);
     response
 }
 
+/// Whether the browser came by TLS, as a proxy in front of us says.
+pub(super) fn is_by_tls(headers: &HeaderMap) -> bool {
+    headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https")
+}
+
 fn set_cookie(response: &mut Response, value: &str, age: &str, headers: &HeaderMap) {
-    let proto = headers.get("x-forwarded-proto").and_then(|proto| proto.to_str().ok());
-    let secure = if proto == Some("https") { "; Secure" } else { "" };
+    let secure = if is_by_tls(headers) { "; Secure" } else { "" };
     let cookie = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
 }
 
-fn sign_in_page(
+pub(super) fn sign_in_page(
     services: &Services,
     status: StatusCode,
     (next, name): (String, String),
     refusal: Option<String>,
 ) -> Response {
     let frame = Frame::of_nobody(services);
-    let page = SignInPage { frame, next, name, refusal };
+    let directory = services.oidc.as_ref().map(|provider| provider.label().to_owned());
+    let page = SignInPage { frame, next, name, refusal, directory };
     (status, html(&page)).into_response()
 }
 

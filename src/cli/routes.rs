@@ -122,14 +122,19 @@ impl<'a> From<&'a Destination> for WireDestination<'a> {
 }
 
 fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
-    let (config, desk) = desk(args.config.as_ref())?;
+    let (config, mut desk) = desk(args.config.as_ref())?;
     let given: Labels = args.labels.iter().cloned().collect();
     let now = time::now();
-    let (alert, labels, told) = match args.alert {
+    let path = config.storage.data_dir.join("inbox.sqlite");
+    // Who the reps are, the server has learned from the reference data.
+    let is_there = args.alert.is_some() || path.is_file();
+    let inbox = is_there.then(|| Inbox::open(&path, config.inbox.clone())).transpose()?;
+    if let Some(inbox) = &inbox {
+        desk = desk.knowing(&inbox.people());
+    }
+    let (alert, labels, told) = match args.alert.zip(inbox) {
         None => (trial::labelled(&given, now), given, Vec::new()),
-        Some(id) => {
-            let path = config.storage.data_dir.join("inbox.sqlite");
-            let inbox = Arc::new(Inbox::open(&path, config.inbox.clone())?);
+        Some((id, inbox)) => {
             let kept = inbox.get(id)?;
             let kept = kept.with_context(|| {
                 format!("no alert in {} has the id {id}: copy it from a page", path.display())
@@ -137,7 +142,7 @@ fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
             let mut labels = route::labels(&kept.alert, None);
             labels.extend(given);
             let query = Query { alert: Some(id), ..Query::default() };
-            (kept.alert, labels, Outbox::new(inbox).list(&query)?)
+            (kept.alert, labels, Outbox::new(Arc::new(inbox)).list(&query)?)
         }
     };
     let found = desk.destinations(&alert, &labels, now);

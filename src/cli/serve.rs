@@ -20,6 +20,7 @@ use clap::Args;
 use parking_lot::Mutex;
 
 use crate::access::Access;
+use crate::access::oidc::Provider;
 use crate::api;
 use crate::api::HttpConfig;
 use crate::api::Services;
@@ -139,6 +140,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let parts = (Arc::clone(&mapping), dead, limits);
     let mut house = House::open_on((inbox, Some(&stored)), before, symbols, settings, parts)?;
     house.desk = desk;
+    house.oidc = Provider::new(&config.oidc)?.map(Arc::new);
     let service = Arc::clone(&house.service);
     service.recover_first();
     let history = args.history.clone();
@@ -330,6 +332,8 @@ pub(super) struct House {
     deliverer: std::thread::JoinHandle<()>,
     /// Where alerts go beside the pages; nowhere when there are no channels.
     desk: Option<Arc<Desk>>,
+    /// The directory that knows who people are.
+    oidc: Option<Arc<Provider>>,
 }
 
 impl House {
@@ -389,7 +393,8 @@ impl House {
             metrics: Arc::clone(&metrics),
             limits,
         }));
-        Ok(Self { service, symbols, inbox, feed, metrics, settled, deliverer, desk: None })
+        let (desk, oidc) = (None, None);
+        Ok(Self { service, symbols, inbox, feed, metrics, settled, deliverer, desk, oidc })
     }
 
     /// Serves pages and API until the program is told to stop. `begin` runs beside the server;
@@ -401,7 +406,7 @@ impl House {
         reload: Option<SyncSender<()>>,
         begin: impl FnOnce(&Running) -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
-        let Self { service, symbols, inbox, feed, metrics, deliverer, desk, .. } = self;
+        let Self { service, symbols, inbox, feed, metrics, deliverer, desk, oidc, .. } = self;
         let end = Arc::default();
         let ending = Arc::clone(&end);
         let port = Arc::clone(&service) as Arc<dyn crate::engine::port::Port>;
@@ -410,6 +415,7 @@ impl House {
         let kept = (inbox, feed, Arc::clone(&access));
         let mut services = Services::new(port, symbols, kept, metrics, http.clone());
         services.desk.clone_from(&desk);
+        services.oidc = oidc;
         let services = Arc::new(services);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let failure = runtime.block_on(async {

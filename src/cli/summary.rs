@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use comfy_table::CellAlignment;
 use comfy_table::Table;
+use comfy_table::TableComponent;
 use comfy_table::presets;
 use serde_json::json;
 
@@ -255,6 +256,9 @@ impl Summary {
 fn plain(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    // Lines between rows would make two of each.
+    table.remove_style(TableComponent::HorizontalLines);
+    table.remove_style(TableComponent::MiddleIntersections);
     table
 }
 

@@ -19,9 +19,10 @@ use comfy_table::presets;
 use crate::config::Config;
 use crate::source::fluvio::cluster::Cluster;
 use crate::source::fluvio::cluster::NewTopic;
-use crate::source::fluvio::config::FluvioConfig;
-use crate::source::fluvio::connector::Connector;
 use crate::time::Span;
+
+/// A topic, and what it is used for.
+type Use<'a> = (&'a str, &'static str);
 
 /// Topics of the Fluvio cluster.
 #[derive(Debug, Clone, Subcommand)]
@@ -50,7 +51,7 @@ Examples:
 Topics that are there are left as they are. Choose more partitions than you have machines, once: all
 topics keyed by customer need the same number, and a later change moves keys between partitions.")]
 pub struct Create {
-    /// More topics than those of the configuration, as that of a channel
+    /// More topics than those of the configuration
     #[arg(value_name = "TOPIC")]
     topics: Vec<String>,
     #[command(flatten)]
@@ -72,26 +73,27 @@ pub fn run(command: &TopicsCommand) -> anyhow::Result<ExitCode> {
         TopicsCommand::Create(create) => &create.which,
         TopicsCommand::List(which) => which,
     };
-    let config = Config::load(which.config.as_deref(), std::env::vars())?.fluvio;
-    if !config.is_used() {
+    let config = Config::load(which.config.as_deref(), std::env::vars())?;
+    if !config.fluvio.is_used() {
         bail!("no cluster is named: write `endpoint` in the section [fluvio]");
     }
-    let cluster = Cluster::new(&config.endpoint, Connector::default(), config.timeout());
+    let cluster = config.fluvio.cluster()?;
+    let uses = config.topics();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let text = match command {
-        TopicsCommand::Create(create) => runtime.block_on(make(&cluster, &config, create))?,
-        TopicsCommand::List(_) => runtime.block_on(list(&cluster, &config))?,
+        TopicsCommand::Create(create) => runtime.block_on(make(&cluster, &uses, create))?,
+        TopicsCommand::List(_) => runtime.block_on(list(&cluster, &uses))?,
     };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn make(cluster: &Cluster, config: &FluvioConfig, how: &Create) -> anyhow::Result<String> {
+async fn make(cluster: &Cluster, uses: &[Use<'_>], how: &Create) -> anyhow::Result<String> {
     let retention =
         how.retention.map(|span| Duration::from_millis(u64::try_from(span.millis()).unwrap_or(0)));
     let (partitions, replication) = (how.partitions, how.replication);
     let mut told = String::new();
-    let configured = config.uses().into_iter().map(|(name, _)| name.to_owned());
+    let configured = uses.iter().map(|(name, _)| (*name).to_owned());
     for name in configured.chain(how.topics.iter().cloned()) {
         let topic = NewTopic { name: name.clone(), partitions, replication, retention };
         let made = cluster.create(&topic).await?;
@@ -101,9 +103,8 @@ async fn make(cluster: &Cluster, config: &FluvioConfig, how: &Create) -> anyhow:
     Ok(told)
 }
 
-async fn list(cluster: &Cluster, config: &FluvioConfig) -> anyhow::Result<String> {
+async fn list(cluster: &Cluster, uses: &[Use<'_>]) -> anyhow::Result<String> {
     let map = cluster.map().await?;
-    let uses = config.uses();
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(["TOPIC", "PARTITIONS", "USE"]);
     for (topic, partitions) in map.topics() {

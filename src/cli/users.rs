@@ -39,6 +39,7 @@ pub enum UsersCommand {
 Examples:
   siaga users add ops --role operator
   siaga users add maya --role rep --rep r07
+  siaga users add maya@example.com --role rep --rep r07 --no-password
   pass show siaga/maya | siaga users add maya --role rep --rep r07")]
     Add(Add),
     /// List the accounts
@@ -62,6 +63,9 @@ pub struct Add {
     /// The id that your data have for the person; reps and managers need it
     #[arg(long, value_name = "ID")]
     rep: Option<String>,
+    /// Without a password: the person signs in by the company's directory, see `[oidc]`
+    #[arg(long)]
+    no_password: bool,
     /// Do nothing where there is an account already: for what runs before every start
     #[arg(long)]
     first: bool,
@@ -133,13 +137,14 @@ fn obey(
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     match command {
-        UsersCommand::Add(Add { name, role, rep, first, place }) => {
+        UsersCommand::Add(Add { name, role, rep, no_password, first, place }) => {
             let access = place.make()?;
             if *first && !access.accounts()?.is_empty() {
                 return Ok(ExitCode::SUCCESS);
             }
             let new = New { name, role: *role, person: rep.as_deref() };
-            access.add_account("cli", new, Some(&ask()?))?;
+            let password = if *no_password { None } else { Some(ask()?) };
+            access.add_account("cli", new, password.as_deref())?;
         }
         UsersCommand::List(List { output, place }) => {
             let accounts = place.open()?.accounts()?;

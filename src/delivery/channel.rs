@@ -15,6 +15,7 @@ pub mod trial;
 mod words;
 mod alertmanager;
 mod email;
+mod fluvio;
 mod slack;
 mod teams;
 mod webhook;

@@ -13,6 +13,7 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
@@ -43,6 +44,8 @@ use crate::time::Timestamp;
 const GRACE: Duration = Duration::from_secs(10);
 /// How often it is looked for what nobody has told of: a re-drive by hand, the passing of time.
 const ROUND: Duration = Duration::from_secs(1);
+/// How often the gauges are brought up to date.
+const MEASURED: Duration = Duration::from_secs(5);
 /// How soon it is looked again where something waits for its turn.
 const TURN: Duration = Duration::from_millis(50);
 
@@ -58,7 +61,12 @@ pub struct Parts {
     pub origin: Arc<dyn Origin>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What time it is: when messages are due, and which day's budget they are of.
+    pub clock: Clock,
 }
+
+/// A clock: the wall's, or that of recorded events which are played.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// A courier at work.
 pub struct Courier {
@@ -69,13 +77,13 @@ pub struct Courier {
 impl Courier {
     /// Starts on the running runtime; attempts that were cut off are made again.
     pub fn start(parts: Parts) -> Result<Self, InboxError> {
-        let Parts { desk, outbox, feed, origin, metrics } = parts;
-        let cut_off = outbox.recover(time::now())?;
+        let Parts { desk, outbox, feed, origin, metrics, clock } = parts;
+        let cut_off = outbox.recover(clock())?;
         if cut_off > 0 {
             tracing::warn!(deliveries = cut_off, "attempts were cut off: they are made again");
         }
         let planner = Arc::new(Planner::new(outbox.clone(), Arc::clone(&desk), origin)?);
-        planner.begin(time::now())?;
+        planner.begin(clock())?;
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let mut wakes = Vec::new();
@@ -88,14 +96,16 @@ impl Courier {
                 configured: Arc::clone(configured),
                 metrics: Arc::clone(&metrics),
                 breaker: Breaker::default(),
-                bucket: Bucket::new(configured.per_minute, time::now()),
+                bucket: Bucket::new(configured.per_minute, clock()),
                 rests_until: Timestamp::MIN,
                 is_gone: false,
                 unsettled: Vec::new(),
+                clock: Arc::clone(&clock),
             };
             tasks.spawn(carrier.run(wake, stopping.clone()));
         }
-        tasks.spawn(plan(planner, (feed, wakes), (outbox, metrics), stopping));
+        let planning = Planning { planner, feed, wakes, outbox, metrics, clock };
+        tasks.spawn(planning.run(stopping));
         Ok(Self { stop, tasks })
     }
 
@@ -126,41 +136,47 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-/// Plans whenever something has changed, and at least every second.
-async fn plan(
+/// What plans, and what it needs.
+struct Planning {
     planner: Arc<Planner>,
-    (feed, wakes): (Feed, Vec<Arc<Notify>>),
-    (outbox, metrics): (Outbox, Arc<Metrics>),
-    mut stopping: watch::Receiver<bool>,
-) {
-    let mut changes = feed.listen();
-    let mut measured = Timestamp::MIN;
-    while !*stopping.borrow() {
-        let stepping = Arc::clone(&planner);
-        let step = blocking(move || stepping.step(time::now())).await;
-        let is_behind = step.as_ref().is_some_and(|step| step.is_behind);
-        if step.as_ref().is_none_or(|step| step.changes > 0) {
-            for wake in &wakes {
-                wake.notify_one();
+    feed: Feed,
+    wakes: Vec<Arc<Notify>>,
+    outbox: Outbox,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+}
+
+impl Planning {
+    /// Plans whenever something has changed, and at least every second.
+    async fn run(self, mut stopping: watch::Receiver<bool>) {
+        let mut changes = self.feed.listen();
+        let mut measured = None;
+        while !*stopping.borrow() {
+            let (stepping, now) = (Arc::clone(&self.planner), (self.clock)());
+            let step = blocking(move || stepping.step(now)).await;
+            let is_behind = step.as_ref().is_some_and(|step| step.is_behind);
+            if step.as_ref().is_none_or(|step| step.changes > 0) {
+                for wake in &self.wakes {
+                    wake.notify_one();
+                }
             }
-        }
-        feed.tell(step.map(|step| step.withdrawn).unwrap_or_default());
-        let now = time::now();
-        if now - measured >= Span::from_millis(5_000) {
-            measured = now;
-            let (outbox, metrics) = (outbox.clone(), Arc::clone(&metrics));
-            blocking(move || measure(&outbox, &metrics, now)).await;
-        }
-        if is_behind {
-            continue;
-        }
-        tokio::select! {
-            _ = stopping.changed() => {}
-            () = tokio::time::sleep(ROUND) => {}
-            // A change that was missed is in the inbox all the same.
-            heard = changes.recv() => if matches!(heard, Err(RecvError::Closed)) {
-                tokio::time::sleep(ROUND).await;
-            },
+            self.feed.tell(step.map(|step| step.withdrawn).unwrap_or_default());
+            if measured.is_none_or(|last: Instant| last.elapsed() >= MEASURED) {
+                measured = Some(time::steady());
+                let (outbox, metrics) = (self.outbox.clone(), Arc::clone(&self.metrics));
+                blocking(move || measure(&outbox, &metrics, now)).await;
+            }
+            if is_behind {
+                continue;
+            }
+            tokio::select! {
+                _ = stopping.changed() => {}
+                () = tokio::time::sleep(ROUND) => {}
+                // A change that was missed is in the inbox all the same.
+                heard = changes.recv() => if matches!(heard, Err(RecvError::Closed)) {
+                    tokio::time::sleep(ROUND).await;
+                },
+            }
         }
     }
 }
@@ -195,6 +211,7 @@ struct Carrier {
     is_gone: bool,
     /// What became of attempts, and could not be noted yet.
     unsettled: Vec<(i64, Verdict)>,
+    clock: Clock,
 }
 
 impl Carrier {
@@ -212,8 +229,8 @@ impl Carrier {
                 let (claims, pause) = self.claim(under_way.len()).await;
                 for claim in claims {
                     let (outbox, desk) = (self.outbox.clone(), Arc::clone(&self.desk));
-                    let configured = Arc::clone(&self.configured);
-                    under_way.spawn(attempt(outbox, desk, configured, claim));
+                    let (configured, now) = (Arc::clone(&self.configured), (self.clock)());
+                    under_way.spawn(attempt((outbox, desk, configured), claim, now));
                 }
                 pause
             };
@@ -223,7 +240,7 @@ impl Carrier {
                     Err(error) => {
                         // Its delivery counts as cut off, and comes again after the next start.
                         tracing::error!(%error, "an attempt broke off by itself");
-                        self.breaker.failed(time::now());
+                        self.breaker.failed((self.clock)());
                     }
                 },
                 () = wake.notified() => {}
@@ -237,7 +254,7 @@ impl Carrier {
 
     /// Takes what may be sent now; and how long to wait before it is looked again.
     async fn claim(&mut self, under_way: usize) -> (Vec<Claim>, Duration) {
-        let now = time::now();
+        let now = (self.clock)();
         let busy = under_way + self.unsettled.len();
         let mut free = self.configured.at_once.saturating_sub(busy);
         if self.is_gone || self.rests_until > now {
@@ -270,7 +287,7 @@ impl Carrier {
     /// Decides what becomes of a delivery after an attempt.
     fn judge(&mut self, done: Done) {
         let Done { claim, attempt, took } = done;
-        let now = time::now();
+        let now = (self.clock)();
         let kind = self.configured.channel.kind();
         self.metrics.notifications_total.with_label_values(&[kind]).inc();
         self.metrics.notification_latency.record(took);
@@ -336,7 +353,8 @@ impl Carrier {
     async fn settle_rest(&mut self) {
         while let Some((row, verdict)) = self.unsettled.pop() {
             let (outbox, noted) = (self.outbox.clone(), verdict.clone());
-            if blocking(move || outbox.settle(row, &noted, time::now())).await.is_none() {
+            let now = (self.clock)();
+            if blocking(move || outbox.settle(row, &noted, now)).await.is_none() {
                 self.unsettled.push((row, verdict));
                 tokio::time::sleep(TURN).await;
                 return;
@@ -353,14 +371,13 @@ struct Done {
 }
 
 async fn attempt(
-    outbox: Outbox,
-    desk: Arc<Desk>,
-    configured: Arc<Configured>,
+    (outbox, desk, configured): (Outbox, Arc<Desk>, Arc<Configured>),
     claim: Claim,
+    now: Timestamp,
 ) -> Done {
     let began = time::steady();
     let asked = claim.clone();
-    let message = blocking(move || message(&outbox, &desk, asked, time::now())).await;
+    let message = blocking(move || message(&outbox, &desk, asked, now)).await;
     let attempt = match &message {
         Some(message) if message.alerts.is_empty() => {
             Attempt::Refused("its alert is no longer kept".to_owned())

@@ -21,6 +21,7 @@ use crate::delivery::channel::config::Configured;
 use crate::delivery::channel::config::SetupError;
 use crate::delivery::hours::Hours;
 use crate::delivery::hours::TimeOfDay;
+use crate::delivery::inbox::people::People;
 use crate::delivery::person::Directory;
 use crate::delivery::person::Person;
 use crate::delivery::person::Recipient;
@@ -30,6 +31,7 @@ use crate::delivery::route::matcher::Labels;
 use crate::delivery::route::matcher::Matchers;
 use crate::engine::config::read_span;
 use crate::engine::config::write_span;
+use crate::source::fluvio::config::FluvioConfig;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -139,9 +141,12 @@ pub struct Sections {
     pub route: Route,
     /// `[people.ID]`
     pub people: Directory,
+    /// `[fluvio]`: the cluster that channels write to.
+    pub fluvio: FluvioConfig,
 }
 
 /// The whole configuration of delivery, sound.
+#[derive(Clone)]
 pub struct Desk {
     /// Section `[delivery]`.
     pub config: DeliveryConfig,
@@ -175,11 +180,11 @@ impl Desk {
 
     /// Checks everything. Fails with the first key that is wrong.
     pub fn new(sections: &Sections) -> Result<Self, SetupError> {
-        let Sections { delivery, channels, receivers, route, people } = sections;
+        let Sections { delivery, channels, receivers, route, people, fluvio } = sections;
         let mut config = delivery.clone();
         config.pages = pages(&config.pages)?;
         let built = channels.iter().map(|(name, section)| {
-            let built = section.build(name)?;
+            let built = section.build(name, fluvio)?;
             Ok((name.clone(), Arc::new(built)))
         });
         let channels = built.collect::<Result<BTreeMap<_, _>, SetupError>>()?;
@@ -249,6 +254,11 @@ impl Desk {
         let known = known.collect::<Vec<_>>().join(", ");
         let known = if known.is_empty() { "a section [channels.NAME] first" } else { &known };
         Err(SetupError::at(place, format!("`{name}` is no receiver and no channel: write {known}")))
+    }
+
+    /// The same desk, with everybody whom the reference data name.
+    pub fn knowing(&self, people: &People) -> Self {
+        Self { people: self.people.over(people), ..self.clone() }
     }
 
     /// Whether nothing is ever sent.
@@ -396,7 +406,8 @@ pub(in crate::delivery) mod tests {
     /// The desk of a configuration.
     pub(in crate::delivery) fn desk(text: &str) -> Result<Desk, SetupError> {
         let File { delivery, channels, receivers, route, people } = toml::from_str(text).unwrap();
-        Desk::new(&Sections { delivery, channels, receivers, route, people })
+        let fluvio = FluvioConfig::default();
+        Desk::new(&Sections { delivery, channels, receivers, route, people, fluvio })
     }
 
     const CHANNELS: &str = "

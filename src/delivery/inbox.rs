@@ -228,9 +228,13 @@ impl Inbox {
                     let entity = (EntityKind::Customer, id.as_str());
                     duty::hand_over(&transaction, entity, (owner, *at), &mut changes)?;
                 }
-                Output::Duty(Duty::Rep { id, name, manager, territories }) => {
-                    let (name, manager) = (name.clone(), manager.clone());
-                    let person = Person { name, manager, territories: territories.clone() };
+                Output::Duty(Duty::Rep { id, name, manager, territories, seniority }) => {
+                    let person = Person {
+                        name: name.clone(),
+                        manager: manager.clone(),
+                        territories: territories.clone(),
+                        seniority: seniority.clone(),
+                    };
                     let people = people.get_or_insert_with(|| People::clone(&self.people.read()));
                     if people.learn(id, &person) {
                         People::keep(&transaction, id, &person)?;

@@ -32,6 +32,7 @@ use rusqlite::Transaction;
 use crate::alert::Alert;
 use crate::alert::AlertId;
 use crate::alert::AlertState;
+use crate::alert::Owner;
 use crate::delivery::desk::Destination;
 use crate::delivery::inbox::Inbox;
 use crate::delivery::inbox::InboxError;
@@ -384,6 +385,33 @@ pub(super) fn overtake(
     Ok(())
 }
 
+/// Suppresses the openings of an alert that wait for anybody but these, by channel and address.
+pub(super) fn withdraw(
+    to: &Transaction<'_>,
+    (alert, theirs): (AlertId, &[(String, String)]),
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), InboxError> {
+    let mut statement = to.prepare_cached(
+        "SELECT row, channel, address FROM deliveries
+         WHERE alert = ?1 AND about = 'opened' AND person <> '' AND attempts = 0
+           AND (status = 'pending' OR (status = 'held' AND reference = ''))",
+    )?;
+    let rows = statement.query_map([alert.to_string()], |row| {
+        Ok((row.get::<_, i64>(0)?, (row.get(1)?, row.get(2)?)))
+    })?;
+    for (row, address) in rows.collect::<Result<Vec<_>, _>>()? {
+        if !theirs.contains(&address) {
+            to.prepare_cached(
+                "UPDATE deliveries SET status = 'suppressed', reason = ?2, changed_at = ?3
+                 WHERE row = ?1",
+            )?
+            .execute(rusqlite::params![row, reason, now.millis()])?;
+        }
+    }
+    Ok(())
+}
+
 /// Every channel and address that an alert was planned for.
 pub(super) fn addresses(
     to: &Transaction<'_>,
@@ -468,10 +496,10 @@ fn claim(
         "SELECT d.id, d.address, d.person, d.about, d.attempts, d.first_at, d.state, a.body,
                 (SELECT e.reference FROM deliveries AS e
                  WHERE e.lane = d.lane AND e.status = 'delivered' AND e.reference != ''
-                 ORDER BY e.row DESC LIMIT 1)
+                 ORDER BY e.row DESC LIMIT 1), a.owner
          FROM deliveries AS d LEFT JOIN alerts AS a ON a.id = d.alert WHERE d.row = ?1",
     )?;
-    let (mut claim, state, body) = statement.query_row([row], |found| {
+    let (mut claim, state, kept) = statement.query_row([row], |found| {
         let about: String = found.get(3)?;
         let claim = Claim {
             row,
@@ -486,12 +514,13 @@ fn claim(
             digest: Vec::new(),
             also: Vec::new(),
         };
-        Ok((claim, found.get::<_, String>(6)?, found.get::<_, Option<String>>(7)?))
+        let kept: Option<(String, String)> = found.get::<_, Option<_>>(7)?.zip(found.get(9)?);
+        Ok((claim, found.get::<_, String>(6)?, kept))
     })?;
     if claim.about == About::Digest {
         claim.digest = serde_json::from_str(&state)?;
-    } else if let Some(body) = body {
-        claim.alert = Some(Box::new(alert(&body, &state)?));
+    } else if let Some((body, owner)) = kept {
+        claim.alert = Some(Box::new(alert((&body, &owner), &state)?));
     }
     if together && claim.about == About::Opened && claim.attempt == 1 {
         claim.also = take_along(to, row, &claim.id, now)?;
@@ -499,8 +528,10 @@ fn claim(
     Ok(Some(claim))
 }
 
-fn alert(body: &str, state: &str) -> Result<Alert, InboxError> {
+/// The alert as it opened, with its owner of now, in this state.
+fn alert((body, owner): (&str, &str), state: &str) -> Result<Alert, InboxError> {
     let mut alert: Alert = serde_json::from_str(body)?;
+    alert.owner = Owner::from_key(owner);
     alert.state = serde_json::from_str::<AlertState>(state)?;
     Ok(alert)
 }
@@ -514,7 +545,7 @@ fn take_along(
     now: Timestamp,
 ) -> Result<Vec<Alert>, InboxError> {
     let mut statement = to.prepare_cached(
-        "SELECT o.row, o.state, a.body FROM deliveries AS d
+        "SELECT o.row, o.state, a.body, a.owner FROM deliveries AS d
          JOIN deliveries AS o ON o.channel = d.channel AND o.address = d.address
              AND o.entity = d.entity AND o.row != d.row AND o.about = 'opened'
              AND o.status = 'pending' AND o.attempts = 0
@@ -522,11 +553,12 @@ fn take_along(
          WHERE d.row = ?1 ORDER BY a.rank DESC LIMIT ?2",
     )?;
     let found = statement.query_map(rusqlite::params![row, TOGETHER_MAX], |found| {
-        Ok((found.get::<_, i64>(0)?, found.get::<_, String>(1)?, found.get::<_, String>(2)?))
+        let kept: (String, String) = (found.get(2)?, found.get(3)?);
+        Ok((found.get::<_, i64>(0)?, found.get::<_, String>(1)?, kept))
     })?;
     let found = found.collect::<Result<Vec<_>, _>>()?;
     let mut alerts = Vec::with_capacity(found.len());
-    for (other, state, body) in found {
+    for (other, state, (body, owner)) in found {
         to.prepare_cached(
             "UPDATE deliveries SET status = 'suppressed', reason = ?2, changed_at = ?3
              WHERE row = ?1",
@@ -536,7 +568,7 @@ fn take_along(
             format!("grouped: told with delivery {id}"),
             now.millis()
         ])?;
-        alerts.push(alert(&body, &state)?);
+        alerts.push(alert((&body, &owner), &state)?);
     }
     Ok(alerts)
 }

@@ -8,8 +8,9 @@
 //!      "rep:r07"    this person                                       └─► away? the one who covers
 //! ```
 //!
-//! Section `[people.ID]` has what reference data do not: addresses, managers, hours. A person
-//! without a section still gets mail where a channel makes addresses of ids.
+//! Who the reps are, whom they report to, where they sell and who is senior comes from the reference
+//! data. Section `[people.ID]` adds what those do not have, addresses and hours, and wins where both
+//! say something. A person without a section still gets mail where a channel makes addresses of ids.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,6 +20,7 @@ use serde::Deserialize;
 use crate::alert::Alert;
 use crate::alert::Owner;
 use crate::delivery::hours::Hours;
+use crate::delivery::inbox::people::People;
 use crate::delivery::route::matcher::Labels;
 use crate::time::Timestamp;
 
@@ -37,7 +39,7 @@ pub struct Person {
     /// Where he or she sells.
     pub territories: Vec<String>,
     /// Whether large customers are for him or her.
-    pub senior: bool,
+    pub senior: Option<bool>,
     /// Messages a day before the rest goes to the digest; that of `[delivery]` when left out.
     pub budget_per_day: Option<u32>,
     /// When nothing is sent; those of `[delivery]` when left out.
@@ -142,6 +144,23 @@ impl Directory {
     /// Most stand-ins of stand-ins that are followed.
     const COVERS_MAX: usize = 8;
 
+    /// The same, with everybody whom the reference data name.
+    pub fn over(&self, known: &People) -> Self {
+        let mut people = self.0.clone();
+        for (id, rep) in known.iter() {
+            let person = people.entry(id.to_owned()).or_default();
+            person.name = person.name.take().or_else(|| rep.name.clone());
+            person.manager = person.manager.take().or_else(|| rep.manager.clone());
+            if person.territories.is_empty() {
+                person.territories.clone_from(&rep.territories);
+            }
+            let seniority = rep.seniority.as_deref();
+            let is_senior = || seniority.map(|word| word.eq_ignore_ascii_case("senior"));
+            person.senior = person.senior.or_else(is_senior);
+        }
+        Self(people)
+    }
+
     /// Who gets the alert; nobody where nobody is known.
     pub fn find(
         &self,
@@ -181,7 +200,7 @@ impl Directory {
     }
 
     fn is_senior(&self, id: &str) -> bool {
-        self.0.get(id).is_some_and(|person| person.senior)
+        self.0.get(id).is_some_and(|person| person.senior == Some(true))
     }
 
     /// Everybody who sells in this territory.
@@ -226,6 +245,7 @@ impl Recipient {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::inbox;
     use crate::delivery::inbox::sample;
 
     const PEOPLE: &str = r#"
@@ -247,6 +267,41 @@ mod tests {
         away = [{from = "2025-03-10", until = "2025-03-20", cover = "r4"}]
         [m1]
     "#;
+
+    #[test]
+    fn the_reference_data_say_who_there_is_and_the_configuration_wins() {
+        let rep = |manager: &str, territory: &str, seniority: &str| inbox::people::Person {
+            name: Some(format!("of {manager}")),
+            manager: Some(manager.to_owned()),
+            territories: vec![territory.to_owned()],
+            seniority: Some(seniority.to_owned()),
+        };
+        let known = People::of([
+            ("r1", rep("m1", "North", "Senior")),
+            ("r2", rep("m1", "North", "junior")),
+            ("r3", rep("m1", "South", "senior")),
+        ]);
+        let text = "
+            [r1]
+            email = 'one@example.com'
+            senior = false
+            [r2]
+            manager = 'm2'
+            territories = ['West']
+            [away]";
+        let people: Directory = toml::from_str(text).unwrap();
+        let people = people.over(&known).0;
+        let told = |id: &str| {
+            let person: &Person = &people[id];
+            let manager = person.manager.as_deref().unwrap_or_default();
+            (manager, person.territories.join(" "), person.senior, person.email.is_some())
+        };
+        assert_eq!(people.len(), 4);
+        assert_eq!(told("r1"), ("m1", "North".to_owned(), Some(false), true));
+        assert_eq!(told("r2"), ("m2", "West".to_owned(), Some(false), false));
+        assert_eq!(told("r3"), ("m1", "South".to_owned(), Some(true), false));
+        assert_eq!(told("away"), ("", String::new(), None, false));
+    }
 
     #[test]
     fn an_alert_finds_its_people() {

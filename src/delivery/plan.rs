@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rusqlite::OptionalExtension;
 use rusqlite::Transaction;
 
@@ -30,6 +31,8 @@ use crate::delivery::fatigue;
 use crate::delivery::fatigue::Asked;
 use crate::delivery::inbox::Change;
 use crate::delivery::inbox::InboxError;
+use crate::delivery::inbox::MOVED;
+use crate::delivery::inbox::people::People;
 use crate::delivery::inbox::people::Sight;
 use crate::delivery::inbox::query::Since;
 use crate::delivery::outbox;
@@ -41,6 +44,8 @@ use crate::delivery::route;
 use crate::delivery::route::matcher::Labels;
 use crate::engine::Output;
 use crate::engine::port::EntityView;
+use crate::engine::port::Port;
+use crate::engine::service::Service;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -56,10 +61,26 @@ pub trait Origin: Send + Sync {
     fn knows(&self, alert: &Alert) -> bool;
 }
 
+impl Origin for Service {
+    fn look_up(&self, alert: &Alert) -> Option<EntityView> {
+        self.entity(alert.entity_kind, &alert.entity_id)
+    }
+
+    fn confirm(&self) -> bool {
+        Self::confirm(self)
+    }
+
+    fn knows(&self, alert: &Alert) -> bool {
+        Self::knows(self, alert)
+    }
+}
+
 /// Plans, one step after the other.
 pub struct Planner {
     outbox: Outbox,
-    desk: Arc<Desk>,
+    configured: Arc<Desk>,
+    /// The desk with the people of the reference data, as they were then.
+    desk: Mutex<(Arc<People>, Arc<Desk>)>,
     origin: Arc<dyn Origin>,
     /// Changes up to this number were told by an earlier process.
     before: u64,
@@ -80,8 +101,16 @@ pub struct Step {
 struct Changed {
     alert: Alert,
     labels: Labels,
+    news: News,
+}
+
+/// What has happened to an alert.
+#[derive(Clone, Copy)]
+struct News {
     /// Whether its opening is among the changes.
     is_new: bool,
+    /// Whether it is somebody else's now.
+    is_moved: bool,
     at: Timestamp,
 }
 
@@ -104,8 +133,21 @@ impl Planner {
         desk: Arc<Desk>,
         origin: Arc<dyn Origin>,
     ) -> Result<Self, InboxError> {
-        let before = outbox.inbox.write(|to| newest(to))?;
-        Ok(Self { outbox, desk, origin, before: before.cast_unsigned() })
+        let before = outbox.inbox.write(|to| newest(to))?.cast_unsigned();
+        let people = outbox.inbox.people();
+        let known = Mutex::new((Arc::clone(&people), Arc::new(desk.knowing(&people))));
+        Ok(Self { outbox, configured: desk, desk: known, origin, before })
+    }
+
+    /// The desk with the people whom the reference data name at this moment.
+    fn desk(&self) -> Arc<Desk> {
+        let people = self.outbox.inbox.people();
+        let mut known = self.desk.lock();
+        if !Arc::ptr_eq(&known.0, &people) {
+            let desk = Arc::new(self.configured.knowing(&people));
+            *known = (people, desk);
+        }
+        Arc::clone(&known.1)
     }
 
     /// Plans what has come up until now. There may be more at once: then it says so.
@@ -129,19 +171,23 @@ impl Planner {
                     (Vec::new(), newest)
                 }
             };
-        let mut news: BTreeMap<AlertId, (bool, Timestamp)> = BTreeMap::new();
+        let mut news: BTreeMap<AlertId, News> = BTreeMap::new();
         let mut doubtful = BTreeSet::new();
         for change in &changes {
-            let known = news.entry(change.id).or_insert((false, change.at));
-            *known = (known.0 || change.opened, change.at);
+            let at = change.at;
+            let known =
+                news.entry(change.id).or_insert(News { is_new: false, is_moved: false, at });
+            known.is_new |= change.opened;
+            known.is_moved |= change.state == MOVED;
+            known.at = at;
             if change.opened && change.seq <= self.before {
                 doubtful.insert(change.id);
             }
         }
         // Looked up before the transaction: the engine may be waiting for the inbox.
         let mut found = Vec::with_capacity(news.len());
-        for (id, (is_new, at)) in news {
-            found.extend(self.changed(id, is_new, at)?);
+        for (id, news) in news {
+            found.extend(self.changed(id, news)?);
         }
         let late = self.late(now)?;
         // Only now: what was read above was told before.
@@ -203,33 +249,31 @@ impl Planner {
         })
     }
 
-    fn changed(
-        &self,
-        id: AlertId,
-        is_new: bool,
-        at: Timestamp,
-    ) -> Result<Option<Changed>, InboxError> {
+    fn changed(&self, id: AlertId, news: News) -> Result<Option<Changed>, InboxError> {
         let kept = self.outbox.inbox.get(id)?;
         Ok(kept.map(|kept| {
             let labels = route::labels(&kept.alert, self.origin.look_up(&kept.alert).as_ref());
-            Changed { alert: kept.alert, labels, is_new, at }
+            Changed { alert: kept.alert, labels, news }
         }))
     }
 
     fn plan(&self, to: &Transaction<'_>, news: &Changed, now: Timestamp) -> Result<(), InboxError> {
         self.tell_on(to, news, now)?;
-        if !news.is_new {
+        if news.news.is_moved {
+            self.keep_from_the_former(to, news, now)?;
+        }
+        if !news.news.is_new {
             return Ok(());
         }
         // An alert that has a new owner is there already for those who knew of it.
         let known = outbox::addresses(to, news.alert.id)?;
-        for destination in self.desk.destinations(&news.alert, &news.labels, now) {
+        for destination in self.desk().destinations(&news.alert, &news.labels, now) {
             let address = destination.address.clone().unwrap_or_default();
             if known.contains(&(destination.channel.clone(), address)) {
                 continue;
             }
             let sent = self.tell(to, (news, About::Opened), &destination, now)?;
-            let after = self.desk.receiver(&destination.receiver).escalate_after;
+            let after = self.configured.receiver(&destination.receiver).escalate_after;
             if sent && after > Span::ZERO {
                 to.prepare_cached("INSERT OR IGNORE INTO escalations VALUES (?1, ?2, ?3, ?4)")?
                     .execute(rusqlite::params![
@@ -243,6 +287,24 @@ impl Planner {
         Ok(())
     }
 
+    /// What waits for somebody whose alert it is no longer is not sent.
+    fn keep_from_the_former(
+        &self,
+        to: &Transaction<'_>,
+        news: &Changed,
+        now: Timestamp,
+    ) -> Result<(), InboxError> {
+        let theirs = self.desk().destinations(&news.alert, &news.labels, now).into_iter();
+        let theirs: Vec<(String, String)> =
+            theirs.filter_map(|of| Some((of.channel, of.address.ok()?))).collect();
+        outbox::withdraw(
+            to,
+            (news.alert.id, &theirs),
+            "moved: somebody else looks after it now",
+            now,
+        )
+    }
+
     /// Plans one delivery; whether it is to be sent, now or with the digest.
     fn tell(
         &self,
@@ -251,18 +313,19 @@ impl Planner {
         destination: &Destination,
         now: Timestamp,
     ) -> Result<bool, InboxError> {
-        let channel = self.desk.channels.get(&destination.channel);
+        let desk = self.desk();
+        let channel = desk.channels.get(&destination.channel);
         let is_for_people = channel.is_some_and(|channel| channel.channel.is_for_people());
         let begin = fatigue::decide(
             to,
-            &self.desk,
+            &desk,
             &Asked {
                 alert: &news.alert,
                 labels: &news.labels,
                 about,
                 to: destination,
                 is_for_people,
-                is_digested: self.desk.receiver(&destination.receiver).digest,
+                is_digested: desk.receiver(&destination.receiver).digest,
             },
             now,
         )?;
@@ -278,7 +341,7 @@ impl Planner {
             reason: begin.reason,
             route: destination.route.clone(),
             state: serde_json::to_string(&news.alert.state)?,
-            at: news.at,
+            at: news.news.at,
             due_at: begin.due_at,
         };
         outbox::enqueue(to, &planned, now)?;
@@ -317,7 +380,9 @@ impl Planner {
         let told = rows.collect::<Result<Vec<_>, _>>()?;
         let state = serde_json::to_string(&news.alert.state)?;
         for (destination, is_begun, last) in told {
-            let Some(channel) = self.desk.channels.get(&destination.channel) else { continue };
+            let Some(channel) = self.configured.channels.get(&destination.channel) else {
+                continue;
+            };
             let is_for_people = channel.channel.is_for_people();
             let is_firing = news.alert.state == AlertState::Firing;
             if is_for_people && is_begun && last == state {
@@ -355,7 +420,8 @@ impl Planner {
         for (id, receiver) in due {
             let Ok(id) = id.parse() else { continue };
             // Its own time is when it opened: an alert escalates once for each receiver.
-            let changed = self.changed(id, false, Timestamp::EPOCH)?;
+            let news = News { is_new: false, is_moved: false, at: Timestamp::EPOCH };
+            let changed = self.changed(id, news)?;
             late.extend(changed.map(|changed| (changed, receiver)));
         }
         Ok(late)
@@ -370,7 +436,7 @@ impl Planner {
     ) -> Result<(), InboxError> {
         if news.alert.state == AlertState::Firing {
             let (alert, labels) = (&news.alert, &news.labels);
-            for destination in self.desk.escalations(receiver, alert, labels, now) {
+            for destination in self.desk().escalations(receiver, alert, labels, now) {
                 self.tell(to, (news, About::Escalated), &destination, now)?;
             }
         }
@@ -381,7 +447,7 @@ impl Planner {
 
     /// Whether it is time for the digests.
     fn is_digest_due(&self, to: &Transaction<'_>, now: Timestamp) -> Result<bool, InboxError> {
-        let due = self.desk.config.digest_at.latest(now);
+        let due = self.configured.config.digest_at.latest(now);
         Ok(mark(to, DIGEST)?.is_some_and(|last| last < due.millis()))
     }
 
@@ -390,12 +456,12 @@ impl Planner {
         if !self.is_digest_due(to, now)? {
             return Ok(());
         }
-        let due = self.desk.config.digest_at.latest(now);
+        let due = self.configured.config.digest_at.latest(now);
         set_mark(to, DIGEST, now.millis())?;
         self.prune(to)?;
         for (channel, address, person) in outbox::holders(to)? {
             let held = outbox::held(to, (&channel, &address), Self::DIGEST_MAX, now)?;
-            if held.is_empty() || !self.desk.channels.contains_key(&channel) {
+            if held.is_empty() || !self.configured.channels.contains_key(&channel) {
                 continue;
             }
             let ids: Vec<AlertId> = held.iter().map(|(_, id)| *id).collect();
@@ -422,7 +488,7 @@ impl Planner {
 
     /// Forgets the oldest of what is done.
     fn prune(&self, to: &Transaction<'_>) -> Result<(), InboxError> {
-        let kept = i64::try_from(self.desk.config.kept).unwrap_or(i64::MAX);
+        let kept = i64::try_from(self.configured.config.kept).unwrap_or(i64::MAX);
         to.prepare_cached(
             "DELETE FROM deliveries WHERE status IN ('delivered', 'suppressed', 'dead')
                  AND row <= (SELECT COALESCE(MAX(row), 0) FROM deliveries) - ?1",

@@ -1,8 +1,8 @@
 //! The entities of a shard, readable while it runs.
 //!
-//! Beside them stands the set of rules by which they are laid out: who reads an entity holds that
-//! set meanwhile, so nobody reads one set's numbers by another set's plan. A change of rules waits
-//! for readers, and readers for it.
+//! Beside them stand the sets of rules by which they are laid out: the set that runs, and while
+//! entities change over to it, the one before. Who reads an entity gets the set that is its own, so
+//! nobody reads one set's numbers by another set's plan.
 
 use std::hash::BuildHasher;
 use std::hint::black_box;
@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 use crate::engine::live::Live;
 use crate::event::EntityId;
 use crate::rule::set::RuleSet;
+use crate::state::Entity;
 
 /// Tables of a shard. One of them grows at a time, so that no event waits for a large one.
 const TABLES: usize = 64;
@@ -26,31 +27,63 @@ pub(crate) const NEAR: usize = 128;
 /// One shard's entities. One thread writes them.
 pub struct Entities {
     pub(crate) map: DashMap<EntityId, Box<Live>, RandomState>,
-    /// The set by which all of them are laid out; taken before the map, and written while all of
-    /// them change over.
-    pub(crate) rules: RwLock<Arc<RuleSet>>,
+    /// The sets by which they are laid out; taken before the map.
+    sets: RwLock<Sets>,
+}
+
+/// The sets by which entities are laid out.
+struct Sets {
+    running: Arc<RuleSet>,
+    /// Its number: see [`Entity::laid_out`].
+    number: u8,
+    /// The set before it, while not all have changed over.
+    before: Option<Arc<RuleSet>>,
+}
+
+impl Sets {
+    /// The set of an entity.
+    fn of(&self, entity: &Entity) -> &RuleSet {
+        match &self.before {
+            Some(before) if entity.laid_out != self.number => before,
+            _ => &self.running,
+        }
+    }
 }
 
 impl Entities {
     /// None yet.
     pub(crate) fn new(rules: Arc<RuleSet>) -> Self {
         let map = DashMap::with_hasher_and_shard_amount(RandomState::new(), TABLES);
-        Self { map, rules: RwLock::new(rules) }
+        let sets = Sets { running: rules, number: 0, before: None };
+        Self { map, sets: RwLock::new(sets) }
+    }
+
+    /// Entities begin to change over to another set, which has this number; until
+    /// [`Entities::changed_over`], those with another number are of the set before.
+    pub(crate) fn change_over(&self, rules: &Arc<RuleSet>, number: u8) {
+        let mut sets = self.sets.write();
+        sets.before = Some(std::mem::replace(&mut sets.running, Arc::clone(rules)));
+        sets.number = number;
+    }
+
+    /// All of them have.
+    pub(crate) fn changed_over(&self) {
+        self.sets.write().before = None;
     }
 
     /// Reads one entity, with the rules that it is laid out by. The shard waits meanwhile: be
     /// quick, and read no other entity.
     pub fn read<T>(&self, id: &EntityId, read: impl FnOnce(&Live, &RuleSet) -> T) -> Option<T> {
-        let rules = self.rules.read();
+        let sets = self.sets.read();
         let live = self.map.get(id)?;
-        Some(read(&live, &rules))
+        Some(read(&live, sets.of(&live.entity)))
     }
 
     /// Reads every entity, in no order.
     pub fn each(&self, mut read: impl FnMut(EntityId, &Live, &RuleSet)) {
-        let rules = self.rules.read();
+        let sets = self.sets.read();
         for live in &self.map {
-            read(*live.key(), live.value(), &rules);
+            read(*live.key(), live.value(), sets.of(&live.entity));
         }
     }
 

@@ -515,7 +515,7 @@ fn stood(
             lets: &mut [],
             let_nodes: &rule.part_nodes,
             fuel: FUEL,
-            items: Items::default(),
+            items: &mut Items::default(),
         };
         Arc::new(Moment::new(rule, &seen.suppositions, (None, live.phase(place)), &scope))
     });

@@ -245,9 +245,9 @@ fn passes(entry: &Entry<'_>, list: List, stages: &[Stage], scope: &mut Scope<'_>
         stages.iter().all(|stage| match stage {
             Stage::Map(_) => true,
             Stage::Filter(node) => {
-                let outer = std::mem::replace(&mut scope.items, Items::of(item));
+                let outer = std::mem::replace(scope.items, Items::of(item));
                 let result = evaluate(scope, *node).and_then(Value::truth);
-                scope.items = outer;
+                *scope.items = outer;
                 result == Ok(true)
             }
         })

@@ -55,9 +55,10 @@ impl Phases {
 }
 
 impl Live {
-    /// One that nothing has happened to yet.
-    pub fn new(rules: &RuleSet, kind: EntityKind) -> Self {
-        let (entity, timer) = (Entity::new(rules.plan(kind)), Timestamp::MAX);
+    /// One that nothing has happened to yet, by the set of rules that has this number.
+    pub fn new(rules: &RuleSet, kind: EntityKind, laid_out: u8) -> Self {
+        let (mut entity, timer) = (Entity::new(rules.plan(kind)), Timestamp::MAX);
+        entity.laid_out = laid_out;
         Self { entity, phases: None, timer, later: timer }
     }
 

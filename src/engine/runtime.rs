@@ -355,6 +355,8 @@ impl Engine {
         match &mut self.workers {
             Workers::Inline(shard, batch, outputs) => {
                 shard.steps(batch, outputs);
+                // No thread goes on with a change of rules later.
+                shard.change_all(outputs);
                 batch.drain(..).for_each(|input| keep(input, &mut self.spares));
                 if !outputs.is_empty() {
                     (self.sink)(outputs);
@@ -380,6 +382,7 @@ impl Engine {
         match self.workers {
             Workers::Inline(mut shard, mut batch, mut outputs) => {
                 shard.steps(&mut batch, &mut outputs);
+                shard.change_all(&mut outputs);
                 (self.sink)(&mut outputs);
                 self.gauges[0].note(&shard);
             }
@@ -417,23 +420,37 @@ fn work(
     sink: &Sink,
 ) {
     let mut outputs = Vec::new();
+    // A change of rules under way waits, too, until its last entity has changed over.
+    let mut changing = 0;
     while let Some(mut batch) = next_batch(&mut shard, queue) {
         let taken = batch.len() as u64;
-        shard.steps(&mut batch, &mut outputs);
+        if batch.is_empty() {
+            shard.change_some(&mut outputs);
+        } else {
+            shard.steps(&mut batch, &mut outputs);
+        }
         if !outputs.is_empty() {
             sink(&mut outputs);
             outputs.clear();
         }
         gauge.note(&shard);
-        gauge.waiting.fetch_sub(taken, Ordering::Relaxed);
-        // Where too many lie about already, the memory of this one is given up.
-        let _ = done.try_send(batch);
+        let still = u64::from(shard.is_changing());
+        gauge.waiting.fetch_sub(taken + changing - still, Ordering::Relaxed);
+        changing = still;
+        if batch.capacity() > 0 {
+            // Where too many lie about already, the memory of this one is given up.
+            let _ = done.try_send(batch);
+        }
         shard.save_some();
     }
 }
 
-/// The next batch; a snapshot under way goes on while there is none.
+/// The next batch; an empty one where there is none, and a change of rules is to go on. A snapshot
+/// under way goes on here.
 fn next_batch(shard: &mut Shard, queue: &Receiver<Vec<Input>>) -> Option<Vec<Input>> {
+    if shard.is_changing() {
+        return Some(queue.try_recv().unwrap_or_default());
+    }
     let mut pause = Duration::ZERO;
     while shard.is_saving() {
         match queue.recv_timeout(pause) {

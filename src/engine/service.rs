@@ -334,7 +334,8 @@ impl Service {
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         metrics.queue_depth.set(gauge(now.waiting));
         metrics.queue_capacity.set(gauge(self.limits.waiting_max));
-        metrics.ready.set(i64::from(self.ready.load(Ordering::Acquire)));
+        let is_ready = self.ready.load(Ordering::Acquire) && self.is_read_well();
+        metrics.ready.set(i64::from(is_ready));
         metrics.entities.with_label_values(&["all"]).set(gauge(now.entities));
         let watermark = Timestamp::saturating(self.watermark.load(Ordering::Relaxed));
         if watermark > Timestamp::MIN {

@@ -4,7 +4,7 @@
 //! event ─► deadlines that passed before it ─► history, windows ─► rules it sets off ─► life cycle
 //! watermark ─► deadlines of entities that nothing more happened to ─► the same
 //! models ─► deadlines that passed before it ─► what the next evaluation reads
-//! rules ─► every entity changes over ─► deadlines that the new rules find passed
+//! rules ─► each entity changes over, when it is its turn or something happens to it
 //! ```
 //!
 //! One thread writes a shard; the API reads its [`Entities`] beside it.
@@ -37,6 +37,7 @@ use crate::engine::live::Live;
 use crate::engine::look::Look;
 use crate::engine::look::Observer;
 use crate::engine::past;
+use crate::engine::shard::changeover::Changeover;
 use crate::engine::snapshot::saving::Saving;
 use crate::engine::tally::Resting;
 use crate::engine::tally::RuleTally;
@@ -78,6 +79,9 @@ pub struct Shard {
     due: Vec<Due>,
     observer: Option<Arc<Observer>>,
     saving: Option<Saving>,
+    changeover: Option<Changeover>,
+    /// The number of its set of rules: see [`Entity::laid_out`](crate::state::Entity).
+    laid_out: u8,
     parts: Parts,
     /// What was done so far.
     pub tally: Tally,
@@ -108,6 +112,8 @@ pub(crate) struct Parts {
     texts: Texts,
     /// What it has in common with other rules at this moment.
     walked: Walked,
+    /// The items of lists that it is at.
+    items: Items,
 }
 
 impl Parts {
@@ -116,6 +122,7 @@ impl Parts {
         self.values.clear();
         self.values.resize(count, None);
         self.texts.clear();
+        self.items.clear();
     }
 }
 
@@ -133,6 +140,8 @@ impl Shard {
             due: Vec::new(),
             observer: None,
             saving: None,
+            changeover: None,
+            laid_out: 0,
             parts: Parts::default(),
             tally,
         }
@@ -161,6 +170,7 @@ impl Shard {
             for input in near {
                 self.step(input, out);
             }
+            self.change_some(out);
         }
     }
 
@@ -174,16 +184,26 @@ impl Shard {
             Input::Action(action) => self.act(action, out),
             Input::Watermark(to) => self.pass(*to, out),
             Input::Models { models, watermark } => {
+                // The new rules find what they have missed by what was known when they came.
+                self.change_all(out);
                 self.pass(*watermark, out);
                 self.catalog.learn(Arc::clone(models));
             }
             Input::Rules { rules, watermark } => {
-                // Every entity changes at once: the snapshot under way is given up.
+                // Every entity changes: the snapshot under way is given up.
                 self.saving = None;
-                self.adopt(rules, *watermark, out);
+                self.change_all(out);
+                self.adopt(rules, *watermark);
             }
-            Input::Save(cut) => self.save(cut.take()),
-            Input::Restore(restored) => self.restore(restored),
+            Input::Save(cut) => {
+                // A snapshot has one layout.
+                self.change_all(out);
+                self.save(cut.take());
+            }
+            Input::Restore(restored) => {
+                self.change_all(out);
+                self.restore(restored);
+            }
         }
     }
 
@@ -195,13 +215,15 @@ impl Shard {
         out: &mut Vec<Output>,
     ) {
         self.save_before(id);
+        self.change_before(id, out);
         self.catalog.complete(event);
         let event = &*event;
+        let laid_out = self.laid_out;
         let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } = self;
         let observer = observer.as_deref();
         let context = Context { rules, symbols, catalog, observer };
         let mut guard =
-            entities.map.entry(id).or_insert_with(|| Box::new(Live::new(rules, id.kind)));
+            entities.map.entry(id).or_insert_with(|| Box::new(Live::new(rules, id.kind, laid_out)));
         let live = &mut **guard;
         let cause = Cause { event: Some(event), arrived };
         let mut entity = Running { context, id, live, parts, tally };
@@ -244,15 +266,20 @@ impl Shard {
         if let Some(saving) = &mut self.saving {
             saving.before_reference(reference, &self.catalog, &self.symbols);
         }
+        if !matches!(reference, Reference::Customer(_)) {
+            // It is known of every entity: see `Input::Models`.
+            self.change_all(out);
+        }
         self.catalog.apply(reference);
         match reference {
             Reference::Customer(customer) => {
                 let kind = EntityKind::Customer;
                 let id = EntityId { kind, id: customer.id };
                 self.save_before(id);
-                let rules = &self.rules;
+                self.change_before(id, out);
+                let (rules, laid_out) = (&self.rules, self.laid_out);
                 let entry = self.entities.map.entry(id);
-                let mut live = entry.or_insert_with(|| Box::new(Live::new(rules, kind)));
+                let mut live = entry.or_insert_with(|| Box::new(Live::new(rules, kind, laid_out)));
                 let entity = &mut live.entity;
                 let before = firing::keeper(entity.profile.as_deref(), duty::served(entity));
                 entity.profile = Some(Box::new(customer.clone()));
@@ -266,6 +293,7 @@ impl Shard {
     fn act(&mut self, action: &ActionInput, out: &mut Vec<Output>) {
         let Some(rule) = self.rules.place(&action.rule) else { return };
         self.save_before(action.entity);
+        self.change_before(action.entity, out);
         let Some(mut guard) = self.entities.map.get_mut(&action.entity) else { return };
         let live = &mut **guard;
         let mut phase = live.take(rule);
@@ -293,11 +321,15 @@ impl Shard {
     fn pass(&mut self, to: Timestamp, out: &mut Vec<Output>) {
         let mut due = std::mem::take(&mut self.due);
         self.wheel.pass(to, &mut due);
+        if let Some(changeover) = &mut self.changeover {
+            changeover.pass(to, &mut due);
+        }
         self.entities.touch(due.iter().take(NEAR).map(|due| due.entity));
         // What is set anew meanwhile takes its place among the rest.
         let mut due: BinaryHeap<Reverse<Due>> = due.into_iter().map(Reverse).collect();
         while let Some(Reverse(Due { at, entity: id })) = due.pop() {
             self.save_before(id);
+            self.change_before(id, out);
             let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } =
                 self;
             let Some(mut guard) = entities.map.get_mut(&id) else { continue };
@@ -327,12 +359,13 @@ impl Shard {
 
     /// An instant before which no timer is due; none when none is set.
     pub fn due(&self) -> Option<Timestamp> {
-        self.wheel.earliest()
+        let before = self.changeover.as_ref().and_then(Changeover::due);
+        self.wheel.earliest().into_iter().chain(before).min()
     }
 
     /// Timers that are set.
     pub fn timers(&self) -> usize {
-        self.wheel.len()
+        self.wheel.len() + self.changeover.as_ref().map_or(0, Changeover::timers)
     }
 }
 
@@ -454,12 +487,24 @@ impl Running<'_> {
                 _ => return,
             },
         };
-        if !holds && live.phase(place).is_none() {
+        if life_cycle::is_idle(live.phase(place), holds) {
             return;
         }
-        let occurrence = guarded(|| occurrence(rule, &mut scope));
+        // Of what is not, nobody asks when and which.
+        let occurrence =
+            if holds { guarded(|| occurrence(rule, &mut scope)) } else { Some((now, 0)) };
         let Some((at, episode)) = occurrence else { return self.rest(place, Resting::Broken) };
         let seen = Observation { holds, episode, at, now };
+        if !life_cycle::is_settled(live.phase(place), rule.timing, seen) {
+            self.follow(place, seen, cause, out);
+        }
+    }
+
+    /// Lets a rule's alert follow what was seen of its condition.
+    fn follow(&mut self, place: u16, seen: Observation, cause: Cause<'_>, out: &mut Vec<Output>) {
+        let rules = self.context.rules;
+        let rule = &rules.rules[usize::from(place)];
+        let Observation { holds, at, now, .. } = seen;
         let mut phase = self.live.take(place);
         let before = life_cycle::episode(phase.as_ref());
         let step = life_cycle::observe(&mut phase, rule.timing, seen);
@@ -534,11 +579,11 @@ impl Running<'_> {
         if silent && self.live.armed(rules, place).is_none() {
             return;
         }
-        let mut phase = self.live.take(place);
-        let over = life_cycle::resolve(&mut phase, now);
-        self.live.put(rules, place, phase);
-        if let Some((id, state)) = over {
-            out.push(Output::Changed { id, state, at: now });
+        if self.live.phase(place).is_some() {
+            let mut phase = self.live.take(place);
+            let over = life_cycle::resolve(&mut phase, now);
+            self.live.put(rules, place, phase);
+            out.extend(over.map(|(id, state)| Output::Changed { id, state, at: now }));
         }
         self.live.arm(rules, place, deadline);
     }
@@ -660,7 +705,7 @@ impl<'a> Context<'a> {
             lets: &mut parts.values,
             let_nodes: &self.rules.rules[usize::from(rule)].part_nodes,
             fuel: FUEL,
-            items: Items::default(),
+            items: &mut parts.items,
         }
     }
 }

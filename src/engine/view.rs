@@ -59,7 +59,7 @@ pub fn entity(
         lets: &mut [],
         let_nodes: &[],
         fuel: FUEL,
-        items: Items::default(),
+        items: &mut Items::default(),
     };
     let newest = history.back_from(history.end());
     let recent =
@@ -151,7 +151,7 @@ fn windows(
             lets: &mut parts,
             let_nodes: &rule.part_nodes,
             fuel: FUEL,
-            items: Items::default(),
+            items: &mut Items::default(),
         };
         for part in rule.parts.iter().filter(|part| part.shown && part.ty != Type::Unknown) {
             if let Ok(value) = evaluate(&mut scope, part.node) {

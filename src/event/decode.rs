@@ -47,7 +47,7 @@ use crate::event::decode::lines::LINES_MAX;
 use crate::event::decode::lines::LineDraft;
 use crate::event::decode::refusal::shown;
 use crate::event::decode::sale::Names;
-use crate::event::decode::sale::Places;
+use crate::event::decode::sale::Roles;
 use crate::event::decode::shape::Member;
 use crate::event::decode::shape::Shape;
 use crate::event::mapping::Field;
@@ -71,9 +71,11 @@ pub struct Decoder {
     shape: Shape,
     /// The line, where the shape looks at it.
     padded: Padded,
-    /// Where the values of lines of the shape are, when those are plain orders.
-    sales: Option<Places>,
+    /// What the values of lines of the shape are, when those are plain orders.
+    sales: Option<Roles>,
     names: Names,
+    /// Records of the batch under way whose customers are still to be looked up, and their ids.
+    awaited: Vec<(usize, u64)>,
     spares: Spares,
 }
 
@@ -96,6 +98,7 @@ impl Decoder {
             padded: Padded::default(),
             sales: None,
             names: Names::default(),
+            awaited: Vec::new(),
             spares: Spares::default(),
         }
     }
@@ -124,10 +127,47 @@ impl Decoder {
         symbols: &mut symbol::Writer<'_>,
     ) -> Result<Record, Refusal> {
         if line.len() <= self.mapping.record_bytes_max
-            && let Some(event) = self.sale(line, symbols)
+            && let Some((mut event, awaited)) = self.sale(line, symbols)
         {
+            event.customer = event.customer.or(awaited.map(|key| symbols.known_or_new(key)));
             return Ok(Record::Event(event));
         }
+        self.decode_any(line, symbols)
+    }
+
+    /// As [`Decoder::decode`], for the record that will stand at this place of a batch. Who its
+    /// customer is may stay open until [`Decoder::settle`].
+    pub(crate) fn decode_in_batch(
+        &mut self,
+        place: usize,
+        line: &[u8],
+        symbols: &mut symbol::Writer<'_>,
+    ) -> Result<Record, Refusal> {
+        if line.len() <= self.mapping.record_bytes_max
+            && let Some((event, awaited)) = self.sale(line, symbols)
+        {
+            self.awaited.extend(awaited.map(|key| (place, key)));
+            return Ok(Record::Event(event));
+        }
+        self.decode_any(line, symbols)
+    }
+
+    /// Looks up the customers that were left open in a batch. Customers are too many to be near, so
+    /// each look waits for memory: one behind the other, the looks wait together.
+    pub(crate) fn settle(&mut self, batch: &mut [Record], symbols: &mut symbol::Writer<'_>) {
+        for (place, key) in self.awaited.drain(..) {
+            if let Some(Record::Event(event)) = batch.get_mut(place) {
+                event.customer = Some(symbols.known_or_new(key));
+            }
+        }
+    }
+
+    /// Decodes any JSON object.
+    fn decode_any(
+        &mut self,
+        line: &[u8],
+        symbols: &mut symbol::Writer<'_>,
+    ) -> Result<Record, Refusal> {
         let text = self.text(line)?;
         let mut form = Form::default();
         scan(text, &mut self.keys, &mut form, symbols)?;
@@ -177,13 +217,18 @@ impl Decoder {
         self.build(&mut form, symbols)
     }
 
-    /// The order of one line that a record of the usual shape is.
+    /// The order of one line that a record of the usual shape is, and the key of its customer if that
+    /// is still to be looked up.
     #[inline]
-    fn sale(&mut self, line: &[u8], symbols: &mut symbol::Writer<'_>) -> Option<Box<Event>> {
+    fn sale(
+        &mut self,
+        line: &[u8],
+        symbols: &mut symbol::Writer<'_>,
+    ) -> Option<(Box<Event>, Option<u64>)> {
         let Self { mapping, source, shape, sales, padded, names, spares, .. } = self;
-        let places = sales.as_ref()?;
+        let roles = sales.as_ref()?;
         padded.fill(line);
-        sale::order((shape, places, padded), (mapping, *source), names, spares, symbols)
+        sale::order((shape, roles, padded), (mapping, *source), names, spares, symbols)
     }
 
     /// Remembers how a sound line is written.
@@ -191,7 +236,7 @@ impl Decoder {
         let members: Vec<Member<'_>> = form.members().collect();
         self.shape.learn(text, &members, |name| self.keys.fields_of(name).into());
         let orders = matches!(self.hint, None | Some(RecordKind::Order));
-        self.sales = orders.then(|| Places::of(&self.shape, &self.mapping)).flatten();
+        self.sales = orders.then(|| Roles::of(&self.shape, &self.mapping)).flatten();
     }
 
     fn text<'a>(&self, line: &'a [u8]) -> Result<&'a str, Refusal> {

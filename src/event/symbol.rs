@@ -169,11 +169,21 @@ impl Writer<'_> {
         self.0.intern(name)
     }
 
-    /// The symbol of a short name that was met before. The key is the name's bytes, the first one
-    /// lowest, and its length in the highest byte.
+    /// The symbol of a short name, new or known. The key is the name's bytes, the first one lowest,
+    /// and its length in the highest byte; the bytes have to be UTF-8.
     #[inline]
-    pub(crate) fn known(&self, key: u64) -> Option<Symbol> {
-        self.0.known(key)
+    pub(crate) fn known_or_new(&mut self, key: u64) -> Symbol {
+        match self.0.known(key) {
+            Some(known) => known,
+            None => self.new_short(key),
+        }
+    }
+
+    #[inline(never)]
+    fn new_short(&mut self, key: u64) -> Symbol {
+        let bytes = key.to_le_bytes();
+        let length = usize::from(bytes[SHORT]).min(SHORT);
+        self.0.intern(&String::from_utf8_lossy(&bytes[..length]))
     }
 
     /// The name of a symbol.
@@ -264,9 +274,11 @@ mod tests {
         for (name, number) in names.iter().zip(&numbers) {
             assert_eq!(symbols.read().find(name), Some(*number), "{name:?}");
             assert_eq!(symbols.text(*number), *name);
-            let known = key(name.as_bytes()).and_then(|key| symbols.write().known(key));
+            let known = key(name.as_bytes()).map(|key| symbols.write().known_or_new(key));
             assert_eq!(known, (name.len() <= SHORT).then_some(*number), "{name:?}");
         }
+        let new = key("näher".as_bytes()).map(|key| symbols.write().known_or_new(key)).unwrap();
+        assert_eq!(symbols.text(new), "näher");
     }
 
     #[test]

@@ -100,6 +100,7 @@ fn segment(
     Segment {
         customers: u32::try_from(people.len()).unwrap_or(u32::MAX),
         population: population(people, rhythms, start).unwrap_or(wider.population),
+        gap_spread: spread(|person| person.gap_spread).unwrap_or(wider.gap_spread),
         spend_variance: spread(|person| person.spend_variance).unwrap_or(wider.spend_variance),
         margin_deviation: spread(|person| person.margin_deviation)
             .map_or(wider.margin_deviation, |points| points.max(MARGIN_DEVIATION_MIN)),

@@ -32,7 +32,7 @@ use crate::state::models::team::Team;
 use crate::time::Timestamp;
 
 /// The form that is written; any other is refused.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 
 /// The name of the models' entries in the journal.
 pub const ENTRY: &str = "models";
@@ -169,6 +169,7 @@ impl Out {
         for number in [r, alpha_days, a, b, gap_median_days] {
             self.double(number);
         }
+        self.double(segment.gap_spread);
         self.double(segment.spend_variance);
         self.double(segment.margin_deviation);
         self.doubles(segment.season.factors());
@@ -336,6 +337,7 @@ impl<'a> In<'a> {
         Ok(Segment {
             customers,
             population: Population { repeat_buying, gap_median_days },
+            gap_spread: self.double()?,
             spend_variance: self.double()?,
             margin_deviation: self.double()?,
             season: Season::of(self.many(8, Self::double)?),

@@ -347,7 +347,8 @@ impl Learner {
             let ((net, profit), (spend_variance, margin_deviation)) =
                 (known.year(now), known.spread(SPREAD_SAMPLES));
             let (segment, repeats) = (known.segment, known.repeats(now));
-            Person { segment, repeats, net, profit, spend_variance, margin_deviation }
+            let gap_spread = known.gap_spread(SPREAD_SAMPLES);
+            Person { segment, repeats, net, profit, gap_spread, spend_variance, margin_deviation }
         };
         let number = self.categories.sums.len();
         let mut sold: Vec<Sold> = self.categories.sums.iter().map(Sums::sold).collect();

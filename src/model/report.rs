@@ -69,6 +69,8 @@ pub struct SegmentReport {
     pub b: f64,
     /// Median days between purchases.
     pub gap_median_days: f64,
+    /// Median spread of a customer's gaps, `ln mean − mean ln`.
+    pub gap_spread: f64,
     /// Median deviation of an order's margin, in points.
     pub margin_deviation: f64,
     /// Median variance of the root of weekly spend.
@@ -186,6 +188,7 @@ impl From<&Segment> for SegmentReport {
             a: rhythm.a,
             b: rhythm.b,
             gap_median_days: segment.population.gap_median_days,
+            gap_spread: segment.gap_spread,
             margin_deviation: segment.margin_deviation,
             spend_variance: segment.spend_variance,
             season: segment.season.factors().to_vec(),

@@ -60,6 +60,8 @@ pub struct Person {
     pub net: Option<f64>,
     /// Gross profit of 52 weeks.
     pub profit: Option<f64>,
+    /// Spread of its gaps.
+    pub gap_spread: Option<f64>,
     /// Variance of the root of its weekly spend.
     pub spend_variance: Option<f64>,
     /// Deviation of its orders' margin, in points.

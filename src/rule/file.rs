@@ -177,19 +177,26 @@ pub fn load(paths: &[PathBuf]) -> (Files, Vec<RuleFile>, Vec<Diagnostic>) {
 pub fn read(files: &Files) -> (Vec<RuleFile>, Vec<Diagnostic>) {
     let (mut rule_files, mut problems) = (Vec::new(), Vec::new());
     for file in 0..files.len() {
-        match document::read(file, files.text(file)) {
-            Ok(yaml) => {
-                let mut reader = Reader::new(file);
-                let groups = groups(&mut reader, &yaml);
-                problems.append(&mut reader.problems);
-                rule_files.push(RuleFile { file, groups });
-            }
-            Err(problem) => problems.push(*problem),
-        }
+        let (read, more) = read_one(file, files.text(file));
+        rule_files.extend(read);
+        problems.extend(more);
     }
-    report_namesakes(&rule_files, &mut problems);
+    problems.extend(namesakes(&rule_files));
     diagnostic::sort(&mut problems);
     (rule_files, problems)
+}
+
+/// Reads the rules of the file of this number; none when it is no YAML at all. What has to do with
+/// other files, too, is told by [`namesakes`].
+pub fn read_one(file: usize, text: &str) -> (Option<RuleFile>, Vec<Diagnostic>) {
+    match document::read(file, text) {
+        Ok(yaml) => {
+            let mut reader = Reader::new(file);
+            let groups = groups(&mut reader, &yaml);
+            (Some(RuleFile { file, groups }), reader.problems)
+        }
+        Err(problem) => (None, vec![*problem]),
+    }
 }
 
 /// The rules of these files, in order.
@@ -296,8 +303,10 @@ fn groups(reader: &mut Reader, yaml: &Yaml) -> Vec<Group> {
     groups
 }
 
-/// An alert's name is its identity everywhere, so there is one rule of a name over all files.
-fn report_namesakes(rule_files: &[RuleFile], problems: &mut Vec<Diagnostic>) {
+/// Rules of one name, and rules that are too many: an alert's name is its identity everywhere, so
+/// there is one rule of a name over all files.
+pub fn namesakes(rule_files: &[RuleFile]) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
     let mut seen: HashMap<&str, &RuleSource> = HashMap::new();
     for rule in rules(rule_files) {
         let name = rule.alert.value.as_str();
@@ -320,9 +329,10 @@ fn report_namesakes(rule_files: &[RuleFile], problems: &mut Vec<Diagnostic>) {
         if seen.len() == RULES_MAX + 1 {
             let message = format!("there are more than {RULES_MAX} rules");
             problems.push(Diagnostic::error("E004", rule.file, rule.alert.span.clone(), message));
-            return;
+            break;
         }
     }
+    problems
 }
 
 #[cfg(test)]

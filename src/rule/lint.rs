@@ -7,6 +7,7 @@
 //!                      a text that begins or ends with a blank                    W110
 //!                      a list within a list that asks nothing of the outer item   W111
 //! alerts               a rule, a state or a family that no alert has              W112
+//! types of events      a text that is nearly one                                  W113
 //! the whole rule       nothing will ever close its alerts                         W103
 //! with a history       events and names that it never has                         W108 W109
 //! ```
@@ -14,6 +15,7 @@
 mod alerts;
 mod closing;
 mod history;
+mod kinds;
 mod truth;
 
 pub use self::history::Seen;
@@ -27,6 +29,7 @@ use crate::rule::document;
 use crate::rule::document::Shape;
 use crate::rule::document::Yaml;
 use crate::rule::expression;
+use crate::rule::expression::BinaryOp;
 use crate::rule::expression::Expr;
 use crate::rule::expression::Node;
 use crate::rule::file;
@@ -47,6 +50,7 @@ pub fn lint(rule_files: &[RuleFile], files: &Files, seen: Option<&Seen>) -> Vec<
     for rule in file::rules(rule_files) {
         labels(rule, &mut found);
         alerts::unheard_of(rule, &names, &mut found);
+        kinds::nearly(rule, &mut found);
         truth::conditions(rule, &mut found);
         closing::never(rule, &mut found);
         for expr in expressions(rule) {
@@ -98,6 +102,25 @@ fn of_items(expr: &Expr) -> Option<(&str, &Expr, &Expr)> {
     let Node::Call { name, target: Some(_), args } = &expr.node else { return None };
     let [item, body] = args.as_slice() else { return None };
     (matches!(item.node, Node::Ident(_)) && name != "between").then_some((name, item, body))
+}
+
+/// `x.field == 'a'`, `'a' != x.field`, `x.field in ['a', 'b']`: what is asked, which field of it, and
+/// what it is compared with.
+fn compared(expr: &Expr) -> Option<(&Expr, &str, &[Expr])> {
+    let Node::Binary(op, a, b) = &expr.node else { return None };
+    let equality = matches!(op, BinaryOp::Equal | BinaryOp::NotEqual);
+    match (&a.node, &b.node) {
+        (Node::Select(of, field), Node::Text(_)) if equality => {
+            Some((&**of, field.as_str(), std::slice::from_ref(&**b)))
+        }
+        (Node::Text(_), Node::Select(of, field)) if equality => {
+            Some((&**of, field.as_str(), std::slice::from_ref(&**a)))
+        }
+        (Node::Select(of, field), Node::List(items)) if *op == BinaryOp::In => {
+            Some((&**of, field.as_str(), items.as_slice()))
+        }
+        _ => None,
+    }
 }
 
 /// Whether a name stands anywhere in an expression.

@@ -136,9 +136,9 @@ impl Planner {
             }
             None => (&mut self.plan.ever, true),
         };
-        members.of(&aggregate).push(place);
+        members.add(&aggregate);
         if ends_now {
-            self.plan.newest.of(&aggregate).push(place);
+            self.plan.newest.add(&aggregate);
         }
         self.plan.aggregates.push(aggregate);
         self.plan.fallbacks.push(fallback);

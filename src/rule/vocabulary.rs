@@ -357,7 +357,7 @@ pub fn value_methods(ty: Type) -> impl Iterator<Item = &'static (&'static str, &
 }
 
 /// Functions with what they take and give.
-pub const FUNCTIONS: [(&str, &str); 51] = [
+pub const FUNCTIONS: [(&str, &str); 61] = [
     ("size", "`size(list)` how many items; `size(text)` how many characters"),
     ("has", "`has(x.field)` whether the source says"),
     ("margin_rate", "`margin_rate(lines)` share of the net amount that is left after cost"),
@@ -379,12 +379,28 @@ pub const FUNCTIONS: [(&str, &str); 51] = [
         "`drift_deadline(orders, 0.5)` the silence after which `p_alive` has fallen to 0.5; null before the second purchase",
     ),
     (
+        "p_active",
+        "`p_active(orders)` the chance that the customer has not left, by the regularity of its own gaps (BG/CNBD-k); null of nothing",
+    ),
+    (
+        "silence_limit",
+        "`silence_limit(orders, 0.5)` the silence after which `p_active` has fallen to 0.5; null before the second purchase",
+    ),
+    (
+        "category_dropped",
+        "`category_dropped(lines, 0.05)` the categories of four purchases or more that are still bought with a chance of 0.05 at most, by the lines of other things since",
+    ),
+    (
         "category_loss",
         "`category_loss(lines, 3.0)` the categories of four purchases or more that were not bought for 3 of their usual gaps",
     ),
     (
         "margin_shift",
         "`margin_shift(lines)` whether the margin of orders has fallen for good, since when and why (twin CUSUM)",
+    ),
+    (
+        "discount_shift",
+        "`discount_shift(lines)` whether the discount on orders has risen for good, since when and what it cost (twin CUSUM)",
     ),
     (
         "trend",
@@ -459,6 +475,30 @@ pub const FUNCTIONS: [(&str, &str); 51] = [
     (
         "margin_floor",
         "`margin_floor(l.product)` the lowest margin at which a product may be sold: its attribute `margin_floor`, or null",
+    ),
+    (
+        "grade",
+        "`grade(l.product)` a product's grade within its family: its attribute `tier`, such as good, better, best, or null",
+    ),
+    (
+        "own_brand",
+        "`own_brand(l.product)` whether a product is of an own brand: its attribute `own_brand`, or null",
+    ),
+    (
+        "next_break",
+        "`next_break(l.product, l.quantity)` the next quantity from which a unit costs less: of the attribute `price_breaks`, such as \"24: 9.50, 60: 9\"; or null",
+    ),
+    (
+        "price_at",
+        "`price_at(l.product, 24)` what a unit costs at this quantity by `price_breaks`, the list price before the first; or null",
+    ),
+    (
+        "substitute",
+        "`substitute(l.product)` what takes a product's place (a relation, or the attribute `substitute`), is in stock, earns more on a unit and three points more of margin; or null",
+    ),
+    (
+        "p_switch",
+        "`p_switch(l.category, own, all, n)` the chance that a customer takes the own brand of a category of which it has n lines of other brands, if `own` of its `all` lines were of own brands; learned",
     ),
     ("greatest", "`greatest(a, b)` the largest of its arguments"),
     ("least", "`least(a, b)` the smallest of its arguments"),

@@ -18,6 +18,7 @@ use crate::rule::vocabulary::detectors;
 use crate::rule::vocabulary::detectors::Of;
 use crate::rule::vocabulary::offers::OFFER_FIELDS;
 use crate::rule::vocabulary::offers::OFFERS;
+use crate::state::assortment::Asked;
 use crate::state::builtin::Builtin;
 use crate::state::detection::Detection;
 use crate::state::detection::Over;
@@ -611,5 +612,8 @@ fn function_name(function: Function) -> &'static str {
         Function::ListPrice => "list_price",
         Function::UnitCost => "unit_cost",
         Function::MarginFloor => "margin_floor",
+        Function::Of(Asked::Grade) => "grade",
+        Function::Of(Asked::OwnBrand) => "own_brand",
+        Function::Of(Asked::Substitute) => "substitute",
     }
 }

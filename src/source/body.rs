@@ -59,7 +59,7 @@ pub fn decode_body(
         } else if enveloped {
             decoder.decode_structured(piece, &mut writer)
         } else {
-            decoder.decode(piece, &mut writer)
+            decoder.decode_in_batch(out.records.len(), piece, &mut writer)
         };
         match found {
             Ok(record) => out.records.push(record),
@@ -71,6 +71,7 @@ pub fn decode_body(
     };
     if framing.is_none() && !list {
         take(bytes, 1, 0, false);
+        decoder.settle(&mut out.records, &mut writer);
         return Ok(());
     }
     let framing = if list { Framing::Elements } else { Framing::Lines };
@@ -82,6 +83,7 @@ pub fn decode_body(
     while let Ok(Some(piece)) = splitter.next() {
         take(piece.bytes, piece.number, piece.offset, piece.too_long);
     }
+    decoder.settle(&mut out.records, &mut writer);
     Ok(())
 }
 

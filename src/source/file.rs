@@ -25,6 +25,7 @@ use crate::event::decode::Decoder;
 use crate::event::mapping::GroupBy;
 use crate::event::mapping::Mapping;
 use crate::event::mapping::RecordKind;
+use crate::event::symbol;
 use crate::source::BATCH_RECORDS;
 use crate::source::Batch;
 use crate::source::Refused;
@@ -199,6 +200,21 @@ impl FileSource {
     pub fn next_batch(&mut self, symbols: &Symbols, out: &mut Batch) -> Result<bool, SourceError> {
         let mut writer = symbols.write();
         self.decoder.reuse(&mut out.spares);
+        let filled = self.fill(&mut writer, out);
+        self.decoder.settle(&mut out.records, &mut writer);
+        filled?;
+        if self.ended {
+            self.group.finish(&mut out.records);
+        }
+        Ok(!self.ended)
+    }
+
+    /// Appends up to [`BATCH_RECORDS`] records, some of whose customers are still open.
+    fn fill(
+        &mut self,
+        writer: &mut symbol::Writer<'_>,
+        out: &mut Batch,
+    ) -> Result<(), SourceError> {
         for _ in 0..BATCH_RECORDS {
             if self.ended {
                 break;
@@ -208,7 +224,10 @@ impl FileSource {
             let (found, piece) = match &mut self.reading {
                 Reading::Lines(splitter) => match splitter.next().map_err(broken)? {
                     Some(piece) if piece.too_long => (Err(too_long(decoder)), piece),
-                    Some(piece) => (decoder.decode(piece.bytes, &mut writer), piece),
+                    Some(piece) => {
+                        let place = out.records.len();
+                        (decoder.decode_in_batch(place, piece.bytes, writer), piece)
+                    }
                     None => {
                         self.ended = true;
                         break;
@@ -217,7 +236,7 @@ impl FileSource {
                 Reading::Rows(splitter, table) => match splitter.next().map_err(broken)? {
                     Some(piece) if piece.too_long => (Err(too_long(decoder)), piece),
                     Some(piece) => {
-                        let row = table.record(piece.number, piece.bytes, decoder, &mut writer);
+                        let row = table.record(piece.number, piece.bytes, decoder, writer);
                         (row, piece)
                     }
                     None => {
@@ -225,7 +244,7 @@ impl FileSource {
                         break;
                     }
                 },
-                Reading::Columns(file) => match file.next(decoder, &mut writer)? {
+                Reading::Columns(file) => match file.next(decoder, writer)? {
                     Some(found) => {
                         let number = file.number;
                         (found, Piece { bytes: b"", number, offset: 0, too_long: false })
@@ -247,10 +266,7 @@ impl FileSource {
                 });
             }
         }
-        if self.ended {
-            self.group.finish(&mut out.records);
-        }
-        Ok(!self.ended)
+        Ok(())
     }
 }
 

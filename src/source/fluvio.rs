@@ -17,6 +17,7 @@ pub mod connector;
 pub mod letters;
 pub mod partition;
 pub mod producer;
+pub mod tls;
 mod reader;
 
 use std::collections::BTreeMap;
@@ -34,10 +35,8 @@ use crate::event::decode::Decoder;
 use crate::event::mapping::Mapping;
 use crate::event::mapping::RecordKind;
 use crate::metrics::Metrics;
-use crate::source::fluvio::cluster::Cluster;
 use crate::source::fluvio::cluster::ClusterError;
 use crate::source::fluvio::config::FluvioConfig;
-use crate::source::fluvio::connector::Connector;
 use crate::source::fluvio::reader::Reader;
 use crate::source::fluvio::reader::Shared;
 use crate::source::log::Health;
@@ -78,13 +77,14 @@ pub struct FluvioSource {
 }
 
 impl FluvioSource {
-    /// Starts to read, in the background: that the cluster is away is no error.
+    /// Starts to read, in the background: that the cluster is away is no error. Fails where a file
+    /// of TLS is of no use.
     pub fn start(config: FluvioConfig, parts: Parts) -> io::Result<Self> {
         let lanes = Arc::new(Lanes::new(!parts.held));
         let patience = Duration::from_millis(config.wait_ms);
         let (stop, stopped) = watch::channel(false);
         let Parts { mapping, symbols, metrics, positions, held, taker } = parts;
-        let cluster = Cluster::new(&config.endpoint, Connector::default(), config.timeout());
+        let cluster = config.cluster().map_err(io::Error::other)?;
         let shared =
             Arc::new(Shared { cluster, lanes: Arc::clone(&lanes), config, symbols, metrics });
         let known = positions.into_iter().map(|p| ((p.topic, p.partition), p.next)).collect();

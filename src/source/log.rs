@@ -11,8 +11,8 @@
 //! together, to be kept together: the broker stores nothing for us.
 //!
 //! **Missing is not silent.** While a partition cannot be read, nobody knows what its customers
-//! do. Events of the others go on, but event time stands still: no timer may take a broker's
-//! outage for a customer's silence.
+//! do. The others wait for it; when they go on without it, event time stands still: no timer may
+//! take a broker's outage for a customer's silence.
 
 pub(crate) mod lanes;
 pub(crate) mod merge;

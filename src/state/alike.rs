@@ -168,6 +168,25 @@ impl<'a> Comparison<'a> {
         (old.detector, old.list) == (new.detector, new.list) && self.filters(old.filter, new.filter)
     }
 
+    /// Whether both plans keep the same in the same places.
+    pub fn plans(&mut self) -> bool {
+        let (old, new) = (self.old.plan, self.new.plan);
+        let places = |plan: &Plan| -> Vec<_> {
+            plan.aggregates.iter().map(|one| (one.place, one.slot, one.flags)).collect()
+        };
+        old.slots == new.slots
+            && old.spans == new.spans
+            && old.ever == new.ever
+            && places(old) == places(new)
+            && self.each(&old.aggregates, &new.aggregates, Self::aggregates)
+            && self.each(&old.owned, &new.owned, Self::sets)
+            && self.each(&old.followed, &new.followed, Self::followed)
+    }
+
+    fn each<T>(&mut self, old: &[T], new: &[T], alike: fn(&mut Self, &T, &T) -> bool) -> bool {
+        old.len() == new.len() && old.iter().zip(new).all(|(old, new)| alike(self, old, new))
+    }
+
     fn overs(&mut self, old: &Over, new: &Over) -> bool {
         match (old, new) {
             (Over::Ever(a), Over::Ever(b)) => {

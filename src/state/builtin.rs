@@ -23,6 +23,8 @@ pub use self::convert::parse_span;
 pub use self::pattern::Pattern;
 pub(crate) use self::text::next_part;
 
+use crate::state::assortment;
+use crate::state::assortment::AskedOfQuantity;
 use crate::state::evaluate::evaluate;
 use crate::state::program::NodeId;
 use crate::state::program::Scope;
@@ -93,6 +95,10 @@ pub enum Builtin {
     /// The chance that who has won and lost so many quotes wins less than four fifths of the
     /// team's share.
     WinRateBelow,
+    /// What the catalogue says of a quantity of a product.
+    OfQuantity(AskedOfQuantity),
+    /// The chance that a customer takes the own brand of a category.
+    PSwitch,
     /// A part of an instant's date or time, in a zone.
     Calendar(CalendarPart, Zone),
     /// Hours, minutes … of a length of time.
@@ -131,6 +137,9 @@ impl Builtin {
             Self::IsInf => "math.isInf",
             Self::IsFinite => "math.isFinite",
             Self::WinRateBelow => "win_rate_below",
+            Self::OfQuantity(AskedOfQuantity::NextBreak) => "next_break",
+            Self::OfQuantity(AskedOfQuantity::PriceAt) => "price_at",
+            Self::PSwitch => "p_switch",
             Self::Calendar(part, _) | Self::Length(part) => part.name(),
         }
     }
@@ -178,6 +187,12 @@ pub(crate) fn call(
             calendar::of_time(scope, *part, zone, *at, named.first().copied())
         }
         (Builtin::WinRateBelow, [won, lost, team]) => number::win_rate_below(*won, *lost, *team),
+        (Builtin::OfQuantity(asked), [product, quantity]) => {
+            assortment::answer_of_quantity(scope, *asked, *product, *quantity)
+        }
+        (Builtin::PSwitch, [category, own, all, lines]) => {
+            assortment::p_switch(scope, [*category, *own, *all, *lines])
+        }
         (Builtin::Length(part), [Value::Span(span)]) => calendar::of_span(*part, *span),
         (Builtin::Matches(pattern), [text]) => {
             texts::read(scope, *text, |text| Value::Bool(pattern.is_match(text)))

@@ -16,6 +16,7 @@ use crate::event::reference::Agreement;
 use crate::event::reference::Product;
 use crate::event::reference::Reference;
 use crate::event::reference::Relation;
+use crate::event::reference::RelationKind;
 use crate::event::reference::Rep;
 use crate::state::models::Models;
 
@@ -26,6 +27,8 @@ pub struct Catalog {
     categories: HashSet<Symbol, RandomState>,
     reps: HashMap<Symbol, Rep, RandomState>,
     relations: Vec<Relation>,
+    /// By what they take the place of.
+    substitutes: HashMap<Symbol, Vec<Symbol>, RandomState>,
     /// By customer.
     agreements: HashMap<Symbol, Agreements, RandomState>,
     models: Arc<Models>,
@@ -55,6 +58,10 @@ impl Catalog {
             Reference::Relation(relation) => {
                 if !self.relations.contains(relation) {
                     self.relations.push(relation.clone());
+                    if matches!(relation.kind, RelationKind::Substitute | RelationKind::ReplacedBy)
+                    {
+                        self.substitutes.entry(relation.from).or_default().push(relation.to);
+                    }
                 }
             }
             Reference::Agreement(agreement) => {
@@ -98,6 +105,11 @@ impl Catalog {
         &self.relations
     }
 
+    /// What can take a product's place, or took it.
+    pub fn substitutes(&self, product: Symbol) -> &[Symbol] {
+        self.substitutes.get(&product).map_or(&[], Vec::as_slice)
+    }
+
     /// A customer's agreements, in the order of their beginnings.
     pub fn agreements(&self, customer: Symbol) -> &[Agreement] {
         self.agreements.get(&customer).map_or(&[], |theirs| &theirs.list)
@@ -129,5 +141,29 @@ impl Catalog {
             let product = detail.product.and_then(|id| self.products.get(&id));
             detail.category = product.and_then(|product| product.category);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Symbols;
+
+    #[test]
+    fn what_can_take_a_products_place_or_took_it_is_a_substitute_once() {
+        let symbols = Symbols::default();
+        let [old, new, other, extra] =
+            ["old", "new", "other", "extra"].map(|id| symbols.intern(id));
+        let mut catalog = Catalog::default();
+        for (to, kind) in [
+            (new, RelationKind::ReplacedBy),
+            (other, RelationKind::Substitute),
+            (other, RelationKind::Substitute),
+            (extra, RelationKind::Accessory),
+        ] {
+            catalog.apply(&Reference::Relation(Relation { from: old, to, kind }));
+        }
+        assert_eq!(catalog.substitutes(old), [new, other]);
+        assert_eq!(catalog.substitutes(new), []);
     }
 }

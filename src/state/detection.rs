@@ -11,6 +11,7 @@
 //! fed anew, see [`walked`].
 
 mod agreement;
+mod discount;
 mod drift;
 pub mod kept;
 mod margin;
@@ -21,6 +22,8 @@ pub mod walked;
 
 pub use self::agreement::AgreementFigure;
 pub use self::agreement::Bought;
+pub use self::discount::DiscountFigure;
+pub use self::drift::DroppedFigure;
 pub use self::drift::LossFigure;
 pub use self::margin::MarginFigure;
 pub use self::pace::PaceFigure;
@@ -41,9 +44,11 @@ use crate::money::Decimal;
 use crate::state::Entity;
 use crate::state::catalog::Catalog;
 use crate::state::detector::category_loss::CategorySlots;
+use crate::state::detector::discount_shift::DiscountShift;
 use crate::state::detector::margin::MarginRule;
 use crate::state::detector::margin_shift::MarginShift;
 use crate::state::detector::purchase_days::PurchaseDays;
+use crate::state::detector::regularity::Regularity;
 use crate::state::detector::sentiment::Sentiment;
 use crate::state::detector::trend::Trend;
 use crate::state::detector::trend::TrendRule;
@@ -68,10 +73,14 @@ pub const REACH: Span = Span::from_millis(730 * Span::DAY.millis());
 pub enum Detector {
     /// Days with a purchase, for P(alive).
     Purchases,
+    /// Days with a purchase and the regularity of their gaps.
+    Regularity,
     /// The categories bought most, for those that are not bought any more.
     Categories,
     /// The margin of orders against the customer's own normal one.
     Margin,
+    /// The discount on orders against the customer's own normal one.
+    Discount,
     /// Weekly spend.
     Trend,
     /// The mood of what was said.
@@ -93,10 +102,18 @@ pub enum Figure {
     ExpectedPurchases,
     /// Silence after which P(alive) has fallen to the level asked for.
     DriftDeadline,
-    /// Categories that were given up.
+    /// The chance that the customer has not left, by the regularity of its gaps.
+    PActive,
+    /// Silence after which that has fallen to the level asked for.
+    SilenceLimit,
+    /// Categories that were given up, by days.
     Loss(LossFigure),
+    /// Categories that were given up, by lines.
+    Dropped(DroppedFigure),
     /// The margin and the causes of its fall.
     Margin(MarginFigure),
+    /// The discount and its rise.
+    Discount(DiscountFigure),
     /// Weekly spend.
     Trend(TrendFigure),
     /// Mean mood.
@@ -136,10 +153,14 @@ pub enum Over {
 pub enum State {
     /// See [`Detector::Purchases`].
     Purchases(Option<PurchaseDays>),
+    /// See [`Detector::Regularity`].
+    Regularity(Option<Regularity>),
     /// See [`Detector::Categories`].
     Categories(CategorySlots<Symbol>),
     /// See [`Detector::Margin`].
     Margin(Box<MarginShift>),
+    /// See [`Detector::Discount`].
+    Discount(Box<DiscountShift>),
     /// See [`Detector::Trend`].
     Trend(Option<Box<Trend>>),
     /// See [`Detector::Mood`].
@@ -236,7 +257,7 @@ impl Sample<'_> {
 impl Detector {
     /// Whether its list is one of lines; else it is one of events.
     pub fn is_of_lines(self) -> bool {
-        matches!(self, Self::Categories | Self::Margin)
+        matches!(self, Self::Categories | Self::Margin | Self::Discount)
     }
 
     /// Whether events of a kind are fed to it, if it follows this list.
@@ -254,8 +275,10 @@ impl Detector {
     pub(crate) fn start(self) -> State {
         match self {
             Self::Purchases => State::Purchases(None),
+            Self::Regularity => State::Regularity(None),
             Self::Categories => State::Categories(CategorySlots::default()),
             Self::Margin => State::Margin(Box::default()),
+            Self::Discount => State::Discount(Box::default()),
             Self::Trend => State::Trend(None),
             Self::Mood => State::Mood(Sentiment::default()),
             Self::Pace => State::Pace(SalesByDay::default()),
@@ -273,11 +296,16 @@ impl State {
                 drift::purchase(days, sample.time);
                 Ok(())
             }
+            Self::Regularity(days) => {
+                drift::gap(days, sample.time);
+                Ok(())
+            }
             Self::Categories(slots) => {
                 drift::categories(slots, sample);
                 Ok(())
             }
             Self::Margin(shift) => margin::feed(shift, basis, sample),
+            Self::Discount(shift) => discount::feed(shift, basis, sample),
             Self::Trend(trend) => trend::feed(trend, basis, sample),
             Self::Mood(mood) => {
                 if let Some(said) = sample.mood {
@@ -303,8 +331,15 @@ impl State {
         match (self, figure) {
             (Self::Broken(fault), _) => Err(*fault),
             (Self::Purchases(days), figure) => drift::read(days.as_ref(), figure, view),
+            (Self::Regularity(days), figure) => drift::regular(days.as_ref(), figure, view),
             (Self::Categories(slots), Figure::Loss(figure)) => drift::loss(slots, figure, view),
+            (Self::Categories(slots), Figure::Dropped(figure)) => {
+                drift::dropped(slots, figure, view)
+            }
             (Self::Margin(shift), Figure::Margin(figure)) => margin::read(shift, figure, view),
+            (Self::Discount(shift), Figure::Discount(figure)) => {
+                discount::read(shift, figure, view)
+            }
             (Self::Trend(trend), Figure::Trend(figure)) => {
                 trend::read(trend.as_deref(), figure, view)
             }
@@ -323,6 +358,7 @@ impl State {
         match self {
             Self::Categories(slots) => slots.heap_bytes(),
             Self::Margin(shift) => size_of::<MarginShift>() + shift.heap_bytes(),
+            Self::Discount(_) => size_of::<DiscountShift>(),
             Self::Trend(Some(_)) => size_of::<Trend>(),
             Self::Pace(sales) => sales.heap_bytes(),
             Self::Returns(_) => size_of::<Returns>(),

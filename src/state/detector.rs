@@ -2,9 +2,9 @@
 //! families, as plain values: one state each, constant in size, moved by one event at a time.
 //!
 //! ```text
-//!            ┌ rhythm ─────── repeat_buying (P(alive), E[N], deadline), category_loss    drift
+//!            ┌ rhythm, regularity ── repeat_buying (P(alive), E[N]), category_loss        drift
 //!            ├ trend ──┐
-//! event ───► ├ margin ─┴───── cusum (sums, onset)          waterfall (causes, to the cent)
+//! event ───► ├ margin, discount_shift ─┴─ cusum (sums, onset)   waterfall (causes, to the cent)
 //!            ├ pace, conversion                            reps
 //!            ├ agreement, ladder                           alignment and up-sell
 //!            └ return_rate, sentiment                      early warning
@@ -24,11 +24,13 @@ pub mod category_loss;
 pub mod conversion;
 pub mod cusum;
 pub mod decay;
+pub mod discount_shift;
 pub mod ladder;
 pub mod margin;
 pub mod margin_shift;
 pub mod pace;
 pub mod purchase_days;
+pub mod regularity;
 pub mod repeat_buying;
 pub mod return_rate;
 pub mod rhythm;

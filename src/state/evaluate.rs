@@ -7,6 +7,7 @@
 //! ```
 
 use crate::money::Decimal;
+use crate::state::assortment;
 use crate::state::builtin;
 use crate::state::cell::Cell;
 use crate::state::detection;
@@ -165,6 +166,10 @@ pub(crate) fn other(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
         ) => {
             let product = evaluate(scope, *a)?;
             product_term(scope, *function, product)
+        }
+        Node::Function(Function::Of(asked), a) => {
+            let product = evaluate(scope, *a)?;
+            assortment::answer(scope, *asked, product)
         }
         Node::Function(function, a) => apply(*function, evaluate(scope, *a)?),
         Node::Function2(function, a, b) => apply2(scope, *function, *a, *b),

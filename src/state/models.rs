@@ -23,6 +23,7 @@ use serde::Serialize;
 use crate::event::Symbol;
 use crate::money::Currency;
 use crate::state::detector::margin::MarginRule;
+use crate::state::detector::regularity::SPREAD_OF_CHANCE;
 use crate::state::detector::rhythm::Population;
 use crate::state::detector::season::Season;
 use crate::state::detector::trend::TrendRule;
@@ -69,6 +70,9 @@ pub struct Segment {
     pub customers: u32,
     /// How they come back: parameters of BG/NBD, and the median gap.
     pub population: Population,
+    /// Median spread of a customer's gaps between purchases, `ln mean − mean ln`: less is more
+    /// regular.
+    pub gap_spread: f64,
     /// Median variance of the square root of weekly spend, the season removed.
     pub spend_variance: f64,
     /// Median deviation of an order's margin within a customer, in margin points.
@@ -98,6 +102,7 @@ impl Default for Segment {
         Self {
             customers: 0,
             population: Population::START,
+            gap_spread: SPREAD_OF_CHANCE,
             spend_variance: TrendRule::START.variance_prior,
             margin_deviation: MarginRule::START.deviation_prior,
             season: Season::even(),

@@ -22,6 +22,7 @@ use crate::event::Event;
 use crate::event::Symbol;
 use crate::event::Symbols;
 use crate::state::Entity;
+use crate::state::assortment::Asked;
 use crate::state::builtin::Builtin;
 use crate::state::catalog::Catalog;
 use crate::state::code::Code;
@@ -273,6 +274,8 @@ pub enum Function {
     UnitCost,
     /// Lowest margin at which a product may be sold, as the catalogue has it.
     MarginFloor,
+    /// What else the catalogue says of a product.
+    Of(Asked),
 }
 
 /// Functions of two values.
@@ -520,7 +523,7 @@ pub struct Scope<'a> {
     /// Items that may still be looked at.
     pub fuel: u32,
     /// Item variables, the innermost last.
-    pub items: Items,
+    pub items: &'a mut Items,
 }
 
 /// Item variables of nested lists.
@@ -547,6 +550,13 @@ pub enum Bound {
 impl Items {
     /// Deepest nesting of lists; the checker refuses more.
     pub const DEPTH_MAX: usize = 4;
+
+    /// With no variable bound.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.stack.clear();
+        self.hidden = 0;
+    }
 
     /// With one variable bound.
     pub fn of(item: Item) -> Self {

@@ -5,6 +5,9 @@
 //! everything ever    carried where the old plan kept it, else by the history as far as it is kept
 //! ```
 //!
+//! Where both plans keep the same in the same places, which is so when a threshold changes or a
+//! text, the numbers stay as they are.
+//!
 //! So a rule that comes later stands at once where it would have stood had it been there from the
 //! start, if the history reaches back far enough. What is carried is exact however old it is.
 
@@ -36,6 +39,8 @@ pub struct Carried {
     sets: Vec<Option<u16>>,
     /// The old place of each detector of the new plan.
     followed: Vec<Option<u16>>,
+    /// The slots that belong to rules, where all others mean what they meant.
+    of_rules: Option<Vec<u16>>,
 }
 
 /// A window while it is filled.
@@ -63,7 +68,7 @@ impl Carried {
         for (from, to) in values {
             match from {
                 Some(from) => carried.values.push((from, to)),
-                None => carried.fresh.of(plan.aggregate(to.place)).push(to.place),
+                None => carried.fresh.add(plan.aggregate(to.place)),
             }
         }
         carried
@@ -79,7 +84,7 @@ impl Carried {
             let mut known = old.ever.iter().map(|place| old.aggregate(place));
             match known.find(|known| comparison.aggregates(known, aggregate)) {
                 Some(known) => carried.values.push((known.running(), aggregate.running())),
-                None => carried.fresh.of(aggregate).push(aggregate.place),
+                None => carried.fresh.add(aggregate),
             }
         }
         for set in &new.owned {
@@ -90,7 +95,13 @@ impl Carried {
             let known = old.followed.iter().position(|known| comparison.followed(known, followed));
             carried.followed.push(known.and_then(|known| u16::try_from(known).ok()));
         }
+        carried.of_rules = comparison.plans().then(|| new.slots_of_rules());
         carried
+    }
+
+    /// Whether an entity's numbers stay as they are.
+    pub fn keeps(&self) -> bool {
+        self.of_rules.is_some()
     }
 }
 
@@ -98,6 +109,10 @@ impl Entity {
     /// Lays the entity out by another plan and fills its windows from the history. The slots that
     /// belong to rules, not to windows, are empty afterwards.
     pub fn refill(&mut self, carried: &Carried, upkeep: Upkeep<'_>) {
+        if let Some(of_rules) = &carried.of_rules {
+            of_rules.iter().for_each(|slot| self.slots[usize::from(*slot)] = 0);
+            return;
+        }
         let plan = upkeep.plan;
         let old = std::mem::replace(&mut self.slots, plan.new_slots());
         for (from, to) in &carried.values {

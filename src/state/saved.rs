@@ -144,6 +144,7 @@ impl Entity {
             served_at,
             // The next event or deadline looks at every window.
             stirs_at: Timestamp::MIN,
+            laid_out: 0,
         };
         if !base.is_empty() {
             entity.rest_again(base);

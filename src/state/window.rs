@@ -11,13 +11,18 @@
 //! work per event, however long it is.
 
 pub(in crate::state) mod ledger;
+mod members;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 pub(crate) use self::ledger::Arriving;
 use self::ledger::Countable;
 use self::ledger::Ledger;
 use self::ledger::Move;
+pub use self::members::Members;
+use self::members::Number;
+use self::members::Numbers;
 use crate::event::Event;
 use crate::event::Kind;
 use crate::event::Symbol;
@@ -31,7 +36,6 @@ use crate::state::evaluate::evaluate;
 use crate::state::field::field_of;
 use crate::state::history::Entry;
 use crate::state::history::Inserted;
-use crate::state::item::Body;
 use crate::state::item::Item;
 use crate::state::program::FUEL;
 use crate::state::program::Field;
@@ -105,17 +109,6 @@ pub struct SpanPlan {
     pub cursors: u16,
     /// Running values over it.
     pub members: Members,
-}
-
-/// The running values over one window, by their place in the plan.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Members {
-    /// Over lines, by their category and numbers.
-    pub lines: Vec<u16>,
-    /// Over lines, by expressions: these are shown the whole line.
-    pub judged_lines: Vec<u16>,
-    /// Over events.
-    pub events: Vec<u16>,
 }
 
 /// One running value.
@@ -244,24 +237,6 @@ impl List {
     }
 }
 
-impl Members {
-    /// Where an aggregate belongs.
-    pub(crate) fn of(&mut self, aggregate: &Aggregate) -> &mut Vec<u16> {
-        let by_expression = matches!(aggregate.filter, Filter::Holds(_))
-            || matches!(aggregate.measure, Measure::Value(_));
-        match aggregate.list {
-            List::Lines if by_expression => &mut self.judged_lines,
-            List::Lines => &mut self.lines,
-            _ => &mut self.events,
-        }
-    }
-
-    /// All of them.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = u16> + '_ {
-        [&self.lines, &self.judged_lines, &self.events].into_iter().flatten().copied()
-    }
-}
-
 impl Plan {
     /// The running value at a place.
     #[inline]
@@ -272,6 +247,15 @@ impl Plan {
     /// What an aggregate is computed by where its running value does not hold.
     pub fn fallback(&self, place: u16) -> Option<&Arc<Scan>> {
         self.fallbacks.get(usize::from(place))?.as_ref()
+    }
+
+    /// The slots that no window and no running value has: rules have them.
+    pub(crate) fn slots_of_rules(&self) -> Vec<u16> {
+        let cursors = self.spans.iter().map(|span| span.cursors);
+        let running =
+            self.aggregates.iter().flat_map(|aggregate| [aggregate.slot, aggregate.flags]);
+        let taken: HashSet<u16> = cursors.chain(running).collect();
+        (0..self.slots).filter(|slot| !taken.contains(slot)).collect()
     }
 
     /// The numbers of a new entity.
@@ -295,42 +279,6 @@ impl Aggregate {
         Running { place, slot, flags, kind, unit }
     }
 
-    /// What an event adds of which only the time matters; none when more of it does.
-    #[inline]
-    fn by_time(&self, time: Timestamp) -> Option<i64> {
-        match (self.filter, self.measure) {
-            (Filter::All, Measure::One) => Some(1),
-            (Filter::All, Measure::Field(Field::Time)) => Some(time.millis()),
-            _ => None,
-        }
-    }
-
-    /// What an item adds by its category and numbers; none when it does not count. A condition
-    /// was judged before.
-    #[inline]
-    fn by_fields(&self, time: Timestamp, foreign: bool, body: &Body) -> Result<Option<i64>, Fault> {
-        if let Filter::Category(symbol) = self.filter
-            && body.category != Some(symbol)
-        {
-            return Ok(None);
-        }
-        let Measure::Field(field) = self.measure else { return Ok(Some(1)) };
-        let amount = match field {
-            Field::Time => return Ok(Some(time.millis())),
-            Field::Quantity => {
-                return body.quantity.map(|q| Some(q.micros())).ok_or(Fault::Missing);
-            }
-            Field::Net => body.net,
-            Field::Cost => body.cost,
-            Field::Discount => body.discount,
-            _ => return Err(Fault::Type),
-        };
-        if foreign {
-            return Err(Fault::Currencies);
-        }
-        amount.map(|amount| Some(amount.micros())).ok_or(Fault::Missing)
-    }
-
     /// What any item adds; none when it does not count.
     fn by_item(&self, item: &Item, upkeep: Upkeep<'_>) -> Result<Option<i64>, Fault> {
         if let Filter::Holds(node) = self.filter
@@ -338,11 +286,16 @@ impl Aggregate {
         {
             return Ok(None);
         }
-        let counted = self.by_fields(item.head.time, item.head.foreign, &item.body)?;
-        let Measure::Value(node) = self.measure else { return Ok(counted) };
-        if counted.is_none() {
+        if let Filter::Category(symbol) = self.filter
+            && item.body.category != Some(symbol)
+        {
             return Ok(None);
         }
+        let Measure::Value(node) = self.measure else {
+            let numbers = Numbers::of(item.head.time, item.head.foreign, &item.body);
+            let number = Number::of(self.measure).ok_or(Fault::Type)?;
+            return numbers.get(number).map(Some).ok_or(Fault::Missing);
+        };
         match (self.unit, upkeep.evaluate(item, node)?) {
             (_, Value::Null) => Err(Fault::Missing),
             (Unit::Int, Value::Int(int)) => Ok(Some(int)),
@@ -373,7 +326,7 @@ impl Upkeep<'_> {
             let_nodes: &[],
             // For lists of constants within the expression; it cannot reach a history.
             fuel: FUEL,
-            items: Items::of(*item),
+            items: &mut Items::of(*item),
         };
         evaluate(&mut scope, node)
     }
@@ -538,12 +491,6 @@ impl OwnedSets {
                 self.add(set, name);
             }
         }
-    }
-}
-
-impl Aggregate {
-    pub(crate) fn flag(&self) -> i64 {
-        1 << (self.place % 64)
     }
 }
 

@@ -24,6 +24,7 @@ use siaga::cli::rules::backtest::BacktestArgs;
 use siaga::cli::rules::backtest::BacktestFormat;
 use siaga::cli::rules::perform;
 use siaga::demo;
+use siaga::rule::starter;
 use siaga::time::Timestamp;
 use tempfile::TempDir;
 
@@ -63,23 +64,27 @@ fn company(folder: &Path) -> Vec<PathBuf> {
     vec![reference, events]
 }
 
-/// The starter rules, as they are and with other thresholds.
+/// Thresholds of the starter rules, and others: where, before, after.
+const CHANGES: [(&str, &str, &str); 4] = [
+    ("alignment", "service >= 600", "service >= 1200"),
+    ("cross_sell", "&& spent >= 100", "&& spent >= 4000"),
+    ("drift", "drift_deadline(orders, 0.5)", "drift_deadline(orders, 0.4)"),
+    ("margin", "&& gap >= 50", "&& gap >= 400"),
+];
+
+/// All starter rules, as they are and with other thresholds.
 fn two_sets(folder: &Path) -> (PathBuf, PathBuf) {
     let (old, new) = (folder.join("old"), folder.join("new"));
     fs::create_dir_all(&old).unwrap();
     fs::create_dir_all(&new).unwrap();
-    let starter = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
-    for (name, before, after) in [
-        ("cross_sell", "&& spent >= 100", "&& spent >= 4000"),
-        ("drift", "drift_deadline(orders, 0.5)", "drift_deadline(orders, 0.4)"),
-        ("margin", "&& gap >= 50", "&& gap >= 400"),
-    ] {
-        let file = format!("{name}.rules.yaml");
-        let text = fs::read_to_string(starter.join(&file)).unwrap();
-        let changed = text.replace(before, after);
-        assert_ne!(text, changed, "{file} has no `{before}`");
-        fs::write(old.join(&file), text).unwrap();
-        fs::write(new.join(&file), changed).unwrap();
+    for (file, text) in starter::STARTER {
+        let mut changed = text.to_owned();
+        for (_, before, after) in CHANGES.iter().filter(|(name, ..)| file.starts_with(name)) {
+            assert!(changed.contains(before), "{file} has no `{before}`");
+            changed = changed.replace(before, after);
+        }
+        fs::write(old.join(file), text).unwrap();
+        fs::write(new.join(file), changed).unwrap();
     }
     (old, new)
 }

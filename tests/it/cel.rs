@@ -98,7 +98,7 @@ fn found(expression: &str) -> String {
         lets: &mut lets,
         let_nodes: &rules.rules[0].part_nodes,
         fuel: FUEL,
-        items: Items::default(),
+        items: &mut Items::default(),
     };
     match evaluate(&mut scope, rules.rules[0].part_nodes[0]) {
         Err(_) => "error".to_owned(),

@@ -6,6 +6,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::fluvio::stand_in::StandIn;
+
 /// Brings an installation into the state that is to be found.
 type Prepare = fn(&Path);
 
@@ -74,4 +76,37 @@ fn what_is_wrong_is_found_and_says_what_to_do() {
         assert!(matches!(bad[..], [found] if found["of"] == of), "{of}: {told:#}");
         assert_ne!(bad[0]["mend"], "", "{of}: it does not say what to do");
     }
+}
+
+#[test]
+fn a_cluster_that_is_away_and_a_topic_that_is_missing_are_found() {
+    let cluster = StandIn::start(&[("orders", 2)]);
+    let (endpoint, folder) = (cluster.endpoint(), tempfile::tempdir().unwrap());
+    let said = |endpoint: &str, topics: &str, more: &[(&str, &str)]| {
+        let mut settings =
+            vec![("SIAGA_FLUVIO_ENDPOINT", endpoint), ("SIAGA_FLUVIO_TOPICS", topics)];
+        settings.extend(more);
+        let (code, told) = asked(folder.path(), &settings);
+        let findings = told["findings"].as_array().unwrap();
+        let found = findings.iter().find(|found| found["of"] == "topics").unwrap();
+        let text = |key: &str| found[key].as_str().unwrap().to_owned();
+        (code, text("what"), text("mend"))
+    };
+    let (code, what, _) = said(&endpoint, "orders", &[]);
+    assert_eq!((code, what), (0, format!("{endpoint} has all of them, in 2 partitions")));
+    for (topics, more, want, mend) in [
+        ("orders,calls", &[][..], "has no topic calls", "siaga topics create"),
+        ("orders", &[("SIAGA_FLUVIO_TLS_CA_FILE", "none.pem")], "cannot be read", "`tls_` keys"),
+        ("orders", &[("SIAGA_FLUVIO_DEAD_LETTERS_TOPIC", "dead")], "no topic dead", "create"),
+    ] {
+        let (code, what, mended) = said(&endpoint, topics, more);
+        assert_eq!(code, 1, "{what}");
+        assert!(what.contains(want) && mended.contains(mend), "{what}: {mended}");
+    }
+    cluster.change(|state| state.orphaned = true);
+    let (code, what, _) = said(&endpoint, "orders", &[]);
+    assert!(code == 1 && what.contains("partition 0 of `orders` has no leader"), "{what}");
+    drop(cluster);
+    let (code, what, _) = said(&endpoint, "orders", &[]);
+    assert!(code == 1 && what.contains("cannot be reached"), "{what}");
 }

@@ -137,13 +137,14 @@ fn a_rep_is_told_of_with_manager_and_territories() {
         title: None,
         manager: Some(symbols.intern("m1")),
         territories: vec![symbols.intern("North"), symbols.intern("East")],
-        seniority: None,
+        seniority: Some(symbols.intern("senior")),
         quotas: Vec::new(),
     };
     play.engine.take([Record::Reference(Box::new(Reference::Rep(rep)))], None).unwrap();
     let territories = vec!["North".to_owned(), "East".to_owned()];
     let (id, name, manager) = ("r1".to_owned(), Some("Rep 01".to_owned()), Some("m1".to_owned()));
-    assert_eq!(play.duties(), [Duty::Rep { id, name, manager, territories }]);
+    let seniority = Some("senior".to_owned());
+    assert_eq!(play.duties(), [Duty::Rep { id, name, manager, territories, seniority }]);
 }
 
 #[test]

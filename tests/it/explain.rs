@@ -155,7 +155,7 @@ fn nodes(scope: &Scope<'_>, id: NodeId, found: &mut HashMap<NodeId, Outcome>) {
         lets: &mut lets,
         let_nodes: scope.let_nodes,
         fuel: FUEL,
-        items: Items::default(),
+        items: &mut Items::default(),
     };
     found.insert(id, evaluate(&mut alone, id));
     let below: Vec<NodeId> = match scope.program.node(id) {

@@ -4,7 +4,7 @@
 //! stand-in (the real protocol, with faults) ◄── the unmodified client ── adapter ─► Ledger
 //! ```
 
-mod stand_in;
+pub(crate) mod stand_in;
 mod ledger;
 mod reading;
 mod loss;
@@ -12,3 +12,4 @@ mod silence;
 mod restart;
 mod demo;
 mod writing;
+mod encrypted;

@@ -21,7 +21,7 @@ use siaga::rule::fixture;
 use siaga::rule::lint;
 
 /// Conditions of a rule on `call.started`.
-const CONDITIONS: [&str; 63] = [
+const CONDITIONS: [&str; 64] = [
     "size(order) > 3",
     "tomorrow > now",
     "rep.id == 'r1'",
@@ -85,6 +85,7 @@ const CONDITIONS: [&str; 63] = [
     "margin_rate(alerts) > 0.5",
     "alerts.last('9d').last('3d').exists(a, a.closed == null)",
     "alerts.exists(a, a.state == 'one') && alerts.exists(a, a.rule == 'B')",
+    "interactions.last('9d').exists(i, i.kind == 'vist')",
 ];
 
 /// Lines of a rule; they take the place of its own.

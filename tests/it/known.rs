@@ -59,7 +59,7 @@ fn known(
         lets: &mut lets,
         let_nodes: &rules.rules[0].part_nodes,
         fuel: FUEL,
-        items: Items::default(),
+        items: &mut Items::default(),
     };
     let nodes = &rules.rules[0].part_nodes;
     let written = nodes.iter().map(|node| match evaluate(&mut scope, *node) {

@@ -1,7 +1,9 @@
 //! Do the rules, the dashboard and the runbooks of `deploy/` fit the program?
 //!
 //! ```text
-//! siaga demo ◄── real Prometheus ◄── every panel's question: an answer?
+//! siaga demo  ◄─┐
+//! siaga serve ◄─┴─ real Prometheus ◄── every panel's question: an answer?
+//!    └─ topics
 //! ```
 //!
 //! What needs Prometheus is left out where it is not installed; `tests/run` installs it.
@@ -22,6 +24,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
+
+use crate::fluvio::stand_in::StandIn;
 
 const RULES: &str = include_str!("../../deploy/prometheus/siaga.rules.yaml");
 const DASHBOARD: &str = include_str!("../../deploy/grafana/dashboards/siaga.json");
@@ -99,20 +103,43 @@ fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     panic!("{what}: not within {TRIES} times {PAUSE:?}");
 }
 
-/// A demo whose history is in and which has refused a record.
-fn demo() -> (Running, String) {
-    let mut demo = Command::new(env!("CARGO_BIN_EXE_siaga"))
-        .args(["demo", "--listen", "127.0.0.1:0", "--speed", "3600", "--customers", "200"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(demo.stderr.take().unwrap()).lines();
-    let demo = Running(demo);
+/// Starts a server, waits until it is ready, and tells where its pages are.
+fn start(command: &mut Command) -> (Running, String) {
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let server = Running(child);
     let open = "siaga: open http://";
     let address = lines.find_map(|line| line.unwrap().strip_prefix(open).map(str::to_owned));
-    let address = address.expect("the demo tells where its page is");
+    let address = address.expect("the server tells where its page is");
     std::thread::spawn(move || lines.for_each(drop));
-    eventually("the demo is ready", || get(&address, "/-/ready").contains(" 200 ").then_some(()));
+    eventually("it is ready", || get(&address, "/-/ready").contains(" 200 ").then_some(()));
+    (server, address)
+}
+
+/// A server that reads topics.
+fn reader(cluster: &StandIn, folder: &Path) -> (Running, String) {
+    start(
+        Command::new(env!("CARGO_BIN_EXE_siaga"))
+            .args(["serve", "--data"])
+            .arg(folder)
+            .env("SIAGA_HTTP_LISTEN", "127.0.0.1:0")
+            .env("SIAGA_HTTP_OPEN_METRICS", "true")
+            .env("SIAGA_FLUVIO_ENDPOINT", cluster.endpoint())
+            .env("SIAGA_FLUVIO_TOPICS", "calls"),
+    )
+}
+
+/// A demo whose history is in and which has refused a record.
+fn demo() -> (Running, String) {
+    let (demo, address) = start(Command::new(env!("CARGO_BIN_EXE_siaga")).args([
+        "demo",
+        "--listen",
+        "127.0.0.1:0",
+        "--speed",
+        "3600",
+        "--customers",
+        "200",
+    ]));
     let wrong = "{\"event\":\"nothing of ours\"}\n";
     let answer = send(
         &address,
@@ -174,7 +201,12 @@ fn the_rules_are_sound_and_each_alert_fires_in_its_case_only() {
 #[test]
 fn every_panel_has_data_from_a_real_prometheus() {
     let (demo, address) = demo();
-    let text = get(&address, "/metrics");
+    let (cluster, folder) = (StandIn::start(&[("calls", 2)]), tempfile::tempdir().unwrap());
+    let call =
+        r#"{"event_id":"1","occurred_at":"2025-03-01T09:00:00Z","customer_id":"c","kind":"call"}"#;
+    cluster.append("calls", 0, &[call.to_owned()]);
+    let (reader, topics) = reader(&cluster, &folder.path().join("data"));
+    let text = [get(&address, "/metrics"), get(&topics, "/metrics")].concat();
     let known = metrics_in(&text);
     let asked: String = questions().into_iter().map(|(_, question)| question + "\n").collect();
     for name in metrics_in(RULES).union(&metrics_in(&asked)) {
@@ -191,7 +223,7 @@ fn every_panel_has_data_from_a_real_prometheus() {
     let rules = deploy("prometheus/siaga.rules.yaml");
     let settings = format!(
         "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{}']\n\
-         scrape_configs:\n  - job_name: siaga\n    static_configs: [{{targets: ['{address}']}}]\n",
+         scrape_configs:\n  - job_name: siaga\n    static_configs: [{{targets: ['{address}', '{topics}']}}]\n",
         rules.display()
     );
     std::fs::write(&config, settings).unwrap();
@@ -218,7 +250,11 @@ fn every_panel_has_data_from_a_real_prometheus() {
             found.iter().any(|series| series["value"][1] != "NaN").then_some(())
         });
     }
-    drop((prometheus, demo));
+    // The metric says of readiness what `/-/ready` says.
+    cluster.stop_broker();
+    let is_told = || get(&topics, "/metrics").contains("\nsiaga_ready 0\n").then_some(());
+    eventually("the outage in the metrics", is_told);
+    drop((prometheus, demo, reader));
 }
 
 /// A query as part of an address.

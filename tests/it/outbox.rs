@@ -3,12 +3,16 @@
 //!
 //! ```text
 //! inbox ─► courier ─► HTTP ─► [receiver] 200, 500, 429, 302, 410, hangs, resets after accepting
-//!                   └► SMTP ─► [server]  250, 451, 550
+//!                   ├► SMTP ─► [server]  250, 451, 550
+//!                   └► topic ─► [broker] no leader, no answer, cut, away
 //! ```
 
+mod many;
+mod peers;
 mod program;
 pub(crate) mod receiver;
-mod smtp;
+pub(crate) mod smtp;
+mod topic;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -95,6 +99,7 @@ impl Post {
                 feed: self.feed.clone(),
                 origin: Arc::new(Nobody),
                 metrics: Arc::clone(&self.metrics),
+                clock: Arc::new(time::now),
             })
         });
         self.courier = Some((runtime, courier.unwrap()));

@@ -4,6 +4,8 @@
 //! events ──► [rules] ──► adopt(other rules) ──► events      one diary, for one shard and for three
 //! ```
 
+mod paced;
+
 use std::fmt::Write;
 use std::sync::Arc;
 

@@ -55,6 +55,8 @@ struct Shop {
     folder: tempfile::TempDir,
     host: String,
     orders: u32,
+    /// The link by which the first account is made.
+    setup: String,
 }
 
 impl Shop {
@@ -63,7 +65,8 @@ impl Shop {
         fs::write(folder.path().join("day.rules.yaml"), RULES).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let host = format!("127.0.0.1:{port}");
-        let mut shop = Self { program: None, folder, host, orders: 0 };
+        let setup = String::new();
+        let mut shop = Self { program: None, folder, host, orders: 0, setup };
         shop.start();
         shop
     }
@@ -83,6 +86,8 @@ impl Shop {
         let told: Vec<String> =
             lines.by_ref().take_while(|line| !line.starts_with("siaga: open ")).collect();
         assert!(TcpStream::connect(&self.host).is_ok(), "siaga serve does not listen: {told:#?}");
+        let link = lines.next().unwrap();
+        self.setup = link.split(' ').find(|word| word.starts_with("http")).unwrap().to_owned();
         std::thread::spawn(move || lines.for_each(drop));
         // What it wrote before comes first.
         let ready = (0..300).any(|_| {
@@ -199,7 +204,9 @@ fn a_rep_does_and_undoes_everything_and_misses_nothing() {
         lists_have_addresses(&page, &shop).await;
         nothing_went_wrong(&page).await;
         a_restart_loses_nothing(&page, &mut shop).await;
+        a_phone_is_enough(&page, &shop).await;
         every_page_can_be_read_by_everybody(&page, &shop).await;
+        somebody_makes_an_account_and_signs_in(&page, &shop).await;
         page.quit().await.unwrap();
     });
 }
@@ -304,6 +311,42 @@ async fn the_keyboard_alone_is_enough(page: &WebDriver) {
     ask(page, "document.activeElement.blur(); return true").await;
     key("u").await;
     has_state(page, "firing").await;
+    // What a menu has first is had by Enter; what it has behind that, by Tab.
+    let (enter, tab) = ("\u{e007}", "\u{e004}");
+    for (letter, focused, keys, state) in [
+        ("s", "{\"action\":\"wait\"}", vec![enter], "waiting"),
+        ("s", "{\"action\":\"wait\"}", vec![tab, enter], "snoozed"),
+        (
+            "e",
+            "{\"action\":\"close\",\"reason\":\"dismissed\",\"note\":\"Not relevant\"}",
+            vec![enter],
+            "closed",
+        ),
+        ("l", "lost", vec![enter], "closed"),
+    ] {
+        key(letter).await;
+        let script = format!(
+            "const at = document.activeElement; return at.id === '{focused}' || at.dataset.act === '{focused}'"
+        );
+        wait_until(page, &format!("what `{letter}` opens"), &script).await;
+        for pressed in keys {
+            key(pressed).await;
+        }
+        has_state(page, state).await;
+        ask(page, "document.activeElement.blur(); return true").await;
+        key("u").await;
+        has_state(page, "firing").await;
+    }
+    key("r").await;
+    wait_until(page, "to whom", "return document.activeElement.id === 'whom'").await;
+    key(tab).await;
+    key(enter).await;
+    let owner = |key: &str| {
+        format!("return document.querySelector('#detail article').dataset.owner === '{key}'")
+    };
+    wait_until(page, "another owner", &owner("rep:r2")).await;
+    key("u").await;
+    wait_until(page, "the first owner again", &owner("rep:r1")).await;
     key("c").await;
     wait_until(page, "the comment", "return document.activeElement.id === 'comment'").await;
     key("by keyboard\u{e007}").await;
@@ -342,16 +385,139 @@ async fn a_restart_loses_nothing(page: &WebDriver, shop: &mut Shop) {
     shop.stop();
     wait_until(page, "a page that has lost the server", &live("Reconnecting")).await;
     shop.start();
-    shop.order("Eka", "r1", 300);
+    // Some before the page is back, some after.
+    for (customer, net) in [("Eka", 300), ("Farid", 310), ("Gita", 320)] {
+        shop.order(customer, "r1", net);
+    }
     is_listed(page, "Eka", true).await;
     wait_until(page, "a live page again", &live("Live")).await;
+    for (customer, net) in [("Hadi", 330), ("Indah", 340)] {
+        shop.order(customer, "r2", net);
+        is_listed(page, customer, true).await;
+    }
     assert_eq!(ask(page, "return window.marker").await, "before the restart");
+    // No gap: the page has what the server has, in the same order.
+    let (_, listed) = shop.http("GET", "/v1/alerts", "");
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let alerts = listed["alerts"].as_array().unwrap();
+    let ids: Vec<Value> = alerts.iter().map(|alert| alert["id"].clone()).collect();
+    assert_eq!(ids.len(), 9);
+    let shown = "return [...document.querySelectorAll('.rows .row')].map((row) => row.dataset.id)";
+    assert_eq!(ask(page, shown).await, Value::Array(ids));
+    // What the browser has to say of it is that nobody answered, and nothing else.
+    for line in page.browser_log().await.unwrap() {
+        let is_of_network = line.message.contains("net::ERR_") || line.message.contains("fetch");
+        assert!(is_of_network, "{}", line.message);
+    }
     // Those of before are there still, and can be acted on.
     open(page, "Chen").await;
     press(page, "Acknowledge").await;
     has_state(page, "acknowledged").await;
     take_back(page).await;
     has_state(page, "firing").await;
+}
+
+/// Somebody on the way: by touch alone, with one thing on the screen at a time.
+async fn a_phone_is_enough(page: &WebDriver, shop: &Shop) {
+    let tools = page.cdp();
+    let screen = json!({"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true});
+    tools.send_raw("Emulation.setDeviceMetricsOverride", screen).await.unwrap();
+    let touch = json!({"enabled": true});
+    tools.send_raw("Emulation.setTouchEmulationEnabled", touch).await.unwrap();
+    page.goto(format!("http://{}/", shop.host)).await.unwrap();
+    let shows = async |what: &str, list: bool| {
+        let script = format!(
+            "const seen = (id) => document.getElementById(id).offsetParent !== null;
+            return seen('list') === {list} && seen('detail') !== {list}"
+        );
+        wait_until(page, what, &script).await;
+    };
+    shows("the list alone", true).await;
+    tap(page, ".rows .row a").await;
+    shows("the alert alone", false).await;
+    tap(page, "#detail .actions .primary").await;
+    has_state(page, "acknowledged").await;
+    tap(page, "#toast button").await;
+    has_state(page, "firing").await;
+    tap(page, "details[data-key=s] summary").await;
+    let inside = "const menu = document.querySelector('details[data-key=s] > div');
+        const box = menu.getBoundingClientRect();
+        return box.width > 0 && box.left >= 0 && box.right <= innerWidth";
+    assert_eq!(ask(page, inside).await, true, "a menu on a phone");
+    tap(page, "details[data-key=s] button[data-act*=wait]").await;
+    has_state(page, "waiting").await;
+    tap(page, "#toast button").await;
+    has_state(page, "firing").await;
+    // Nothing that is to be touched is smaller than a fingertip.
+    let small = "return [...document.querySelectorAll('.actions button, .actions summary, .back')]
+        .filter((e) => e.offsetParent && e.offsetHeight < 32).map((e) => e.outerHTML)";
+    assert_eq!(ask(page, small).await, json!([]));
+    tap(page, "#detail .back").await;
+    shows("the list again", true).await;
+    nothing_went_wrong(page).await;
+    tools.send_raw("Emulation.setTouchEmulationEnabled", json!({"enabled": false})).await.unwrap();
+    tools.send_raw("Emulation.clearDeviceMetricsOverride", json!({})).await.unwrap();
+}
+
+/// Touches the middle of an element, wherever that is on the screen.
+async fn tap(page: &WebDriver, css: &str) {
+    let there = format!("return document.querySelector(`{css}`)?.getClientRects().length > 0");
+    wait_until(page, css, &there).await;
+    let place = format!(
+        "const element = document.querySelector(`{css}`);
+        element.scrollIntoView({{block: 'center'}});
+        const box = element.getBoundingClientRect();
+        const at = [box.x + box.width / 2, box.y + box.height / 2];
+        const hit = document.elementFromPoint(...at);
+        return element.contains(hit) ? at : hit?.outerHTML.slice(0, 200) ?? 'nothing'"
+    );
+    let place = ask(page, &place).await;
+    let Some([x, y]) = place.as_array().map(Vec::as_slice) else {
+        panic!("{css} cannot be touched: {place} lies over it")
+    };
+    for (kind, points) in [("touchStart", json!([{"x": x, "y": y}])), ("touchEnd", json!([]))] {
+        let touch = json!({"type": kind, "touchPoints": points});
+        page.cdp().send_raw("Input.dispatchTouchEvent", touch).await.unwrap();
+    }
+}
+
+/// The first account by the link that the program tells, then out, and in again by a password.
+async fn somebody_makes_an_account_and_signs_in(page: &WebDriver, shop: &Shop) {
+    let key = async |keys: &str| {
+        page.action_chain().send_keys(keys).perform().await.unwrap();
+    };
+    let at = async |what: &str, path: &str| {
+        let script = format!("return location.pathname + location.search === '{path}'");
+        wait_until(page, what, &script).await;
+    };
+    let (tab, enter) = ("\u{e004}", "\u{e007}");
+    page.goto(shop.setup.as_str()).await.unwrap();
+    is_readable(page, "the first account").await;
+    key(&format!("maya{tab}standing by all day{enter}")).await;
+    at("the inbox of the first account", "/").await;
+    let name = "return document.querySelector('.account b').textContent";
+    assert_eq!(ask(page, name).await, "maya");
+    ask(page, "document.querySelector('.account button').click(); return true").await;
+    at("the sign-in page", "/sign-in").await;
+    page.goto(format!("http://{}/?state=closed", shop.host)).await.unwrap();
+    at("the sign-in page on the way to a list", "/sign-in?next=%2F%3Fstate%3Dclosed").await;
+    is_readable(page, "signing in").await;
+    nothing_went_wrong(page).await;
+    key(&format!("maya{tab}something else{enter}")).await;
+    let refused =
+        "return document.querySelector('.refusal')?.textContent === 'Name or password is wrong.'";
+    wait_until(page, "the refusal", refused).await;
+    is_readable(page, "a refusal").await;
+    // The name is there still.
+    let name = "return document.getElementById('name').value";
+    assert_eq!(ask(page, name).await, "maya");
+    ask(page, "document.getElementById('password').focus(); return true").await;
+    key(&format!("standing by all day{enter}")).await;
+    at("the list that was wanted", "/?state=closed").await;
+    // A refused sign-in is an answer of 401, of which the browser tells; and of nothing else.
+    for line in page.browser_log().await.unwrap() {
+        assert!(line.message.contains("401"), "{}", line.message);
+    }
 }
 
 async fn every_page_can_be_read_by_everybody(page: &WebDriver, shop: &Shop) {
@@ -367,6 +533,9 @@ async fn every_page_can_be_read_by_everybody(page: &WebDriver, shop: &Shop) {
         "/team".to_owned(),
         "/rules".to_owned(),
         "/rules/BigOrder".to_owned(),
+        "/audit".to_owned(),
+        "/reference".to_owned(),
+        "/alerts/none".to_owned(),
     ];
     let tools = page.cdp();
     for (width, scheme) in [(1300, "light"), (1300, "dark"), (390, "light")] {
@@ -381,18 +550,26 @@ async fn every_page_can_be_read_by_everybody(page: &WebDriver, shop: &Shop) {
             let wide = "return document.documentElement.scrollWidth - window.innerWidth";
             let wide = ask(page, wide).await.as_i64().unwrap();
             assert!(wide <= 0, "{path} scrolls by {wide} px at {width} px");
-            assert_eq!(ask(page, OUR_RULES).await, json!([]), "{path} at {width} px");
-            if let Some(axe) = axe() {
-                page.execute(axe, Vec::new()).await.unwrap();
-                let found = page.execute_async(ASK_AXE, Vec::new()).await.unwrap();
-                assert_eq!(*found.json(), json!([]), "{path} at {width} px, {scheme}");
-            }
+            is_readable(page, &format!("{path} at {width} px, {scheme}")).await;
         }
+    }
+    for line in page.browser_log().await.unwrap() {
+        assert!(line.message.contains("/alerts/none"), "{}", line.message);
     }
     if axe().is_none() {
         eprintln!("axe-core is not asked: tests/run puts it where npm can be reached");
     }
     tools.send_raw("Emulation.clearDeviceMetricsOverride", json!({})).await.unwrap();
+}
+
+/// Asks our rules and axe-core about the page that is open.
+async fn is_readable(page: &WebDriver, what: &str) {
+    assert_eq!(ask(page, OUR_RULES).await, json!([]), "{what}");
+    if let Some(axe) = axe() {
+        page.execute(axe, Vec::new()).await.unwrap();
+        let found = page.execute_async(ASK_AXE, Vec::new()).await.unwrap();
+        assert_eq!(*found.json(), json!([]), "{what}");
+    }
 }
 
 /// What a page breaks of a few rules: every field and button has a name, one heading of the first

@@ -7,19 +7,23 @@
 //! ```
 //!
 //! What is left is what no reader of the file alone could know for a slip, because the file says
-//! something else that is as good: see [`Exempt`]. Those are for the tests of the rules themselves.
+//! something else that is as good: see [`Exempt`]. Each of those makes another page of what the
+//! rules tell, and the page of the starter rules is kept beside them: its test fails.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::hash::DefaultHasher;
 use std::hash::Hash;
 use std::hash::Hasher;
+use std::path::Path;
 
 use siaga::event::Symbols;
 use siaga::rule::compile;
+use siaga::rule::describe;
 use siaga::rule::diagnostic::Diagnostic;
 use siaga::rule::diagnostic::Files;
 use siaga::rule::file;
+use siaga::rule::file::RuleFile;
 use siaga::rule::lint;
 use siaga::rule::set::RuleSet;
 use siaga::rule::starter;
@@ -53,7 +57,7 @@ enum End {
     Told(usize),
     Harmless,
     Changed(Exempt),
-    /// Neither told nor harmless nor exempt: a hole.
+    /// Neither told nor harmless nor exempt, or the page does not show it: a hole.
     Silent,
 }
 
@@ -130,16 +134,69 @@ fn meaning(set: &RuleSet) -> u64 {
     hasher.finish()
 }
 
-/// Reads, compiles and checks a text; all names are numbered by one table, so that equal numbers
-/// are equal names.
-fn compiled(name: &str, text: &str, symbols: &Symbols) -> (Files, RuleSet, Vec<Diagnostic>) {
+/// Reads, compiles and checks a text, up to the first step that tells something; all names are
+/// numbered by one table, so that equal numbers are equal names.
+fn compiled(name: &str, text: &str, symbols: &Symbols) -> Result<Compiled, Told> {
     let mut files = Files::default();
     files.add(name, text);
-    let (rule_files, mut problems) = file::read(&files);
-    let (set, more) = compile::compile(&rule_files, symbols);
-    problems.extend(more);
-    problems.extend(lint::lint(&rule_files, &files, None));
-    (files, set, problems)
+    let (rule_files, problems) = file::read(&files);
+    if !problems.is_empty() {
+        return Err(Told { files, problems });
+    }
+    let (set, mut problems) = compile::compile(&rule_files, symbols);
+    if problems.is_empty() {
+        problems = lint::lint(&rule_files, &files, None);
+    }
+    if !problems.is_empty() {
+        return Err(Told { files, problems });
+    }
+    Ok(Compiled { files, rule_files, set })
+}
+
+/// What is wrong with a text.
+#[derive(Debug)]
+struct Told {
+    files: Files,
+    problems: Vec<Diagnostic>,
+}
+
+/// A text that nothing is wrong with.
+struct Compiled {
+    files: Files,
+    rule_files: Vec<RuleFile>,
+    set: RuleSet,
+}
+
+impl Told {
+    /// How many lines the nearest message is from a byte.
+    fn lines_from(&self, at: usize) -> usize {
+        let Self { files, problems } = self;
+        let line = files.position(0, at).line;
+        let far = problems.iter().flat_map(|problem| {
+            let from = files.position(0, problem.span.start).line;
+            let to = files.position(0, problem.span.end).line;
+            let others = problem.secondary.iter().map(|s| files.position(0, s.span.start).line);
+            let own = if (from..=to).contains(&line) { line } else { from };
+            others.chain([own]).map(|at| at.abs_diff(line)).collect::<Vec<_>>()
+        });
+        far.min().unwrap_or(usize::MAX)
+    }
+}
+
+impl Compiled {
+    /// The page of what the rules tell.
+    fn page(&self) -> String {
+        describe::page(TITLE, &self.rule_files, &self.files, &self.set).to_markdown()
+    }
+}
+
+const TITLE: &str = "The starter rules";
+
+/// What is known of a sound text.
+struct Known<'a> {
+    meaning: u64,
+    page: String,
+    symbols: &'a Symbols,
 }
 
 /// What stands at a byte of a sound file that a typo changed silently.
@@ -175,23 +232,16 @@ fn exempt(text: &str, typo: &Typo) -> Option<Exempt> {
     near(|c| "<>=!+-*/".contains(c)).then_some(Exempt::Operator)
 }
 
-fn end(name: &str, text: &str, typo: &Typo, (want, symbols): (u64, &Symbols)) -> End {
-    let (files, set, problems) = compiled(name, &typo.text, symbols);
-    if !problems.is_empty() {
-        let line = files.position(0, typo.at).line;
-        let far = problems.iter().flat_map(|problem| {
-            let from = files.position(0, problem.span.start).line;
-            let to = files.position(0, problem.span.end).line;
-            let others = problem.secondary.iter().map(|s| files.position(0, s.span.start).line);
-            let own = if (from..=to).contains(&line) { line } else { from };
-            others.chain([own]).map(|at| at.abs_diff(line)).collect::<Vec<_>>()
-        });
-        return End::Told(far.min().unwrap_or(usize::MAX));
-    }
-    if meaning(&set) == want {
+fn end(name: &str, text: &str, typo: &Typo, known: &Known<'_>) -> End {
+    let found = match compiled(name, &typo.text, known.symbols) {
+        Ok(found) => found,
+        Err(told) => return End::Told(told.lines_from(typo.at)),
+    };
+    if meaning(&found.set) == known.meaning {
         return End::Harmless;
     }
-    exempt(text, typo).map_or(End::Silent, End::Changed)
+    let shown = found.page() != known.page;
+    exempt(text, typo).filter(|_| shown).map_or(End::Silent, End::Changed)
 }
 
 /// What came of the typos of all files.
@@ -209,9 +259,9 @@ struct Tally {
 /// How each typo ended; two threads share the work.
 fn ends(name: &str, text: &str, chosen: &[Typo]) -> Vec<End> {
     let symbols = Symbols::default();
-    let (_, set, problems) = compiled(name, text, &symbols);
-    assert_eq!(problems, [], "{name}");
-    let known = (meaning(&set), &symbols);
+    let sound = compiled(name, text, &symbols).unwrap();
+    let (meaning, page) = (meaning(&sound.set), sound.page());
+    let known = &Known { meaning, page, symbols: &symbols };
     std::thread::scope(|scope| {
         let workers: Vec<_> = chosen
             .chunks(chosen.len().div_ceil(2).max(1))
@@ -265,4 +315,26 @@ fn a_typo_is_told_or_harmless_wherever_it_is() {
     assert!(silent.is_empty(), "{table}{} typos go unseen:\n{}", silent.len(), silent.join("\n"));
     // A quote or bracket that is lost may only show where the next one stands.
     assert!(far.len() * 10 <= told, "{} of {told} are told far away: {far:#?}", far.len());
+}
+
+#[test]
+fn the_page_of_the_starter_rules_says_what_they_do() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Files::default();
+    let mut names: Vec<_> = starter::STARTER.to_vec();
+    names.sort_unstable();
+    for (name, text) in names {
+        files.add(format!("rules/{name}"), text);
+    }
+    let (rule_files, problems) = file::read(&files);
+    assert_eq!(problems, []);
+    let (set, _) = compile::compile(&rule_files, &Symbols::default());
+    let page = describe::page(TITLE, &rule_files, &files, &set).to_markdown();
+    let kept = std::fs::read_to_string(root.join("rules/STARTER.md")).unwrap();
+    let differ = page.lines().zip(kept.lines()).find(|(now, then)| now != then);
+    assert!(
+        page == kept,
+        "rules/STARTER.md is another: {differ:?}; if the change is meant, \
+         `siaga rules docs rules --title \"{TITLE}\" --out rules/STARTER.md` writes it"
+    );
 }

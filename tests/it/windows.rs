@@ -105,7 +105,7 @@ impl Kept<'_> {
             lets: &mut lets,
             let_nodes: &rule.part_nodes,
             fuel: FUEL,
-            items: Items::default(),
+            items: &mut Items::default(),
         };
         rule.part_nodes.iter().map(|node| evaluate(&mut scope, *node)).collect()
     }

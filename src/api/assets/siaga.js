@@ -45,7 +45,8 @@ async function fragment(path) {
 let running = false;
 let again = false;
 
-// At most one fetch at a time, and one more when something changed meanwhile.
+// At most one fetch at a time, and one more when something changed meanwhile. Between the two it
+// rests for as long as the fetch took, so that a server that has a lot to do is asked less often.
 async function refresh() {
   if (!list) return;
   if (running) {
@@ -55,6 +56,7 @@ async function refresh() {
   running = true;
   do {
     again = false;
+    const began = performance.now();
     try {
       const search = query();
       search.delete("alert");
@@ -62,7 +64,8 @@ async function refresh() {
     } catch (error) {
       console.warn(error);
     }
-    await new Promise((done) => setTimeout(done, 250));
+    const rest = Math.min(Math.max(performance.now() - began, 20), 2000);
+    await new Promise((done) => setTimeout(done, rest));
   } while (again);
   running = false;
 }

@@ -22,6 +22,8 @@ pub(in crate::api) struct Frame {
     pub(in crate::api) known: bool,
     /// Whether who asks may see rules.
     pub(in crate::api) rules: bool,
+    /// Whether who asks may see who did what.
+    pub(in crate::api) audit: bool,
     /// Whether nobody has to sign in.
     pub(in crate::api) open: bool,
     /// Who is signed in.
@@ -46,6 +48,7 @@ impl Frame {
         Self {
             known: true,
             rules: caller.viewer.may(Right::Rules),
+            audit: caller.viewer.may(Right::Audit),
             open: caller.viewer == Viewer::Local,
             account: match &caller.viewer {
                 Viewer::Account { name, .. } => Some(name.clone()),
@@ -65,6 +68,7 @@ impl Frame {
             here: "",
             known: false,
             rules: false,
+            audit: false,
             open: false,
             account: None,
             csrf: String::new(),

@@ -175,11 +175,15 @@ impl List {
             alerts: money::grouped(tally.alerts),
             current: name == current,
         };
-        let states = vec![
+        let mut states = vec![
             state("open", "Open", &counts.open),
             state("snoozed", "Snoozed", &counts.snoozed),
             state("closed", "Closed", &counts.closed),
         ];
+        if counts.closed.alerts == 0 {
+            // They are counted only where they are shown.
+            states[2].alerts.clear();
+        }
         let everything: u64 = counts.families.iter().map(|(_, tally)| tally.alerts).sum();
         let mut families = vec![Tab {
             name: "",

@@ -56,7 +56,11 @@ pub(super) fn message(summary: &str, who: &str) -> String {
         rest.filter(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || "'’".contains(c)));
     let said = rest.map(|rest| rest.trim_start_matches([' ', ':', ',', '–', '-', '\'']));
     match said.filter(|said| !said.is_empty()) {
-        Some(said) => capital(said),
+        // "Ann (tier A) was last spoken to …": what is in brackets is no beginning.
+        Some(said) => match said.strip_prefix('(').and_then(|rest| rest.split_once(") ")) {
+            Some((aside, rest)) => format!("{} ({aside})", capital(rest)),
+            None => capital(said),
+        },
         None => summary.to_owned(),
     }
 }
@@ -148,6 +152,7 @@ mod tests {
             ("Ann Ltd: margin 20 %", "Ann Ltd", "Margin 20 %"),
             ("Ann Ltd usually orders", "Ann Ltd", "Usually orders"),
             ("Ann Ltd's margin", "Ann Ltd", "Ann Ltd's margin"),
+            ("Ann Ltd (tier A) was last called", "Ann Ltd", "Was last called (tier A)"),
             ("Bora has gone quiet", "Bo", "Bora has gone quiet"),
             ("Ann Ltd", "Ann Ltd", "Ann Ltd"),
             ("Something happened", "Ann Ltd", "Something happened"),

@@ -47,18 +47,22 @@ const ANYBODY: &[&str] = &["anybody"];
 const PEOPLE: &[&str] = &["rep", "manager", "author", "operator", "auditor"];
 
 /// Who may ask which route. A route that is not here fails the test.
-const MAY: [(&str, &[&str]); 35] = [
+const MAY: [(&str, &[&str]); 39] = [
     ("GET /", READERS),
     ("GET /alerts/{id}", READERS),
     ("GET /customers/{id}", READERS),
     ("GET /team", READERS),
     ("GET /rules", &["manager", "author", "operator", "auditor", "read"]),
     ("GET /rules/{name}", &["manager", "author", "operator", "auditor", "read"]),
+    ("GET /audit", &["operator", "auditor", "operate"]),
+    ("GET /reference", ANYBODY),
     ("GET /fragments/list", READERS),
     ("GET /fragments/alert/{id}", READERS),
     ("GET /assets/{name}", ANYBODY),
     ("GET /sign-in", ANYBODY),
     ("POST /sign-in", ANYBODY),
+    ("GET /sign-in/oidc", ANYBODY),
+    ("GET /sign-in/oidc/callback", ANYBODY),
     ("POST /sign-in/demo", ANYBODY),
     ("GET /setup", ANYBODY),
     ("POST /setup", ANYBODY),
@@ -119,6 +123,7 @@ fn rep(id: &str, manager: &str, territories: &[&str]) -> Output {
         name: None,
         manager: Some(manager.to_owned()),
         territories: territories.iter().map(|&name| name.to_owned()).collect(),
+        seniority: None,
     })
 }
 

@@ -43,6 +43,7 @@ pub(super) fn all(config: &Config, named: bool) -> Vec<Finding> {
     findings.extend(data_folder(folder));
     findings.push(inbox(&folder.join("inbox.sqlite")));
     findings.push(port(config));
+    findings.extend(topics(config));
     findings.push(open_files(config.http.streams_max as u64));
     findings.push(memory());
     findings
@@ -174,6 +175,40 @@ fn health(address: SocketAddr) -> io::Result<String> {
     let mut answer = [0; 64];
     let read = stream.read(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer[..read]).into_owned())
+}
+
+/// The cluster and the topics that are read and written, where there are any.
+fn topics(config: &Config) -> Option<Finding> {
+    let (of, endpoint) = ("topics", &config.fluvio.endpoint);
+    if !config.fluvio.is_used() {
+        return None;
+    }
+    let mend_endpoint = "start the cluster, or mend `endpoint` and the `tls_` keys of [fluvio]";
+    let map = match config.fluvio.cluster().map_err(anyhow::Error::from).and_then(|cluster| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(runtime.block_on(cluster.map())?)
+    }) {
+        Ok(map) => map,
+        Err(error) => return Some(Finding::bad(of, error.to_string(), mend_endpoint)),
+    };
+    let uses = config.topics();
+    let counts = uses.iter().map(|(topic, _)| (*topic, map.partitions(topic)));
+    let counts: Vec<(&str, Option<Vec<u32>>)> = counts.collect();
+    let missing: Vec<&str> =
+        counts.iter().filter(|(_, found)| found.is_none()).map(|(topic, _)| *topic).collect();
+    if !missing.is_empty() {
+        let what = format!("{endpoint} has no topic {}", missing.join(", "));
+        return Some(Finding::bad(of, what, "siaga topics create"));
+    }
+    let partitions = counts.iter().flat_map(|(topic, found)| {
+        found.iter().flatten().map(move |partition| (*topic, *partition))
+    });
+    let orphan = partitions.clone().find_map(|(topic, number)| map.leader(topic, number).err());
+    if let Some(error) = orphan {
+        return Some(Finding::bad(of, error.to_string(), "start the broker that holds it"));
+    }
+    let what = format!("{endpoint} has all of them, in {} partitions", partitions.count());
+    Some(Finding::good(of, what))
 }
 
 fn open_files(streams: u64) -> Finding {

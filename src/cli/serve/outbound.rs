@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use crate::alert::Alert;
 use crate::config::Config;
 use crate::delivery::Feed;
 use crate::delivery::courier::Courier;
@@ -12,11 +11,9 @@ use crate::delivery::courier::Parts;
 use crate::delivery::desk::Desk;
 use crate::delivery::inbox::Inbox;
 use crate::delivery::outbox::Outbox;
-use crate::delivery::plan::Origin;
-use crate::engine::port::EntityView;
-use crate::engine::port::Port as _;
 use crate::engine::service::Service;
 use crate::metrics::Metrics;
+use crate::time;
 
 /// The checked configuration of delivery; `None` when there are no channels.
 pub(super) fn desk(config: &Config) -> anyhow::Result<Option<Arc<Desk>>> {
@@ -41,23 +38,6 @@ pub(super) fn start(
 ) -> anyhow::Result<Option<Courier>> {
     let Some(desk) = desk else { return Ok(None) };
     let outbox = Outbox::new(inbox);
-    let origin = Arc::new(Told(service));
-    Ok(Some(Courier::start(Parts { desk, outbox, feed, origin, metrics })?))
-}
-
-/// What the service has told.
-struct Told(Arc<Service>);
-
-impl Origin for Told {
-    fn look_up(&self, alert: &Alert) -> Option<EntityView> {
-        self.0.entity(alert.entity_kind, &alert.entity_id)
-    }
-
-    fn confirm(&self) -> bool {
-        self.0.confirm()
-    }
-
-    fn knows(&self, alert: &Alert) -> bool {
-        self.0.knows(alert)
-    }
+    let clock = Arc::new(time::now);
+    Ok(Some(Courier::start(Parts { desk, outbox, feed, origin: service, metrics, clock })?))
 }

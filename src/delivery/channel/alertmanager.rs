@@ -61,7 +61,6 @@ pub(super) fn labels(alert: &Alert) -> BTreeMap<String, String> {
         ("family", alert.family.name().to_owned()),
         ("severity", alert.severity.name().to_owned()),
         (alert.entity_kind.name(), alert.entity_id.clone()),
-        ("owner", alert.owner.key()),
     ] {
         labels.insert(name.to_owned(), value);
     }
@@ -97,6 +96,7 @@ impl Alertmanager {
             ("description", words::line(&alert.description)),
             ("value", words::stake(alert)),
             ("state", words::state(alert)),
+            ("owner", alert.owner.key()),
         ];
         Posted {
             labels: labels(alert),
@@ -173,7 +173,7 @@ mod tests {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
         let names: Vec<String> = labels(&alert).into_keys().collect();
-        let want = ["alert_id", "alertname", "customer", "family", "fine", "owner", "severity"];
+        let want = ["alert_id", "alertname", "customer", "family", "fine", "severity"];
         assert_eq!(names, want);
     }
 }

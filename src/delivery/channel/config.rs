@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! [channels.team]                          one table a channel, with the keys of one kind:
-//! slack.url = "https://hooks.slack.com/…"  webhook, slack, teams, email or alertmanager
+//! slack.url = "https://hooks.slack.com/…"  webhook, slack, teams, email, alertmanager or fluvio
 //! per_minute = 30                          and how fast and how long it is tried
 //! ```
 
@@ -20,6 +20,7 @@ use crate::delivery::channel::egress::Reach;
 use crate::delivery::channel::email::Email;
 use crate::delivery::channel::email::Sender;
 use crate::delivery::channel::email::Server;
+use crate::delivery::channel::fluvio::Topic;
 use crate::delivery::channel::secret::Secret;
 use crate::delivery::channel::slack::Slack;
 use crate::delivery::channel::slack::Way;
@@ -29,6 +30,7 @@ use crate::delivery::channel::webhook::Form;
 use crate::delivery::channel::webhook::Webhook;
 use crate::delivery::pace::Backoff;
 use crate::engine::config::read_span;
+use crate::source::fluvio::config::FluvioConfig;
 use crate::time::Span;
 
 /// Section `[channels.NAME]`.
@@ -45,6 +47,8 @@ pub struct ChannelConfig {
     pub email: Option<EmailConfig>,
     /// Prometheus's Alertmanager.
     pub alertmanager: Option<AlertmanagerConfig>,
+    /// A topic of the cluster of section `[fluvio]`.
+    pub fluvio: Option<TopicConfig>,
     /// Most messages a minute; 0 is no limit. Slack takes one a second, so its default is 50.
     pub per_minute: Option<u32>,
     /// Most attempts under way at once.
@@ -155,6 +159,14 @@ pub struct AlertmanagerConfig {
     pub stays: Span,
 }
 
+/// Keys `fluvio.…`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TopicConfig {
+    /// The topic that alerts are written to.
+    pub topic: String,
+}
+
 impl Default for ChannelConfig {
     fn default() -> Self {
         Self {
@@ -163,6 +175,7 @@ impl Default for ChannelConfig {
             teams: None,
             email: None,
             alertmanager: None,
+            fluvio: None,
             per_minute: None,
             at_once: 4,
             timeout_s: webhook::TIMEOUT.as_secs(),
@@ -233,8 +246,9 @@ impl From<Box<dyn Channel>> for Built {
 }
 
 impl ChannelConfig {
-    /// The channel of this section. Fails with the key that is wrong.
-    pub fn build(&self, name: &str) -> Result<Configured, SetupError> {
+    /// The channel of this section; one to a topic is of this cluster. Fails with the key that is
+    /// wrong.
+    pub fn build(&self, name: &str, cluster: &FluvioConfig) -> Result<Configured, SetupError> {
         let place = format!("channels.{name}");
         let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         if name.is_empty() || name.len() > 60 || !name.chars().all(is_word) {
@@ -262,9 +276,12 @@ impl ChannelConfig {
         if let Some(config) = &self.alertmanager {
             built.push(config.build(&format!("{place}.alertmanager"), timeout)?);
         }
+        if let Some(config) = &self.fluvio {
+            built.push(config.build(&format!("{place}.fluvio"), cluster)?);
+        }
         let (Some(built), true) = (built.pop(), built.is_empty()) else {
             let problem = "has no kind, or more than one: write the keys of one of webhook, slack, \
-                           teams, email, alertmanager, e.g. `slack.url = \"https://…\"`";
+                           teams, email, alertmanager, fluvio, e.g. `slack.url = \"https://…\"`";
             return Err(SetupError::at(place, problem));
         };
         Ok(Configured {
@@ -418,6 +435,24 @@ impl AlertmanagerConfig {
     }
 }
 
+impl TopicConfig {
+    fn build(&self, place: &str, config: &FluvioConfig) -> Result<Built, SetupError> {
+        let at = |problem: &str| SetupError::at(format!("{place}.topic"), problem);
+        if self.topic.is_empty() {
+            return Err(at("is missing: write the topic's name, e.g. `alerts`"));
+        }
+        if config.topics.contains(&self.topic) {
+            return Err(at("is a topic that is read: write to another"));
+        }
+        if !config.is_used() {
+            return Err(at("is of no cluster: write `endpoint` in the section [fluvio]"));
+        }
+        let cluster = config.cluster().map_err(|error| at(&error.to_string()))?;
+        let channel: Box<dyn Channel> = Box::new(Topic::new(cluster, self.topic.clone()));
+        Ok(channel.into())
+    }
+}
+
 #[cfg(test)]
 pub(in crate::delivery) mod tests {
     use super::*;
@@ -441,9 +476,14 @@ pub(in crate::delivery) mod tests {
         }
     }
 
+    /// A cluster that nobody asks.
+    fn cluster() -> FluvioConfig {
+        FluvioConfig { endpoint: "127.0.0.1:9003".to_owned(), ..FluvioConfig::default() }
+    }
+
     fn refusal(text: &str) -> String {
         match toml::from_str::<ChannelConfig>(text) {
-            Ok(config) => match config.build("team") {
+            Ok(config) => match config.build("team", &cluster()) {
                 Ok(built) => format!("a {}", built.channel.kind()),
                 Err(error) => error.to_string(),
             },
@@ -460,6 +500,7 @@ pub(in crate::delivery) mod tests {
             ("webhook.url = 'https://crm.example.com/hook'", "a webhook"),
             ("email.server = 'smtps://mail.example.com'\nemail.from = 'a@example.com'", "a email"),
             ("alertmanager.url = 'https://am.example.com'", "a alertmanager"),
+            ("fluvio.topic = 'alerts'", "a fluvio"),
         ] {
             assert_eq!(refusal(text), want, "{text}");
         }
@@ -489,6 +530,11 @@ pub(in crate::delivery) mod tests {
             (
                 "email.server = 'smtp://m'\nemail.from = 'a@b.example'\nemail.user = 'a'",
                 "channels.team.email.user: a user and a password go together",
+            ),
+            ("fluvio.topic = ''", "channels.team.fluvio.topic: is missing"),
+            (
+                "fluvio.topic = 'transactions'",
+                "channels.team.fluvio.topic: is a topic that is read",
             ),
             ("webhook.url_file = '/no/such'", "channels.team.webhook.url: /no/such cannot be read"),
             ("at_once = 0\nwebhook.url = 'https://a.example'", "channels.team.at_once: is 0"),

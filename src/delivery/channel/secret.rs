@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::Serialize;
 
 /// A text that nobody is shown.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -38,6 +39,13 @@ impl Secret {
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
         Self(text.to_owned())
+    }
+}
+
+/// Written as nothing: no dump shows it.
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("")
     }
 }
 

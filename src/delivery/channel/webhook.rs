@@ -90,10 +90,10 @@ impl Webhook {
     }
 
     fn body(&self, message: &Message) -> Result<Vec<u8>, RenderError> {
-        Ok(match self.form {
-            Form::CloudEvents => serde_json::to_vec(&cloud_event(message)?)?,
-            Form::Alertmanager => serde_json::to_vec(&version_4(message)?)?,
-        })
+        match self.form {
+            Form::CloudEvents => as_cloud_event(message),
+            Form::Alertmanager => Ok(serde_json::to_vec(&version_4(message)?)?),
+        }
     }
 
     fn headers(&self, message: &Message, body: &[u8]) -> Vec<(&'static str, String)> {
@@ -143,6 +143,11 @@ struct CloudEvent<'a> {
 enum Data<'a> {
     Alert(Box<WireAlert<'a>>),
     Digest { person: &'a str, alerts: Vec<WireAlert<'a>> },
+}
+
+/// The message as a CloudEvent 1.0 in JSON.
+pub(super) fn as_cloud_event(message: &Message) -> Result<Vec<u8>, RenderError> {
+    Ok(serde_json::to_vec(&cloud_event(message)?)?)
 }
 
 fn cloud_event(message: &Message) -> Result<CloudEvent<'_>, RenderError> {

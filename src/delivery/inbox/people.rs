@@ -38,6 +38,8 @@ pub struct Person {
     pub manager: Option<String>,
     /// Where he or she sells.
     pub territories: Vec<String>,
+    /// `senior`, `junior` …, as the data say it.
+    pub seniority: Option<String>,
 }
 
 /// Every rep, by id.
@@ -65,6 +67,17 @@ impl People {
     /// What the reference data say of a rep.
     pub fn get(&self, id: &str) -> Option<&Person> {
         self.0.get(id)
+    }
+
+    /// These reps, and nobody else.
+    #[cfg(test)]
+    pub(in crate::delivery) fn of<const N: usize>(reps: [(&str, Person); N]) -> Self {
+        Self(reps.map(|(id, person)| (id.to_owned(), person)).into())
+    }
+
+    /// Everybody, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Person)> {
+        self.0.iter().map(|(id, person)| (id.as_str(), person))
     }
 
     /// What a rep may see.
@@ -108,13 +121,15 @@ impl People {
 
     /// Everybody whom the inbox has.
     pub(super) fn load(from: &Connection) -> Result<Self, InboxError> {
-        let mut statement = from.prepare("SELECT id, name, manager, territories FROM reps")?;
+        let mut statement =
+            from.prepare("SELECT id, name, manager, territories, seniority FROM reps")?;
         let mut rows = statement.query([])?;
         let mut people = Self::default();
         while let Some(row) = rows.next()? {
             let territories = row.get_ref(3)?.as_str().unwrap_or_default();
             let territories = serde_json::from_str(territories)?;
-            let person = Person { name: row.get(1)?, manager: row.get(2)?, territories };
+            let (name, manager, seniority) = (row.get(1)?, row.get(2)?, row.get(4)?);
+            let person = Person { name, manager, territories, seniority };
             people.0.insert(row.get(0)?, person);
         }
         Ok(people)
@@ -124,9 +139,16 @@ impl People {
     pub(super) fn keep(to: &Connection, id: &str, person: &Person) -> Result<(), InboxError> {
         let territories = serde_json::to_string(&person.territories)?;
         to.prepare_cached(
-            "INSERT OR REPLACE INTO reps (id, name, manager, territories) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT OR REPLACE INTO reps (id, name, manager, territories, seniority)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
-        .execute(rusqlite::params![id, person.name, person.manager, territories])?;
+        .execute(rusqlite::params![
+            id,
+            person.name,
+            person.manager,
+            territories,
+            person.seniority
+        ])?;
         Ok(())
     }
 }
@@ -149,7 +171,9 @@ mod tests {
         ] {
             let manager = Some(manager.to_owned());
             let territories = territories.iter().map(|&name| name.to_owned()).collect();
-            assert!(people.learn(id, &Person { name: None, manager, territories }));
+            assert!(
+                people.learn(id, &Person { name: None, manager, territories, seniority: None })
+            );
         }
         let keys = |sight: Sight| match sight {
             Sight::Of(keys) => keys.iter().cloned().collect::<Vec<_>>().join(" "),

@@ -125,7 +125,7 @@ pub struct Counts {
     pub open: Tally,
     /// Snoozed ones.
     pub snoozed: Tally,
-    /// Closed ones.
+    /// Closed ones, where the standing asked for has them: there are many, and nobody waits for them.
     pub closed: Tally,
     /// Within the standing asked for: each family that has any.
     pub families: Vec<(Family, Tally)>,
@@ -308,6 +308,11 @@ impl Inbox {
     pub fn counts(&self, query: &Query) -> Result<Counts, InboxError> {
         let mut counts = Counts::default();
         let (sql, params) = query.conditions(true, true);
+        let shelves = match query.standing {
+            Standing::Closed | Standing::Any => "shelf < 3",
+            _ => "shelf IN (0, 1)",
+        };
+        let sql = format!("{shelves} AND {sql}");
         self.tally("CAST(shelf AS TEXT)", &sql, params, |shelf, currency, alerts, money| {
             let tally = match shelf {
                 "0" => &mut counts.open,

@@ -11,7 +11,7 @@
 //! Add a migration at the end; never edit one that has shipped.
 
 /// The steps of [`tables::migrate`](crate::tables::migrate).
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     "
     CREATE TABLE alerts (
         row         INTEGER PRIMARY KEY,
@@ -117,5 +117,8 @@ pub(super) const MIGRATIONS: [&str; 4] = [
         PRIMARY KEY (alert, receiver)
     ) STRICT;
     CREATE INDEX escalations_due ON escalations (due_at);
+",
+    "
+    ALTER TABLE reps ADD COLUMN seniority TEXT;
 ",
 ];

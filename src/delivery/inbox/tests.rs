@@ -350,6 +350,7 @@ fn reps_are_known_again_when_the_file_is_opened() {
             name: Some("Rep 01".to_owned()),
             manager: Some(manager.to_owned()),
             territories: vec!["North".to_owned()],
+            seniority: Some("senior".to_owned()),
         })
     };
     let inbox = Inbox::open(&path, InboxConfig::default()).unwrap();

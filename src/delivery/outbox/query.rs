@@ -55,6 +55,9 @@ pub struct Listed {
     pub reason: String,
     /// Which way it came.
     pub route: String,
+    /// Id of the digest that tells it, or is about to; absent where none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
     /// Attempts so far.
     pub attempts: u32,
     /// When it was planned.
@@ -91,7 +94,9 @@ impl Query {
 
 const COLUMNS: &str =
     "row, id, alert, rule, channel, address, person, about, status, reason, route,
-    attempts, created_at, due_at, changed_at";
+    attempts, created_at, due_at, changed_at,
+    (SELECT d.id FROM deliveries AS d
+     WHERE d.id = deliveries.reference AND d.about = 'digest' AND d.id <> deliveries.id)";
 
 impl Outbox {
     /// The newest deliveries that the query asks for.
@@ -158,6 +163,15 @@ impl Outbox {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Number of the change up to which deliveries are planned; `None` before the first step.
+    pub fn planned(&self) -> Result<Option<u64>, InboxError> {
+        let reader = self.inbox.reader();
+        let mut statement =
+            reader.prepare_cached("SELECT value FROM outbox_marks WHERE name = 'planned'")?;
+        let planned: Option<i64> = statement.query_row([], |row| row.get(0)).optional()?;
+        Ok(planned.map(i64::cast_unsigned))
+    }
+
     /// When the next delivery of a channel is due; `None` when none waits.
     pub fn next_due(&self, channel: &str) -> Result<Option<Timestamp>, InboxError> {
         let reader = self.inbox.reader();
@@ -191,5 +205,6 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
         created_at: at(row.get(12)?),
         due_at: at(row.get(13)?),
         changed_at: at(row.get(14)?),
+        digest: row.get(15)?,
     })
 }

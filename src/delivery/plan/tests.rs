@@ -442,6 +442,21 @@ fn a_new_owner_is_told_and_a_comment_is_no_news() {
     assert_eq!(play.plan(), ["crm changed pending", "mail r2 opened pending"]);
 }
 
+#[test]
+fn what_waits_for_a_former_owner_is_not_sent() {
+    let mut play = Play::new(CHANNELS);
+    let id = play.open("R", "c1");
+    assert_eq!(play.plan(), ["crm opened pending", "mail r1 opened pending"]);
+    let owner = crate::alert::Owner::Rep("r2".to_owned());
+    play.note(id, Action::Reassign { owner });
+    assert_eq!(play.plan(), ["crm changed pending", "mail r2 opened pending"]);
+    let query = Query { person: Some("r1".to_owned()), ..Query::default() };
+    let former = play.outbox.list(&query).unwrap();
+    assert_eq!(former.len(), 1);
+    assert_eq!(former[0].status, Status::Suppressed);
+    assert_eq!(former[0].reason, "moved: somebody else looks after it now");
+}
+
 /// Numbers that look random and are the same in every run.
 fn draw(seed: &mut u64, below: u64) -> u64 {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -203,8 +203,8 @@ fn of_stages(stages: &[Stage], mut holds: impl FnMut(NodeId) -> bool) -> bool {
 }
 
 fn holds(scope: &mut Scope<'_>, item: Bound, node: NodeId) -> bool {
-    let outer = std::mem::replace(&mut scope.items, Items::one(item));
+    let outer = std::mem::replace(scope.items, Items::one(item));
     let result = evaluate(scope, node).and_then(Value::truth);
-    scope.items = outer;
+    *scope.items = outer;
     result == Ok(true)
 }

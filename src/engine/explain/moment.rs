@@ -204,6 +204,8 @@ struct View<'a> {
     parts: Parts,
     /// Texts that the parts stand for.
     texts: Texts,
+    /// Item variables of lists, none between two evaluations.
+    items: Items,
     names: Vec<&'a str>,
     /// Parts that have been laid open.
     opened: BTreeSet<u16>,
@@ -224,13 +226,15 @@ impl<'a> View<'a> {
             }
         }
         let names = rule.parts.iter().map(|part| part.name.as_str()).collect();
-        let (texts, opened, lists) = (Texts::default(), BTreeSet::new(), Vec::new());
-        Self { rule, scope, event, parts, texts, names, opened, lists }
+        let (texts, items) = (Texts::default(), Items::default());
+        let (opened, lists) = (BTreeSet::new(), Vec::new());
+        Self { rule, scope, event, parts, texts, items, names, opened, lists }
     }
 
     /// The scope anew: nothing is left in it of what was evaluated before, but the parts.
     fn fresh(&mut self) -> Scope<'_> {
-        let Self { rule, scope, event, parts, texts, .. } = self;
+        let Self { rule, scope, event, parts, texts, items, .. } = self;
+        items.clear();
         Scope {
             program: scope.program,
             plan: scope.plan,
@@ -245,7 +249,7 @@ impl<'a> View<'a> {
             lets: parts.as_mut_slice(),
             let_nodes: &rule.part_nodes,
             fuel: FUEL,
-            items: Items::default(),
+            items,
         }
     }
 

@@ -7,9 +7,13 @@
 //!       ─► report  readiness, and how far the wall clock may be believed
 //! ```
 //!
+//! What comes while the disk syncs is evaluated meanwhile, up to a bound: what a power loss takes
+//! before it is durable is read again, and gives the same alerts.
+//!
 //! While the disk is full, nothing is taken and the log waits: it is asked for no more.
 
 use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -24,6 +28,7 @@ use crate::engine::service::keeping::Kept;
 use crate::event::Record;
 use crate::journal;
 use crate::journal::entry::Entry;
+use crate::source::BATCH_RECORDS;
 use crate::source::log::Health;
 use crate::source::log::Position;
 use crate::source::log::Read;
@@ -33,6 +38,9 @@ use crate::time::Timestamp;
 
 /// How long to wait for room on the disk before the next try.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Records that may be taken before older ones are durable: what comes while a slow disk syncs.
+const UNSETTLED_RECORDS_MAX: usize = 16 * BATCH_RECORDS;
 
 /// What is known of the logs that are read.
 #[derive(Default)]
@@ -44,6 +52,33 @@ pub(super) struct Reading {
     next: Mutex<BTreeMap<(Arc<str>, u32), i64>>,
     /// Whether event time stands still.
     held: AtomicBool,
+    /// Entries that were not waited for yet.
+    unsettled: Mutex<Unsettled>,
+}
+
+/// Entries that may not be durable yet, the oldest first.
+#[derive(Default)]
+struct Unsettled {
+    entries: VecDeque<(journal::Position, usize)>,
+    records: usize,
+}
+
+impl Unsettled {
+    /// Adds an entry; the one to wait for, so that what is left is within bounds.
+    fn add(&mut self, position: journal::Position, records: usize) -> Option<journal::Position> {
+        // One without a record takes its place, too.
+        let size = records.max(1);
+        self.entries.push_back((position, size));
+        self.records += size;
+        let mut due = None;
+        while self.records > UNSETTLED_RECORDS_MAX
+            && let Some((position, size)) = self.entries.pop_front()
+        {
+            self.records -= size;
+            due = Some(position);
+        }
+        due
+    }
 }
 
 impl Reading {
@@ -100,7 +135,8 @@ impl Service {
         health.as_ref().map_or(now, |health| now.min(clock(health)))
     }
 
-    /// Takes records and positions as one entry; waits as long as there is no room.
+    /// Takes records and positions as one entry; waits as long as there is no room, and for what is
+    /// not durable yet beyond a bound.
     fn take_read(
         &self,
         mut records: Vec<Record>,
@@ -108,6 +144,7 @@ impl Service {
         arrived: Option<Instant>,
     ) -> Result<(), Stopped> {
         let mut waits = false;
+        let count = records.len();
         let ((new, repeats), position) = loop {
             let sealed = self.keeper.seal(&Kept::Read(&records, positions), &self.symbols);
             let appended = self.append(sealed, |engine| {
@@ -138,7 +175,8 @@ impl Service {
         };
         self.events.fetch_add(new, Ordering::Relaxed);
         self.duplicates.fetch_add(repeats, Ordering::Relaxed);
-        self.settle(position)
+        let due = position.and_then(|at| self.reading.unsettled.lock().add(at, count));
+        self.settle(due)
     }
 
     /// Returns once an entry is durable. One that was appended becomes so as soon as there is room.

@@ -10,9 +10,16 @@
 //!                                      └─ no: from the history; one that has passed is due now
 //! ```
 //!
-//! All entities of a shard change over in one input, so every event sees one set of rules and
-//! never half of one.
+//! The set is another for every input behind the change. An entity changes over before the next
+//! thing that happens to it, and else when it is its turn: a few between inputs, so that nothing
+//! waits for all of them. What it comes to is the same, whenever that is: nothing has happened to it
+//! meanwhile, and what is known of all entities changes only after the last of them.
+//!
+//! ```text
+//! names 1 … next … last       what lies before `next` has changed over, and whatever an input met
+//! ```
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -22,12 +29,14 @@ use crate::alert::life_cycle::Phase;
 use crate::engine::Output;
 use crate::engine::live::Live;
 use crate::engine::past;
+use crate::engine::shard::Cause;
 use crate::engine::shard::Context;
 use crate::engine::shard::Running;
 use crate::engine::shard::Shard;
 use crate::engine::tally::Tally;
 use crate::event::EntityId;
 use crate::event::EntityKind;
+use crate::event::Symbol;
 use crate::rule::file::Mode;
 use crate::rule::set::Rule;
 use crate::rule::set::RuleSet;
@@ -35,21 +44,32 @@ use crate::rule::set::Trigger;
 use crate::state::alike::Comparison;
 use crate::state::alike::Place;
 use crate::state::refill::Carried;
+use crate::state::timer::Due;
 use crate::state::timer::Wheel;
 use crate::time::Timestamp;
 
 const KINDS: [EntityKind; 3] = [EntityKind::Customer, EntityKind::Rep, EntityKind::Product];
 
-/// What of one set goes on in another.
-struct Changeover<'a> {
-    old: &'a RuleSet,
-    new: &'a RuleSet,
+/// Names that are looked up at a time: with what their entities cost a fraction of a millisecond.
+const NAMES: u32 = 128;
+
+/// What of one set goes on in another, and how far the entities have come.
+pub(super) struct Changeover {
+    old: Arc<RuleSet>,
     /// By place in the old set: what becomes of the rule's alerts.
     follows: Vec<Follows>,
     /// By place in the new set: what becomes of its deadline.
     deadlines: Vec<Deadline>,
     /// By kind of entity.
     carried: [Carried; 3],
+    /// How far event time had come before the change.
+    begun: Timestamp,
+    /// How far it has come since.
+    passed: Timestamp,
+    /// Timers of the entities that have not changed over.
+    wheel: Wheel,
+    /// Names whose entities have not had their turn.
+    names: Range<u32>,
 }
 
 /// What becomes of a rule's alerts.
@@ -79,52 +99,127 @@ enum Deadline {
 
 impl Shard {
     /// Runs other rules from here on.
-    pub(super) fn adopt(
-        &mut self,
-        rules: &Arc<RuleSet>,
-        watermark: Timestamp,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn adopt(&mut self, rules: &Arc<RuleSet>, watermark: Timestamp) {
         let old = std::mem::replace(&mut self.rules, Arc::clone(rules));
-        let changeover = Changeover::between(&old, rules, &self.tally);
+        let wheel = std::mem::take(&mut self.wheel);
+        let names = 1..self.symbols.read().count() + 1;
+        let changeover = Changeover::between((old, &self.tally), rules, watermark);
+        self.changeover = Some(Changeover { wheel, names, ..changeover });
         self.tally.adopt(rules);
-        self.wheel = Wheel::default();
-        let first = out.len();
-        let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } = self;
-        let mut laid_out = entities.rules.write();
-        entities.map.retain(|id, live| {
-            let observer = observer.as_deref();
-            let context = Context { rules, symbols, catalog, observer };
-            changeover.entity(context, (*id, live), watermark, out);
-            // Nothing more is heard of reps or products that no rule looks at: a rule to come
-            // starts with a history that has no gap.
-            if id.kind != EntityKind::Customer && !rules.looks_at(id.kind) {
-                return false;
-            }
-            let mut entity = Running { context, id: *id, live, parts, tally };
-            changeover.arm(&mut entity, watermark);
-            entity.set_timer(wheel);
-            true
-        });
-        *laid_out = Arc::clone(rules);
-        drop(laid_out);
-        // The map has no order of its own.
-        out[first..].sort_by_key(|output| match output {
-            Output::Opened { alert, .. } => Some(alert.id),
-            Output::Changed { id, .. } | Output::Acted { id, .. } => Some(*id),
-            Output::Duty(_) => None,
-        });
+        self.laid_out = self.laid_out.wrapping_add(1);
+        self.entities.change_over(rules, self.laid_out);
+    }
+
+    /// Whether there are entities that have not changed over.
+    pub fn is_changing(&self) -> bool {
+        self.changeover.is_some()
+    }
+
+    /// Lets some entities change over, if there are any that have not.
+    pub fn change_some(&mut self, out: &mut Vec<Output>) {
+        let Some(changeover) = &mut self.changeover else { return };
+        let Some(names) = changeover.turn() else {
+            self.changeover = None;
+            self.entities.changed_over();
+            return;
+        };
+        let looks_at = |kind| changeover.old.looks_at(kind) || self.rules.looks_at(kind);
+        let mut ids: SmallVec<[EntityId; NAMES as usize]> = SmallVec::new();
+        for kind in
+            KINDS.into_iter().filter(|kind| *kind == EntityKind::Customer || looks_at(*kind))
+        {
+            let names = names.clone().filter_map(Symbol::from_number);
+            ids.extend(names.map(|id| EntityId { kind, id }));
+        }
+        self.entities.touch(ids.iter().copied());
+        for id in ids {
+            self.change(id, out);
+        }
+    }
+
+    /// Lets all entities change over that have not.
+    pub fn change_all(&mut self, out: &mut Vec<Output>) {
+        while self.is_changing() {
+            self.change_some(out);
+        }
+    }
+
+    /// Something is about to happen to an entity: it changes over first.
+    #[inline]
+    pub(super) fn change_before(&mut self, id: EntityId, out: &mut Vec<Output>) {
+        if self.changeover.is_some() {
+            self.change(id, out);
+        }
+    }
+
+    /// Lets an entity change over, unless it has or is not here.
+    #[cold]
+    fn change(&mut self, id: EntityId, out: &mut Vec<Output>) {
+        let laid_out = self.laid_out;
+        let Self { rules, symbols, catalog, entities, wheel, parts, tally, .. } = self;
+        let Some(changeover) = &self.changeover else { return };
+        let Some(mut guard) = entities.map.get_mut(&id) else { return };
+        let live = &mut **guard;
+        if live.entity.laid_out == laid_out {
+            return;
+        }
+        let observer = self.observer.as_deref();
+        let context = Context { rules, symbols, catalog, observer };
+        changeover.entity(context, (id, &mut *live), out);
+        // Nothing more is heard of reps or products that no rule looks at: a rule to come starts
+        // with a history that has no gap.
+        if id.kind != EntityKind::Customer && !rules.looks_at(id.kind) {
+            drop(guard);
+            entities.map.remove(&id);
+            return;
+        }
+        live.entity.laid_out = laid_out;
+        let mut entity = Running { context, id, live, parts, tally };
+        changeover.arm(&mut entity);
+        // What its new rules find passed by now.
+        entity.pass(changeover.passed, Cause { event: None, arrived: None }, out);
+        entity.set_timer(wheel);
     }
 }
 
-impl<'a> Changeover<'a> {
-    fn between(old: &'a RuleSet, new: &'a RuleSet, tally: &Tally) -> Self {
+impl Changeover {
+    /// From one set to the other; no timers and no names yet.
+    fn between((old, tally): (Arc<RuleSet>, &Tally), new: &RuleSet, begun: Timestamp) -> Self {
         let follows = old.rules.iter().map(|rule| Follows::of(rule, new)).collect();
-        let deadlines = new.rules.iter().map(|rule| Deadline::of((old, tally), (new, rule)));
+        let deadlines = new.rules.iter().map(|rule| Deadline::of((&old, tally), (new, rule)));
+        let deadlines = deadlines.collect();
         let carried = KINDS.map(|kind| {
             Carried::between((old.plan(kind), &old.program), (new.plan(kind), &new.program))
         });
-        Self { old, new, follows, deadlines: deadlines.collect(), carried }
+        let (passed, wheel, names) = (Timestamp::MIN, Wheel::default(), 0..0);
+        Self { old, follows, deadlines, carried, begun, passed, wheel, names }
+    }
+
+    /// The next names whose entities have their turn; none after the last.
+    fn turn(&mut self) -> Option<Range<u32>> {
+        if self.names.is_empty() {
+            return None;
+        }
+        let end = self.names.end.min(self.names.start + NAMES);
+        let turn = self.names.start..end;
+        self.names.start = end;
+        Some(turn)
+    }
+
+    /// Event time has come so far: takes out what is due of those that have not changed over.
+    pub(super) fn pass(&mut self, to: Timestamp, due: &mut Vec<Due>) {
+        self.passed = self.passed.max(to);
+        self.wheel.pass(to, due);
+    }
+
+    /// See [`Shard::due`].
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.wheel.earliest()
+    }
+
+    /// Timers of those that have not changed over; some of them are of those that have.
+    pub(super) fn timers(&self) -> usize {
+        self.wheel.len()
     }
 
     /// Lays an entity out by the new set and settles its alerts; deadlines are armed afterwards.
@@ -132,24 +227,23 @@ impl<'a> Changeover<'a> {
         &self,
         context: Context<'_>,
         (id, live): (EntityId, &mut Live),
-        watermark: Timestamp,
         out: &mut Vec<Output>,
     ) {
-        let armed: SmallVec<[(u16, Timestamp); 8]> = self
-            .new
+        let rules = context.rules;
+        let armed: SmallVec<[(u16, Timestamp); 8]> = rules
             .timed(id.kind)
             .iter()
             .filter_map(|&place| {
                 let old = self.deadlines[usize::from(place)].old()?;
-                Some((place, live.armed(self.old, old)?))
+                Some((place, live.armed(&self.old, old)?))
             })
             .collect();
         live.entity.refill(&self.carried[id.kind as usize], context.upkeep(id));
         for (place, deadline) in armed {
-            live.arm(self.new, place, Some(deadline));
+            live.arm(rules, place, Some(deadline));
         }
         (live.timer, live.later) = (Timestamp::MAX, Timestamp::MAX);
-        let now = live.entity.clock.max(watermark);
+        let now = live.entity.clock.max(self.begun);
         let first = out.len();
         for (old, phase) in live.take_all() {
             let mut phase = Some(phase);
@@ -159,10 +253,10 @@ impl<'a> Changeover<'a> {
                 }
             };
             match self.follows[usize::from(old)] {
-                Follows::On(new) => live.put(self.new, new, phase),
+                Follows::On(new) => live.put(rules, new, phase),
                 Follows::Off(new) => {
                     close(&mut phase);
-                    live.put(self.new, new, life_cycle::unasked(phase));
+                    live.put(rules, new, life_cycle::unasked(phase));
                 }
                 Follows::Ends => close(&mut phase),
             }
@@ -171,10 +265,11 @@ impl<'a> Changeover<'a> {
     }
 
     /// Arms what the new rules wait for. What went on is armed already.
-    fn arm(&self, entity: &mut Running<'_>, watermark: Timestamp) {
-        for &place in self.new.timed(entity.id.kind) {
+    fn arm(&self, entity: &mut Running<'_>) {
+        let rules = entity.context.rules;
+        for &place in rules.timed(entity.id.kind) {
             let deadline = self.deadlines[usize::from(place)];
-            let armed = entity.live.armed(self.new, place);
+            let armed = entity.live.armed(rules, place);
             let goes_on = match deadline {
                 Deadline::Same(_) => true,
                 Deadline::Trigger(_) => armed.is_some(),
@@ -183,13 +278,13 @@ impl<'a> Changeover<'a> {
             if goes_on {
                 continue;
             }
-            let next = match &self.new.rules[usize::from(place)].trigger {
+            let next = match &rules.rules[usize::from(place)].trigger {
                 Trigger::Events(_) => None,
                 Trigger::Every { schedule, .. } => {
                     let begun = entity.live.entity.clock > Timestamp::MIN;
                     // From now on: the days before the rule was there are not caught up with.
                     begun.then(|| {
-                        entity.next_look(schedule, entity.live.entity.clock.max(watermark))
+                        entity.next_look(schedule, entity.live.entity.clock.max(self.begun))
                     })
                 }
                 Trigger::Silence { kinds, after, .. } => {
@@ -200,7 +295,7 @@ impl<'a> Changeover<'a> {
                     last.and_then(|last| entity.silence_ends(place, last, *after))
                 }
             };
-            entity.live.arm(self.new, place, next);
+            entity.live.arm(rules, place, next);
         }
     }
 }

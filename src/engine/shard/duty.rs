@@ -62,6 +62,7 @@ pub(super) fn of_rep(rep: &Rep, symbols: &Symbols) -> Output {
         name: rep.name.clone(),
         manager: rep.manager.map(text),
         territories: rep.territories.iter().copied().map(text).collect(),
+        seniority: rep.seniority.map(text),
     })
 }
 

@@ -70,8 +70,9 @@ impl Shard {
             }
             Restored::Entities(entities, head) => {
                 for (id, saved, phases) in entities.drain(..) {
-                    let mut live = Live::new(&self.rules, id.kind);
+                    let mut live = Live::new(&self.rules, id.kind, self.laid_out);
                     live.entity = Entity::restored(saved);
+                    live.entity.laid_out = self.laid_out;
                     self.put_back(id, live, phases, head);
                 }
             }

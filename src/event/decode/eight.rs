@@ -42,8 +42,15 @@ impl Eight {
         if count == 0 {
             return 0;
         }
+        self.some_number(count)
+    }
+
+    /// As [`Eight::number`], of at least one digit.
+    #[inline]
+    pub(crate) fn some_number(self, count: usize) -> u64 {
+        debug_assert!((1..=8).contains(&count), "{count} of eight digits");
         // Zeros move in before the digits; then neighbours are joined: ones, pairs, fours.
-        let ones = (self.0 ^ (ONES * 0x30)) << (8 * (8 - count));
+        let ones = (self.0 ^ (ONES * 0x30)) << ((64 - 8 * count) & 63);
         let pairs = (ones.wrapping_mul(10) + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
         let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
         (fours.wrapping_mul(10_000) + (fours >> 32)) & 0xffff_ffff
@@ -57,6 +64,14 @@ impl Eight {
         let backslash = zero(self.0 ^ (ONES * 0x5c));
         let control = self.0.wrapping_sub(ONES * 0x20) & !self.0 & HIGHS;
         (quote | backslash | control).trailing_zeros() as usize / 8
+    }
+
+    /// The byte at a place before the eighth.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the low byte is meant")]
+    pub(crate) fn byte(self, place: usize) -> u8 {
+        debug_assert!(place < 8, "one of eight");
+        (self.0 >> ((8 * place) & 63)) as u8
     }
 
     /// Whether they differ from others in a byte that counts.
@@ -75,7 +90,7 @@ impl Eight {
     #[inline]
     pub(crate) fn packed(self, count: usize) -> u64 {
         debug_assert!(count < 8, "the eighth byte is the length");
-        self.0 & ((1 << (8 * count)) - 1) | (count as u64) << 56
+        self.0 & ((1 << ((8 * count) & 63)) - 1) | (count as u64) << 56
     }
 }
 

@@ -1,6 +1,8 @@
 //! The shortest way from a line to an order: values cut out by a [`Shape`] go straight into the
 //! event, where every one of them is plain. Anything else is left to the full builder.
 
+use compact_str::CompactString;
+use compact_str::ToCompactString;
 use smallvec::SmallVec;
 
 use crate::event::Event;
@@ -21,12 +23,16 @@ use crate::time::Timestamp;
 /// Names that come again and again (products, channels, reps), by their bytes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Names {
-    known: Vec<Option<(u64, Symbol)>>,
+    known: Vec<Near>,
 }
+
+/// Names of one place, the latest met in front: they fill a cache line, so that looking at four
+/// costs what looking at one does.
+type Near = [Option<(u64, Symbol)>; 4];
 
 impl Names {
     /// The table has 2 to so many places: products, categories, channels, reps are some thousand.
-    const BITS: u32 = 12;
+    const BITS: u32 = 11;
 
     /// The symbol of a name; one of up to seven bytes is found without hashing its text.
     #[inline]
@@ -42,10 +48,12 @@ impl Names {
         // Fibonacci hashing (Knuth, TAOCP 6.4).
         let place = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - Self::BITS);
         let place = usize::try_from(place).unwrap_or(0);
-        match self.known.get(place) {
-            Some(Some((known, symbol))) if *known == key => Some(*symbol),
-            _ => self.meet((line, name), (key, place), symbols),
+        for (known, symbol) in self.known.get(place).into_iter().flatten().flatten() {
+            if *known == key {
+                return Some(*symbol);
+            }
         }
+        self.meet((line, name), (key, place), symbols)
     }
 
     /// Takes a name in that stands elsewhere or nowhere yet.
@@ -57,130 +65,171 @@ impl Names {
         symbols: &mut symbol::Writer<'_>,
     ) -> Option<Symbol> {
         if self.known.is_empty() {
-            self.known.resize(1 << Self::BITS, None);
+            self.known.resize(1 << Self::BITS, Near::default());
         }
         let symbol = symbols.intern(name.name(line)?);
-        self.known[place] = Some((key, symbol));
+        let near = &mut self.known[place];
+        near.rotate_right(1);
+        near[0] = Some((key, symbol));
         Some(symbol)
     }
 }
 
-/// Where the values of an order of one line stand among all values of its record.
+/// What each value of a line's shape is to an order of one line, in the order of the values.
 #[derive(Debug, Clone)]
-pub(crate) struct Places([u8; FIELDS]);
+pub(crate) struct Roles(Box<[Role]>);
 
-/// Fields of the vocabulary, and the one for any other.
-const FIELDS: usize = Field::ALL.len() + 1;
+/// What a value is to an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Nothing that we know.
+    Nothing,
+    Id,
+    Time,
+    Customer,
+    Order,
+    Currency,
+    Named(Named),
+    Counted(Counted),
+}
 
-impl Places {
-    /// Those in lines of this shape, if they are orders of one line and nothing else.
-    pub(crate) fn of(shape: &Shape, mapping: &Mapping) -> Option<Self> {
-        let plain = |field: Field| {
-            matches!(
-                field,
-                Field::EventId
-                    | Field::OccurredAt
-                    | Field::CustomerId
-                    | Field::RepId
-                    | Field::Territory
-                    | Field::Channel
-                    | Field::OrderId
-                    | Field::Currency
-                    | Field::ProductId
-                    | Field::Category
-                    | Field::Brand
-                    | Field::Quantity
-                    | Field::UnitPrice
-                    | Field::UnitCost
-                    | Field::NetAmount
-                    | Field::Discount
-            )
-        };
-        let mut places = Self([u8::MAX; FIELDS]);
-        for (place, field) in shape.fields().filter(|(_, field)| *field != Field::Unknown) {
-            let known = &mut places.0[field as usize];
-            if !plain(field) || *known != u8::MAX {
-                return None;
-            }
-            *known = u8::try_from(place).ok()?;
-        }
-        let needed = [Field::EventId, Field::OccurredAt, Field::Quantity];
-        let whole = needed.iter().all(|field| places.0[*field as usize] != u8::MAX);
-        (whole && mapping.constants.is_empty()).then_some(places)
+/// Whose or what name a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Product,
+    Category,
+    Brand,
+    Rep,
+    Territory,
+    Channel,
+}
+
+/// What a number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Quantity,
+    Net,
+    Discount,
+    Price,
+    Cost,
+}
+
+impl Role {
+    /// What a field is to an order; none where the full builder has to see it.
+    fn of(field: Field) -> Option<Self> {
+        Some(match field {
+            Field::Unknown => Self::Nothing,
+            Field::EventId => Self::Id,
+            Field::OccurredAt => Self::Time,
+            Field::CustomerId => Self::Customer,
+            Field::OrderId => Self::Order,
+            Field::Currency => Self::Currency,
+            Field::ProductId => Self::Named(Named::Product),
+            Field::Category => Self::Named(Named::Category),
+            Field::Brand => Self::Named(Named::Brand),
+            Field::RepId => Self::Named(Named::Rep),
+            Field::Territory => Self::Named(Named::Territory),
+            Field::Channel => Self::Named(Named::Channel),
+            Field::Quantity => Self::Counted(Counted::Quantity),
+            Field::NetAmount => Self::Counted(Counted::Net),
+            Field::Discount => Self::Counted(Counted::Discount),
+            Field::UnitPrice => Self::Counted(Counted::Price),
+            Field::UnitCost => Self::Counted(Counted::Cost),
+            _ => return None,
+        })
     }
 }
 
-/// The order that a line is; none when the line is of another shape, or a value is not plain.
+impl Roles {
+    /// Those in lines of this shape, if they are orders of one line and nothing else, and each
+    /// value is one thing at most.
+    pub(crate) fn of(shape: &Shape, mapping: &Mapping) -> Option<Self> {
+        let mut roles = vec![Role::Nothing; shape.len()];
+        for (place, field) in shape.fields() {
+            let role = Role::of(field)?;
+            if role == Role::Nothing {
+                continue;
+            }
+            if roles.contains(&role) || roles[place] != Role::Nothing {
+                return None;
+            }
+            roles[place] = role;
+        }
+        let needed = [Role::Id, Role::Time, Role::Counted(Counted::Quantity)];
+        let whole = needed.iter().all(|role| roles.contains(role));
+        (whole && mapping.constants.is_empty()).then(|| Self(roles.into()))
+    }
+}
+
+/// The order that a line is; none when the line is of another shape, or a value is not plain. A
+/// customer with a short id is left open, and the key of the id given.
 #[inline]
 pub(crate) fn order(
-    (shape, places, line): (&mut Shape, &Places, &Padded),
+    (shape, roles, line): (&mut Shape, &Roles, &Padded),
     (mapping, source): (&Mapping, Symbol),
-    names: &mut Names,
+    known: &mut Names,
     spares: &mut Spares,
     symbols: &mut symbol::Writer<'_>,
-) -> Option<Box<Event>> {
-    let cuts = shape.cut(line)?;
-    let cut = |field: Field| cuts.get(usize::from(places.0[field as usize]));
-    let number = |field| match cut(field) {
-        Some(cut) => cut.decimal(line).map(Some),
-        None => Some(None),
-    };
-    // Customers are too many for a table of names.
-    let customer = match cut(Field::CustomerId) {
-        Some(cut) => Some(customer((line, cut), symbols)?),
-        None => None,
-    };
-    let mut name = |field| match cut(field) {
-        Some(cut) => names.find((line, cut), symbols).map(Some),
-        None => Some(None),
-    };
+) -> Option<(Box<Event>, Option<u64>)> {
+    let (mut names, mut numbers) = ([None; 6], [None; 5]);
+    let (mut id, mut at, mut customer, mut order) = (None, None, None, None);
+    let mut awaited = None;
+    let mut currency = mapping.currency;
+    for (role, cut) in roles.0.iter().zip(shape.cut(line)?) {
+        match *role {
+            Role::Nothing => {}
+            Role::Id => id = Some(text(cut, line)?),
+            Role::Time => at = Some(time(cut, line, mapping)?),
+            Role::Customer if !cut.is_name() => return None,
+            Role::Customer => match cut.packed(line) {
+                Some(key) => awaited = Some(key),
+                None => customer = Some(symbols.intern(cut.name(line)?)),
+            },
+            Role::Order => order = Some(text(cut, line)?),
+            Role::Currency => currency = Some(Currency::parse(cut.name(line)?).ok()?),
+            Role::Named(what) => {
+                names[what as usize] = Some(known.find((line, cut), symbols)?);
+            }
+            Role::Counted(what) => numbers[what as usize] = Some(cut.decimal()?),
+        }
+    }
+    let name = |what: Named| names[what as usize];
+    let number = |what: Counted| numbers[what as usize];
     let mut draft = LineDraft::default();
-    draft.set_names(name(Field::ProductId)?, name(Field::Category)?, name(Field::Brand)?);
-    draft.set_amounts(
-        number(Field::Quantity)?,
-        number(Field::NetAmount)?,
-        number(Field::Discount)?,
-    );
-    draft.set_prices(number(Field::UnitPrice)?, number(Field::UnitCost)?);
+    draft.set_names(name(Named::Product), name(Named::Category), name(Named::Brand));
+    draft.set_amounts(number(Counted::Quantity), number(Counted::Net), number(Counted::Discount));
+    draft.set_prices(number(Counted::Price), number(Counted::Cost));
     let mut event = Event {
-        id: cut(Field::EventId)?.name(line)?.into(),
+        id: id?,
         source,
         kind: Kind::Order,
-        time: time(cut(Field::OccurredAt)?, line, mapping)?,
+        time: at?,
         customer,
-        rep: name(Field::RepId)?,
-        territory: name(Field::Territory)?,
-        channel: name(Field::Channel)?,
-        order: match cut(Field::OrderId) {
-            Some(cut) => Some(cut.name(line)?.into()),
-            None => None,
-        },
-        currency: match cut(Field::Currency) {
-            Some(cut) => Some(Currency::parse(cut.name(line)?).ok()?),
-            None => mapping.currency,
-        },
+        rep: name(Named::Rep),
+        territory: name(Named::Territory),
+        channel: name(Named::Channel),
+        order,
+        currency,
         lines: SmallVec::new(),
         detail: None,
     };
     event.lines.push(draft.finish_flat(Kind::Order).ok()?);
-    Some(spares.place(event))
+    Some((spares.place(event), awaited))
 }
 
+/// An id as it is written; one of digits need not be looked at again.
 #[inline]
-fn customer((line, id): (&Padded, &Cut), symbols: &mut symbol::Writer<'_>) -> Option<Symbol> {
-    if !id.is_name() {
-        return None;
-    }
-    match id.packed(line).and_then(|key| symbols.known(key)) {
-        Some(known) => Some(known),
-        None => Some(symbols.intern(id.name(line)?)),
+fn text(id: &Cut, line: &Padded) -> Option<CompactString> {
+    match id.whole() {
+        Some(number) => Some(number.to_compact_string()),
+        None => Some(id.name(line)?.into()),
     }
 }
 
 #[inline]
 fn time(cut: &Cut, line: &Padded, mapping: &Mapping) -> Option<Timestamp> {
     let time = match mapping.time {
-        TimeForm::Millis => Timestamp::from_millis(cut.whole(line)?.try_into().ok()?).ok()?,
+        TimeForm::Millis => Timestamp::from_millis(cut.whole()?).ok()?,
         TimeForm::Rfc3339 if cut.is_text() => Timestamp::parse(cut.name(line)?).ok()?,
         _ => return None,
     };

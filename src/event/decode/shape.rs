@@ -27,8 +27,8 @@ pub(crate) struct Shape {
     tail: Literal,
     /// Lines that did not fit since one did.
     misses: u32,
-    /// The values of the line that was read last.
-    cuts: Vec<Cut>,
+    /// The values of the line that was read last, one for each step.
+    cuts: Box<[Cut]>,
 }
 
 #[derive(Debug, Clone)]
@@ -51,12 +51,14 @@ struct Literal {
     length: usize,
 }
 
-/// A value's place in a line, and how it is written there.
+/// A value's place in a line, how it is written there, and its number if it is one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cut {
     at: usize,
     length: usize,
     form: Form,
+    /// Of [`Form::Whole`] the number, of [`Form::Decimal`] its millionths.
+    value: i64,
 }
 
 /// How a value is written.
@@ -64,10 +66,14 @@ pub(crate) struct Cut {
 enum Form {
     /// In quotes, which are not part of the cut; nothing in it is escaped.
     Text,
-    /// Digits alone, without sign and point.
+    /// Up to 18 digits alone, without sign and point.
     Whole,
-    /// A sign or none, so many digits, then a point and more digits or nothing.
-    Number { negative: bool, whole: usize },
+    /// More digits than that.
+    Digits,
+    /// With a sign or a point, up to twelve digits before it and six behind it.
+    Decimal,
+    /// Any other number without an exponent: it has to be rounded or refused.
+    Other,
 }
 
 /// One member as the full parser met it.
@@ -117,6 +123,7 @@ impl Shape {
             at = start + text.len();
         }
         self.tail = line.as_bytes().get(at..).map(Literal::new).unwrap_or_default();
+        self.cuts = vec![Cut::NOTHING; steps.len()].into();
         self.steps = steps;
     }
 
@@ -124,10 +131,14 @@ impl Shape {
     /// shape. A line that fits is sound: it is JSON, and it is UTF-8.
     #[inline]
     pub(crate) fn cut(&mut self, line: &Padded) -> Option<&[Cut]> {
-        self.cuts.clear();
         let fits = cut(&self.steps, &self.tail, line, &mut self.cuts);
         self.misses = if fits.is_some() { 0 } else { self.misses.saturating_add(1) };
-        fits.map(|()| self.cuts.as_slice())
+        fits.map(|()| &*self.cuts)
+    }
+
+    /// How many values a line has.
+    pub(crate) fn len(&self) -> usize {
+        self.steps.len()
     }
 
     /// Every field that a value feeds, with the value's place in the order.
@@ -138,13 +149,12 @@ impl Shape {
 }
 
 #[inline]
-fn cut(steps: &[Step], tail: &Literal, line: &Padded, cuts: &mut Vec<Cut>) -> Option<()> {
+fn cut(steps: &[Step], tail: &Literal, line: &Padded, cuts: &mut [Cut]) -> Option<()> {
     let mut at = 0;
-    for step in steps {
+    for (step, cut) in steps.iter().zip(cuts) {
         at = step.before.end(line, at)?;
-        let cut = if step.quoted { Cut::text(line, at)? } else { Cut::number(line, at)? };
+        *cut = if step.quoted { Cut::text(line, at)? } else { Cut::number(line, at)? };
         at += cut.length;
-        cuts.push(cut);
     }
     (tail.end(line, at)? == line.len()).then_some(())
 }
@@ -181,17 +191,40 @@ impl Default for Literal {
 }
 
 impl Cut {
+    const NOTHING: Self = Self { at: 0, length: 0, form: Form::Text, value: 0 };
+
     /// A text without escapes; what ends it is compared with the shape next.
     #[inline]
     fn text(line: &Padded, at: usize) -> Option<Self> {
         let (length, ascii) = line.plain(at);
-        let cut = Self { at, length, form: Form::Text };
+        let cut = Self { at, length, form: Form::Text, value: 0 };
         (ascii || str::from_utf8(cut.bytes(line)).is_ok()).then_some(cut)
     }
 
     /// A number without an exponent, which would not pass for what the shape expects next.
     #[inline]
     fn number(line: &Padded, at: usize) -> Option<Self> {
+        let digits = line.at(at);
+        let whole = digits.digits();
+        // Most numbers: up to seven digits, then perhaps a point and some more.
+        if (1..8).contains(&whole) && (whole == 1 || digits.byte(0) != b'0') {
+            let number = digits.some_number(whole);
+            if digits.byte(whole) != b'.' {
+                return Self { at, length: whole, form: Form::Whole, value: 0 }.worth(number);
+            }
+            let fraction = line.at(at + whole + 1);
+            let places = fraction.digits();
+            if (1..=6).contains(&places) {
+                let parts = (fraction.some_number(places), places);
+                let value = Decimal::from_parts(number, parts)?.micros();
+                return Some(Self { at, length: whole + 1 + places, form: Form::Decimal, value });
+            }
+        }
+        Self::rare_number(line, at)
+    }
+
+    /// A number of any length.
+    fn rare_number(line: &Padded, at: usize) -> Option<Self> {
         let negative = line.byte(at) == b'-';
         let sign = usize::from(negative);
         let whole = line.digits(at + sign);
@@ -199,14 +232,31 @@ impl Cut {
             return None;
         }
         let length = sign + whole;
-        if line.byte(at + length) == b'.' {
-            let places = line.digits(at + length + 1);
-            let length = length + 1 + places;
-            let form = Form::Number { negative, whole };
-            return (places > 0).then_some(Self { at, length, form });
+        let point = line.byte(at + length) == b'.';
+        if !point && !negative {
+            let form = if whole <= 18 { Form::Whole } else { Form::Digits };
+            let number = if whole <= 18 { line.number(at, whole) } else { 0 };
+            return Self { at, length, form, value: 0 }.worth(number);
         }
-        let form = if negative { Form::Number { negative, whole } } else { Form::Whole };
-        Some(Self { at, length, form })
+        let places = if point { line.digits(at + length + 1) } else { 0 };
+        if point && places == 0 {
+            return None;
+        }
+        let cut =
+            Self { at, length: length + usize::from(point) + places, form: Form::Other, value: 0 };
+        if whole > 12 || places > 6 {
+            return Some(cut);
+        }
+        let parts = (line.number(at + length + 1, places), places);
+        let number = Decimal::from_parts(line.number(at + sign, whole), parts)?;
+        let number = if negative { number.negated() } else { number };
+        Some(Self { form: Form::Decimal, value: number.micros(), ..cut })
+    }
+
+    /// With its number, which was kept small enough for it.
+    #[inline]
+    fn worth(self, number: u64) -> Option<Self> {
+        Some(Self { value: i64::try_from(number).ok()?, ..self })
     }
 
     /// Its bytes, without quotes, as UTF-8.
@@ -224,7 +274,8 @@ impl Cut {
     /// Whether it can be the name of something.
     #[inline]
     pub(crate) fn is_name(&self) -> bool {
-        matches!(self.form, Form::Text | Form::Whole) && (1..=NAME_BYTES_MAX).contains(&self.length)
+        matches!(self.form, Form::Text | Form::Whole | Form::Digits)
+            && (1..=NAME_BYTES_MAX).contains(&self.length)
     }
 
     /// Whether it stood in quotes.
@@ -241,27 +292,17 @@ impl Cut {
 
     /// The number that its digits make, when it is digits alone and not absurdly many.
     #[inline]
-    pub(crate) fn whole(&self, line: &Padded) -> Option<u64> {
-        let plain = self.form == Form::Whole && self.length <= 18;
-        if plain { Some(line.number(self.at, self.length)) } else { None }
+    pub(crate) fn whole(&self) -> Option<i64> {
+        (self.form == Form::Whole).then_some(self.value)
     }
 
     /// Its number, exactly; none for texts and for what has to be rounded or refused.
     #[inline]
-    pub(crate) fn decimal(&self, line: &Padded) -> Option<Decimal> {
-        let (negative, whole) = match self.form {
-            Form::Text => return None,
-            Form::Whole => (false, self.length),
-            Form::Number { negative, whole } => (negative, whole),
-        };
-        let behind = usize::from(negative) + whole;
-        let places = self.length.saturating_sub(behind + 1);
-        if whole > 12 || places > 6 {
-            return None;
+    pub(crate) fn decimal(&self) -> Option<Decimal> {
+        match self.form {
+            Form::Whole => Decimal::from_parts(self.value.try_into().ok()?, (0, 0)),
+            Form::Decimal => Some(Decimal::from_micros(self.value)),
+            Form::Text | Form::Digits | Form::Other => None,
         }
-        let end = self.at + behind;
-        let fraction = line.number(end + 1, places);
-        let number = Decimal::from_parts(line.number(end - whole, whole), (fraction, places))?;
-        Some(if negative { number.negated() } else { number })
     }
 }

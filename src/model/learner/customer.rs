@@ -26,6 +26,8 @@ pub(super) struct Known {
     last: Timestamp,
     /// Days on which it bought.
     purchases: u32,
+    /// Sum of the logarithms of the gaps between those days.
+    ln_gaps: f32,
     net: Year,
     profit: Year,
     margin: Baseline,
@@ -103,6 +105,7 @@ impl Known {
             first: at,
             last: at,
             purchases: 1,
+            ln_gaps: 0.0,
             net: Year::EMPTY,
             profit: Year::EMPTY,
             margin: Baseline::default(),
@@ -116,7 +119,10 @@ impl Known {
     /// Takes an order in, with its net amount and gross profit where they are known.
     pub(super) fn order(&mut self, at: Timestamp, net: Option<f64>, profit: Option<f64>) {
         let same_day = at.day() == self.last.day() || at.day() == self.first.day();
-        self.purchases = self.purchases.saturating_add(u32::from(!same_day));
+        if !same_day {
+            self.purchases = self.purchases.saturating_add(1);
+            self.ln_gaps += ln_gap(at - self.last);
+        }
         self.first = self.first.min(at);
         self.last = self.last.max(at);
         let Some(net) = net else { return };
@@ -163,6 +169,19 @@ impl Known {
         Repeats { x: self.purchases - 1, tx_days, t_days: days(now - self.first).max(tx_days) }
     }
 
+    /// Spread of its gaps, `ln mean − mean ln`, from so many of them on.
+    pub(super) fn gap_spread(&self, gaps_min: u32) -> Option<f64> {
+        let gaps = self.purchases - 1;
+        if gaps < gaps_min.max(2) {
+            return None;
+        }
+        let number = f64::from(gaps);
+        let mean = days(self.last - self.first) / number;
+        // A sample of n says n / (n − 1) of itself, as a variance does.
+        let own = mean.max(1.0).ln() - f64::from(self.ln_gaps) / number;
+        Some((own * number / (number - 1.0)).max(0.0))
+    }
+
     /// Years that it has been watched, at least one: what it spent in all over them is a year's.
     pub(super) fn years(&self, now: Timestamp) -> f64 {
         (days(now - self.first) / 365.25).max(1.0)
@@ -179,6 +198,12 @@ impl Known {
         let own = |one: &Baseline| (one.orders >= samples).then(|| one.shrunk_deviation(0.0, 0.0));
         (own(&self.spend).map(|deviation| deviation * deviation), own(&self.margin))
     }
+}
+
+/// The logarithm of a gap in days, as the detector takes it; a late purchase counts by its distance.
+#[expect(clippy::cast_possible_truncation, reason = "seven digits are enough for a spread")]
+fn ln_gap(gap: Span) -> f32 {
+    days(gap).abs().max(1.0).ln() as f32
 }
 
 /// The number of the week that holds an instant; the same weeks as those of the trend detector.

@@ -205,7 +205,7 @@ impl Moment<'_> {
             lets: &mut lets,
             let_nodes: &let_nodes,
             fuel: FUEL,
-            items: Items::default(),
+            items: &mut Items::default(),
         };
         let result = evaluate(&mut scope, node);
         Some(text::outcome(result, entity.currency, &scope))

@@ -1,28 +1,116 @@
 //! What is wrong with the files of a folder, as they stand in the editor?
+//!
+//! ```text
+//! files ─► as before? ── yes: what was read of it then ─┬─► compile, lint, rules and their tests
+//!                     └─ no:  read, once ───────────────┘
+//! ```
+//!
+//! Reading is most of the work, and an edit changes one file; what depends on other files is
+//! computed anew each time.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use crate::event::Symbols;
 use crate::rule::assist::complete;
+use crate::rule::assist::symbols;
 use crate::rule::compile;
 use crate::rule::diagnostic;
 use crate::rule::diagnostic::Diagnostic;
 use crate::rule::diagnostic::Files;
 use crate::rule::file;
+use crate::rule::file::RuleFile;
 use crate::rule::fixture;
+use crate::rule::fixture::Fixture;
 use crate::rule::fixture::TEST_FILE_SUFFIX;
 use crate::rule::lint;
 
+/// What was read of the files of one folder.
+#[derive(Debug, Default)]
+pub struct Memory {
+    rules: Kept<Rules>,
+    tests: Kept<Tests>,
+}
+
+/// By the number of a file: its text, and what was read of it.
+#[derive(Debug)]
+struct Kept<T>(BTreeMap<usize, (String, T)>);
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+/// A rule file alone.
+#[derive(Debug)]
+struct Rules {
+    read: Option<RuleFile>,
+    problems: Vec<Diagnostic>,
+    /// Names of its rules, of those with a mistake, too.
+    names: Vec<String>,
+}
+
+/// A test file alone.
+#[derive(Debug)]
+struct Tests {
+    fixture: Option<Fixture>,
+    problems: Vec<Diagnostic>,
+}
+
+impl<T> Kept<T> {
+    fn of(&mut self, file: usize, text: &str, read: impl FnOnce() -> T) -> &T {
+        if self.0.get(&file).is_none_or(|(known, _)| known != text) {
+            self.0.insert(file, (text.to_owned(), read()));
+        }
+        &self.0[&file].1
+    }
+}
+
+impl Rules {
+    /// Reads the file of this number among the rule files.
+    fn read(file: usize, files: &Files) -> Self {
+        let text = files.text(file);
+        let (read, problems) = file::read_one(file, text);
+        let groups = symbols::symbols(files.name(file), text);
+        let rules = groups.into_iter().flat_map(|group| group.children);
+        Self { read, problems, names: rules.map(|rule| rule.name).collect() }
+    }
+}
+
+impl Tests {
+    fn read(file: usize, files: &Files) -> Self {
+        let (fixture, mut problems) = fixture::read(file, files);
+        for test in fixture.iter().flat_map(|fixture| &fixture.tests) {
+            // All events of a generator have the same mistake: one of them is enough.
+            let mut test = test.clone();
+            test.events.iter_mut().for_each(|event| event.repeat = None);
+            problems.extend(test.records(file, &Symbols::default()).refused);
+        }
+        Self { fixture, problems }
+    }
+}
+
 /// Every mistake of every file, as `rules check` tells it; and tests that name rules which are
 /// not in the rule files they are about.
-pub fn problems(files: &Files) -> Vec<Diagnostic> {
+pub fn problems(files: &Files, memory: &mut Memory) -> Vec<Diagnostic> {
     let numbers: Vec<usize> =
         (0..files.len()).filter(|file| complete::is_rule_file(files.name(*file))).collect();
     let mut rule_files = Files::default();
     for number in &numbers {
         rule_files.add(files.name(*number), files.text(*number));
     }
-    let (read, mut found) = file::read(&rule_files);
+    memory.rules.0.retain(|file, _| *file < numbers.len());
+    memory.tests.0.retain(|file, _| *file < files.len());
+    let (mut read, mut found, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for file in 0..rule_files.len() {
+        let rules = memory.rules.of(file, rule_files.text(file), || Rules::read(file, &rule_files));
+        read.extend(rules.read.clone());
+        found.extend(rules.problems.iter().cloned());
+        // A rule with a mistake is a rule none the less: its tests do name something.
+        names.extend(rules.names.iter().cloned());
+    }
+    found.extend(file::namesakes(&read));
     found.extend(compile::compile(&read, &Symbols::default()).1);
     found.extend(lint::lint(&read, &rule_files, None));
     for problem in &mut found {
@@ -31,23 +119,11 @@ pub fn problems(files: &Files) -> Vec<Diagnostic> {
             place.file = numbers[place.file];
         }
     }
-    // A rule with a mistake is a rule none the less: its tests do name something.
-    let mut rules = BTreeSet::new();
-    for number in &numbers {
-        for group in crate::rule::assist::symbols::symbols(files.name(*number), files.text(*number))
-        {
-            rules.extend(group.children.into_iter().map(|rule| rule.name));
-        }
-    }
     for file in (0..files.len()).filter(|file| files.name(*file).ends_with(TEST_FILE_SUFFIX)) {
-        let (fixture, more) = fixture::read(file, files);
-        found.extend(more);
-        for test in fixture.iter().flat_map(|fixture| &fixture.tests) {
-            found.extend(test.strangers(file, &rules.iter().map(String::as_str)));
-            // All events of a generator have the same mistake: one of them is enough.
-            let mut test = test.clone();
-            test.events.iter_mut().for_each(|event| event.repeat = None);
-            found.extend(test.records(file, &Symbols::default()).refused);
+        let tests = memory.tests.of(file, files.text(file), || Tests::read(file, files));
+        found.extend(tests.problems.iter().cloned());
+        for test in tests.fixture.iter().flat_map(|fixture| &fixture.tests) {
+            found.extend(test.strangers(file, &names.iter().map(String::as_str)));
         }
     }
     diagnostic::sort(&mut found);
@@ -73,7 +149,7 @@ mod tests {
             format!("groups: [{{name: g, rules: [{{alert: A, {rule}, when: true}}]}}]"),
         );
         let (found, lints): (Vec<_>, Vec<_>) =
-            problems(&files).into_iter().partition(Diagnostic::is_error);
+            problems(&files, &mut Memory::default()).into_iter().partition(Diagnostic::is_error);
         assert!(lints.iter().any(|lint| lint.file == 2), "{lints:?}");
         let told: Vec<_> =
             found.iter().map(|p| (p.file, p.code, files.slice(p.file, p.span.clone()))).collect();
@@ -86,5 +162,41 @@ mod tests {
         ];
         assert_eq!(told, want);
         assert_eq!(found[4].secondary[0].file, 1);
+    }
+
+    #[test]
+    fn what_is_remembered_of_files_changes_nothing() {
+        let rule = |name: &str, when: &str| {
+            format!(
+                "groups: [{{name: g, rules: [{{alert: {name}, family: drift, on: [order], annotations: {{summary: x}}, when: {when}}}]}}]"
+            )
+        };
+        let test = |quiet: &str| {
+            format!(
+                "rule_files: [a.rules.yaml]\ntests: [{{name: x, quiet: [{quiet}], events: [{{at: 2025-01-01, type: order}}]}}]"
+            )
+        };
+        let broken = || "groups: [".to_owned();
+        let mut memory = Memory::default();
+        // Each state differs from the one before in a file, or in which files there are.
+        for (number, state) in [
+            vec![("a.rules.yaml", rule("A", "tru")), ("a.test.yaml", test("B"))],
+            vec![("a.rules.yaml", rule("B", "true")), ("a.test.yaml", test("B"))],
+            vec![("a.rules.yaml", rule("B", "true")), ("a.test.yaml", test("A, B"))],
+            vec![("a.rules.yaml", broken()), ("a.test.yaml", test("A, B"))],
+            vec![("0.rules.yaml", rule("A", "1")), ("a.rules.yaml", rule("A", "1"))],
+            vec![("a.rules.yaml", rule("A", "1")), ("a.test.yaml", test("A, B"))],
+            vec![],
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut files = Files::default();
+            for (name, text) in state {
+                files.add(name, text);
+            }
+            let fresh = problems(&files, &mut Memory::default());
+            assert_eq!(problems(&files, &mut memory), fresh, "state {number}");
+        }
     }
 }

@@ -17,6 +17,8 @@ use crate::rule::vocabulary::Type;
 use crate::rule::vocabulary::VALUE_METHODS;
 use crate::rule::vocabulary::detectors;
 use crate::rule::vocabulary::offers::OFFERS;
+use crate::state::assortment::Asked;
+use crate::state::assortment::AskedOfQuantity;
 use crate::state::builtin;
 use crate::state::builtin::Builtin;
 use crate::state::builtin::CalendarPart;
@@ -140,7 +142,11 @@ impl Checker<'_> {
                 let node = Node::Function(Function::Sells, arg.node);
                 self.typed(node, Type::Bool, arg.depends | ENTITY)
             }
-            "list_price" | "unit_cost" | "margin_floor" => self.of_product(expr, name, args),
+            "list_price" | "unit_cost" | "margin_floor" | "grade" | "own_brand" | "substitute" => {
+                self.of_product(expr, name, args)
+            }
+            "next_break" | "price_at" => self.of_quantity(expr, name, args),
+            "p_switch" => self.p_switch(expr, name, args),
             "win_rate_below" => self.win_rate_below(expr, name, args),
             "greatest" | "least" => self.extreme(expr, name, args),
             _ => self.no_function(expr, name),
@@ -154,9 +160,40 @@ impl Checker<'_> {
         let (function, ty) = match name {
             "list_price" => (Function::ListPrice, Type::Money),
             "unit_cost" => (Function::UnitCost, Type::Money),
+            "grade" => (Function::Of(Asked::Grade), Type::Text),
+            "own_brand" => (Function::Of(Asked::OwnBrand), Type::Bool),
+            "substitute" => (Function::Of(Asked::Substitute), Type::Text),
             _ => (Function::MarginFloor, Type::Double),
         };
         self.typed(Node::Function(function, arg.node), ty, arg.depends | ENTITY)
+    }
+
+    /// What the catalogue says of a quantity of a product.
+    fn of_quantity(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        let [product, quantity] = args else { return self.arguments(expr, name, 2, args) };
+        let mut asked = [
+            self.expect(product, &[Type::Text], "the product"),
+            self.expect(quantity, &[Type::Int, Type::Double], "the quantity"),
+        ];
+        asked[0].depends |= ENTITY;
+        let (of, ty) = match name {
+            "next_break" => (AskedOfQuantity::NextBreak, Type::Double),
+            _ => (AskedOfQuantity::PriceAt, Type::Money),
+        };
+        self.builtin(Builtin::OfQuantity(of), &asked, ty)
+    }
+
+    /// The learned chance that a customer takes the own brand.
+    fn p_switch(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        let [category, own, all, lines] = args else {
+            return self.arguments(expr, name, 4, args);
+        };
+        let numbers =
+            [own, all, lines].map(|arg| self.expect(arg, &[Type::Int, Type::Double], "the number"));
+        let [own, all, lines] = numbers;
+        let mut category = self.expect(category, &[Type::Text], "the category");
+        category.depends |= ENTITY;
+        self.builtin(Builtin::PSwitch, &[category, own, all, lines], Type::Double)
     }
 
     fn win_rate_below(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {

@@ -150,6 +150,14 @@ fn function(expr: &Expr, name: &str, args: &[Expr]) -> String {
         ("list_price", [_]) => format!("the list price of {}", first()),
         ("unit_cost", [_]) => format!("the unit cost of {}", first()),
         ("margin_floor", [_]) => format!("the lowest margin allowed for {}", first()),
+        ("grade", [_]) => format!("the grade of {}", first()),
+        ("own_brand", [_]) => format!("{} is of an own brand", first()),
+        ("next_break", [_, _]) => format!("the next price break of {}", first()),
+        ("price_at", [_, quantity]) => {
+            format!("the price of {} at a quantity of {}", first(), within(quantity))
+        }
+        ("substitute", [_]) => format!("what takes the place of {}", first()),
+        ("p_switch", [..]) => format!("the chance that the own brand of {} is taken", first()),
         ("p_alive", [_]) => format!("the chance, by {}, that the customer has not left", first()),
         ("expected_purchases", [_, span]) => {
             let span = duration(span).unwrap_or_else(|| within(span));
@@ -158,6 +166,20 @@ fn function(expr: &Expr, name: &str, args: &[Expr]) -> String {
         ("drift_deadline", [_, level]) => {
             format!("as long as the chance, by {}, takes to fall to {}", first(), within(level))
         }
+        ("p_active", [_]) => {
+            format!("the chance, by the rhythm of {}, that the customer has not left", first())
+        }
+        ("silence_limit", [_, level]) => format!(
+            "as long as the chance, by the rhythm of {}, takes to fall to {}",
+            first(),
+            within(level)
+        ),
+        ("category_dropped", [_, chance]) => format!(
+            "the categories of {} still bought with a chance of {} at most",
+            first(),
+            within(chance)
+        ),
+        ("discount_shift", [_]) => format!("the shift of the discount on {}", first()),
         ("category_loss", [_, gaps]) => {
             format!("the categories of {} given up for {} of their gaps", first(), within(gaps))
         }

@@ -335,6 +335,11 @@ pub const CODES: &[Code] = &[
         "no alert is like that",
         "The rule compares a field of past alerts with a text that the field never has: the name of a rule\nthat is not in these files, a state or a family of another name. It is never true. The states are\n`firing acknowledged snoozed resolved expired withdrawn won lost dismissed`.\n\n  !alerts.last('90d').exists(a, a.rule == 'CallBack' && a.state == 'won')",
     ),
+    code(
+        "W113",
+        "nearly a type of event",
+        "The type of an event is compared with a text that is nearly, but not quite, one of the types that\nthere are. Events that are none of them keep the word of their source, so that it may be meant; if\nthe source has such a word, map it to another one.\n\n  interactions.filter(i, i.kind in ['visit', 'email'])           not  'emial'",
+    ),
 ];
 
 /// The explanation of a code, in whatever case it is written.

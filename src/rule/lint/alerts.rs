@@ -4,10 +4,10 @@
 use crate::alert::Family;
 use crate::rule::diagnostic::Diagnostic;
 use crate::rule::diagnostic::suggest;
-use crate::rule::expression::BinaryOp;
 use crate::rule::expression::Expr;
 use crate::rule::expression::Node;
 use crate::rule::file::RuleSource;
+use crate::rule::lint::compared;
 use crate::rule::lint::expressions;
 use crate::rule::lint::of_items;
 use crate::rule::lint::warning;
@@ -22,7 +22,7 @@ pub(super) fn unheard_of(rule: &RuleSource, rules: &[&str], found: &mut Vec<Diag
             let Some((_, item, body)) = of_items(outer) else { return };
             let Node::Call { target: Some(list), .. } = &outer.node else { return };
             if is_of_alerts(rule, list, rule.parts.len()) {
-                body.walk(&mut |inner| compared(rule, (item, inner), rules, found));
+                body.walk(&mut |inner| compare(rule, (item, inner), rules, found));
             }
         });
     }
@@ -47,27 +47,17 @@ fn is_of_alerts(rule: &RuleSource, list: &Expr, parts: usize) -> bool {
 }
 
 /// `a.state == 'one'`, `a.rule in ['A', 'B']`.
-fn compared(
+fn compare(
     rule: &RuleSource,
     (item, expr): (&Expr, &Expr),
     rules: &[&str],
     found: &mut Vec<Diagnostic>,
 ) {
-    let Node::Binary(op, a, b) = &expr.node else { return };
-    let equality = matches!(op, BinaryOp::Equal | BinaryOp::NotEqual);
-    let (field, texts) = match (&a.node, &b.node) {
-        (Node::Select(of, field), Node::Text(_)) if equality && **of == *item => {
-            (field, std::slice::from_ref(&**b))
-        }
-        (Node::Text(_), Node::Select(of, field)) if equality && **of == *item => {
-            (field, std::slice::from_ref(&**a))
-        }
-        (Node::Select(of, field), Node::List(items)) if *op == BinaryOp::In && **of == *item => {
-            (field, items.as_slice())
-        }
-        _ => return,
-    };
-    let (known, what): (Vec<&str>, _) = match field.as_str() {
+    let Some((of, field, texts)) = compared(expr) else { return };
+    if of != item {
+        return;
+    }
+    let (known, what): (Vec<&str>, _) = match field {
         "rule" => (rules.to_vec(), "these files have no rule"),
         "state" => (Standing::ALL.map(|(_, name)| name).to_vec(), "an alert has no state"),
         "family" => (Family::ALL.map(|(_, name)| name).to_vec(), "there is no family"),

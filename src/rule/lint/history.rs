@@ -9,11 +9,11 @@ use crate::event::Symbol;
 use crate::event::Symbols;
 use crate::rule::diagnostic::Diagnostic;
 use crate::rule::diagnostic::suggest;
-use crate::rule::expression::BinaryOp;
 use crate::rule::expression::Expr;
 use crate::rule::expression::Node;
 use crate::rule::file::RuleSource;
 use crate::rule::file::Trigger;
+use crate::rule::lint::compared;
 use crate::rule::lint::expressions;
 use crate::rule::lint::warning;
 use crate::rule::set::KindSet;
@@ -97,25 +97,13 @@ pub(super) fn unseen(rule: &RuleSource, seen: &Seen, found: &mut Vec<Diagnostic>
         }
     }
     for expr in expressions(rule) {
-        expr.walk(&mut |expr| compared(rule, expr, seen, found));
+        expr.walk(&mut |expr| compare(rule, expr, seen, found));
     }
 }
 
 /// `l.category == 'tyrse'`, `event.topic in ['a', 'b']`.
-fn compared(rule: &RuleSource, expr: &Expr, seen: &Seen, found: &mut Vec<Diagnostic>) {
-    let Node::Binary(op, a, b) = &expr.node else { return };
-    let (field, texts) = match (op, &a.node, &b.node) {
-        (BinaryOp::Equal | BinaryOp::NotEqual, Node::Select(_, field), Node::Text(_)) => {
-            (field, vec![&**b])
-        }
-        (BinaryOp::Equal | BinaryOp::NotEqual, Node::Text(_), Node::Select(_, field)) => {
-            (field, vec![&**a])
-        }
-        (BinaryOp::In, Node::Select(_, field), Node::List(items)) => {
-            (field, items.iter().collect())
-        }
-        _ => return,
-    };
+fn compare(rule: &RuleSource, expr: &Expr, seen: &Seen, found: &mut Vec<Diagnostic>) {
+    let Some((_, field, texts)) = compared(expr) else { return };
     let Some(names) = seen.names(field) else { return };
     for expr in texts {
         let Node::Text(text) = &expr.node else { continue };

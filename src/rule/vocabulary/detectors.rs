@@ -5,6 +5,8 @@ use crate::event::EntityKind;
 use crate::rule::vocabulary::Type;
 use crate::state::detection::AgreementFigure;
 use crate::state::detection::Detector;
+use crate::state::detection::DiscountFigure;
+use crate::state::detection::DroppedFigure;
 use crate::state::detection::Figure;
 use crate::state::detection::LossFigure;
 use crate::state::detection::MarginFigure;
@@ -53,7 +55,7 @@ pub enum Gives {
 pub type FigureField = (&'static str, Figure, Type, &'static str);
 
 /// All of them.
-pub static DETECTORS: [Signature; 10] = [
+pub static DETECTORS: [Signature; 14] = [
     Signature {
         name: "p_alive",
         detector: Detector::Purchases,
@@ -79,6 +81,30 @@ pub static DETECTORS: [Signature; 10] = [
         gives: Gives::One(Figure::DriftDeadline, Type::Span),
     },
     Signature {
+        name: "p_active",
+        detector: Detector::Regularity,
+        of: Of::Events,
+        example: "p_active(orders)",
+        argument: None,
+        gives: Gives::One(Figure::PActive, Type::Double),
+    },
+    Signature {
+        name: "silence_limit",
+        detector: Detector::Regularity,
+        of: Of::Events,
+        example: "silence_limit(orders, 0.5)",
+        argument: Some(Type::Double),
+        gives: Gives::One(Figure::SilenceLimit, Type::Span),
+    },
+    Signature {
+        name: "category_dropped",
+        detector: Detector::Categories,
+        of: Of::Lines,
+        example: "category_dropped(lines, 0.05)",
+        argument: Some(Type::Double),
+        gives: Gives::Fields(&DROPPED),
+    },
+    Signature {
         name: "category_loss",
         detector: Detector::Categories,
         of: Of::Lines,
@@ -93,6 +119,14 @@ pub static DETECTORS: [Signature; 10] = [
         example: "margin_shift(lines)",
         argument: None,
         gives: Gives::Fields(&MARGIN),
+    },
+    Signature {
+        name: "discount_shift",
+        detector: Detector::Discount,
+        of: Of::Lines,
+        example: "discount_shift(lines)",
+        argument: None,
+        gives: Gives::Fields(&DISCOUNT),
     },
     Signature {
         name: "trend",
@@ -251,6 +285,80 @@ const LOSS: [FigureField; 6] = [
         Figure::Loss(LossFigure::Next),
         Type::Time,
         "when the next category will be lost if nothing is bought",
+    ),
+];
+
+const DROPPED: [FigureField; 6] = [
+    (
+        "count",
+        Figure::Dropped(DroppedFigure::Count),
+        Type::Int,
+        "how many categories are hardly bought any more, by the lines of others since",
+    ),
+    (
+        "category",
+        Figure::Dropped(DroppedFigure::Category),
+        Type::Text,
+        "the one of them whose loss is clearest; null when there is none, as all below",
+    ),
+    ("since", Figure::Dropped(DroppedFigure::Since), Type::Time, "when it was last bought"),
+    (
+        "gap",
+        Figure::Dropped(DroppedFigure::Gap),
+        Type::Span,
+        "how long the customer used to wait for it",
+    ),
+    (
+        "missed",
+        Figure::Dropped(DroppedFigure::Missed),
+        Type::Int,
+        "lines of other categories since",
+    ),
+    (
+        "chance",
+        Figure::Dropped(DroppedFigure::Chance),
+        Type::Double,
+        "the chance that it is still bought",
+    ),
+];
+
+const DISCOUNT: [FigureField; 7] = [
+    (
+        "alarm",
+        Figure::Discount(DiscountFigure::Alarm),
+        Type::Bool,
+        "whether the discount has risen above the customer's own normal one, and not come back",
+    ),
+    (
+        "strength",
+        Figure::Discount(DiscountFigure::Strength),
+        Type::Double,
+        "how clear the rise is: 1 raises the alarm, below a half ends it",
+    ),
+    (
+        "since",
+        Figure::Discount(DiscountFigure::Since),
+        Type::Time,
+        "the last order before the rise; null without alarm",
+    ),
+    (
+        "usual",
+        Figure::Discount(DiscountFigure::Usual),
+        Type::Double,
+        "the normal discount as a share of the list amount, of the first 10 orders; null before those",
+    ),
+    (
+        "recent",
+        Figure::Discount(DiscountFigure::Recent),
+        Type::Double,
+        "the same since all was last well; null where it is well",
+    ),
+    ("orders", Figure::Discount(DiscountFigure::Orders), Type::Int, "orders since then"),
+    (
+        "extra",
+        Figure::Discount(DiscountFigure::Extra),
+        Type::Money,
+        "what was given in them beyond the usual share",
     ),
 ];
 

@@ -5,6 +5,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::source::fluvio::cluster::Cluster;
+use crate::source::fluvio::connector::Connector;
+use crate::source::fluvio::tls::Tls;
+use crate::source::fluvio::tls::TlsError;
+
 /// Section `[fluvio]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -28,8 +33,17 @@ pub struct FluvioConfig {
     /// The longest pause between two attempts to connect.
     pub retry_ms_max: u64,
     /// How long the other partitions wait for one that cannot be read, so that everything is taken
-    /// in the order in which it happened; after that they go on, and event time stands still.
+    /// in the order in which it happened; after that they go on, and event time stands still;
+    /// while a backlog is read, two minutes at least.
     pub wait_ms: u64,
+    /// File with the certificates of those who sign the cluster's (PEM): with it, all goes by TLS.
+    pub tls_ca_file: String,
+    /// The name in the cluster's certificates; the host that is connected to when empty.
+    pub tls_domain: String,
+    /// File with our own certificate (PEM), where the cluster asks for one.
+    pub tls_cert_file: String,
+    /// File with its key (PEM).
+    pub tls_key_file: String,
 }
 
 /// Where a partition is begun that was never read.
@@ -67,6 +81,10 @@ impl Default for FluvioConfig {
             timeout_ms: 5_000,
             retry_ms_max: 5_000,
             wait_ms: 10_000,
+            tls_ca_file: String::new(),
+            tls_domain: String::new(),
+            tls_cert_file: String::new(),
+            tls_key_file: String::new(),
         }
     }
 }
@@ -75,6 +93,12 @@ impl FluvioConfig {
     /// Whether there is a cluster to be used.
     pub fn is_used(&self) -> bool {
         !self.endpoint.is_empty()
+    }
+
+    /// The cluster; nothing is asked yet. Fails where a file of TLS is of no use.
+    pub fn cluster(&self) -> Result<Cluster, TlsError> {
+        let connector = Connector::new(Tls::new(self)?);
+        Ok(Cluster::new(&self.endpoint, connector, self.timeout()))
     }
 
     /// The topics that are used, and for what.

@@ -28,10 +28,20 @@ use tokio::net::TcpStream;
 use tokio_util::compat::TokioAsyncReadCompatExt;
 use tokio_util::compat::TokioAsyncWriteCompatExt;
 
+use crate::source::fluvio::tls::Tls;
+
 /// Opens connections whose packets leave at once; clones are cheap.
 #[derive(Debug, Clone, Default)]
 pub struct Connector {
     domain: String,
+    tls: Option<Tls>,
+}
+
+impl Connector {
+    /// One that encrypts, where it is told how.
+    pub fn new(tls: Option<Tls>) -> Self {
+        Self { domain: String::new(), tls }
+    }
 }
 
 /// A connection that acknowledges at once what it receives.
@@ -49,12 +59,12 @@ impl TcpDomainConnector for Connector {
         let number = stream.as_raw_fd();
         let stream = Prompt(stream);
         stream.acknowledge();
-        let (read, write) = tokio::io::split(stream);
-        Ok((Box::new(write.compat_write()), Box::new(read.compat()), number))
+        let Some(tls) = &self.tls else { return Ok(parted(stream, number)) };
+        Ok(parted(tls.encrypt(address, stream).await?, number))
     }
 
     fn new_domain(&self, domain: String) -> DomainConnector {
-        Box::new(Self { domain })
+        Box::new(Self { domain, tls: self.tls.clone() })
     }
 
     fn domain(&self) -> &str {
@@ -64,6 +74,18 @@ impl TcpDomainConnector for Connector {
     fn clone_box(&self) -> DomainConnector {
         Box::new(self.clone())
     }
+}
+
+/// A connection in two halves, as the client wants them.
+fn parted<C>(
+    connection: C,
+    number: ConnectionFd,
+) -> (BoxWriteConnection, BoxReadConnection, ConnectionFd)
+where
+    C: AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static,
+{
+    let (read, write) = tokio::io::split(connection);
+    (Box::new(write.compat_write()), Box::new(read.compat()), number)
 }
 
 impl Prompt {

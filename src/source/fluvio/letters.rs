@@ -16,7 +16,6 @@ use crate::source::dead_letter::Forward;
 use crate::source::dead_letter::Letters;
 use crate::source::fluvio::cluster::Cluster;
 use crate::source::fluvio::config::FluvioConfig;
-use crate::source::fluvio::connector::Connector;
 use crate::source::fluvio::producer::ProduceError;
 use crate::source::fluvio::producer::Producer;
 use crate::source::log::lanes;
@@ -72,7 +71,7 @@ impl FluvioConfig {
         if !self.is_used() || self.dead_letters_topic.is_empty() {
             return Ok(None);
         }
-        let cluster = Cluster::new(&self.endpoint, Connector::default(), self.timeout());
+        let cluster = self.cluster().map_err(io::Error::other)?;
         start(cluster, self.dead_letters_topic.clone()).map(Some)
     }
 }

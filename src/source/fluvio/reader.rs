@@ -94,6 +94,8 @@ pub(crate) struct Reader {
     broken_at: Option<i64>,
     /// The loss that was told of last: it is not told of at each attempt.
     alarmed_at: Option<i64>,
+    /// When the last connection began to bring records, if it ever did.
+    connected: Option<Instant>,
 }
 
 /// Why a partition cannot be read on.
@@ -215,6 +217,16 @@ impl Reader {
         (lane, topic, partition): (usize, &Arc<str>, u32),
         decoder: Decoder,
     ) -> Self {
+        // A counter that first shows at one has, to Prometheus, never risen.
+        let metrics = &shared.metrics;
+        for counter in [
+            &metrics.source_records_total,
+            &metrics.source_reconnects_total,
+            &metrics.source_gaps_total,
+            &metrics.source_lost_records_total,
+        ] {
+            counter.with_label_values(&[&**topic]).inc_by(0);
+        }
         Self {
             shared: Arc::clone(shared),
             lane,
@@ -225,6 +237,7 @@ impl Reader {
             fetch_bytes: shared.config.fetch_bytes.clamp(1 << 10, FETCH_BYTES_MAX),
             broken_at: None,
             alarmed_at: None,
+            connected: None,
         }
     }
 
@@ -233,8 +246,13 @@ impl Reader {
         let mut attempt = 0;
         loop {
             let before = self.shared.lanes.read(self.lane);
+            self.connected = None;
             let Err(error) = self.session().await;
-            if self.shared.lanes.read(self.lane) != before {
+            // One that stood for a while was sound, though there may have been nothing to read.
+            let stood = self.connected.is_some_and(|at| {
+                time::steady().saturating_duration_since(at) > self.shared.config.heartbeat()
+            });
+            if stood || self.shared.lanes.read(self.lane) != before {
                 attempt = 0;
             }
             let labels = [&*self.topic];
@@ -291,6 +309,7 @@ impl Reader {
         let stream =
             timeout(patience, opening).await.map_err(|_| ReadError::Silent(patience))??;
         shared.lanes.reading(self.lane, bounds.end);
+        self.connected = Some(time::steady());
         let topic = Arc::clone(&self.topic);
         let place = (self.lane, &*topic, self.partition);
         tokio::select! {

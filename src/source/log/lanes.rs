@@ -132,7 +132,9 @@ impl Lanes {
     pub(crate) fn reading(&self, lane: usize, end: i64) {
         let mut state = self.state.lock();
         let lane = &mut state.lanes[lane];
-        (lane.phase, lane.end, lane.trouble) = (Phase::Reading, end, None);
+        // A broker that has just been restarted may know of less than it told of before.
+        lane.end = lane.end.max(end);
+        (lane.phase, lane.trouble) = (Phase::Reading, None);
         self.changed.notify_all();
     }
 
@@ -177,7 +179,9 @@ impl Lanes {
                 }
                 if lane.queue.len() < PORTIONS_MAX {
                     lane.read = Some(portion.next);
-                    lane.end = end;
+                    // A step back: the partition was made anew, and what was known of it is void.
+                    let is_anew = portion.next < portion.first;
+                    lane.end = if is_anew { end } else { lane.end.max(end) };
                     lane.queue.push_back(portion);
                     self.changed.notify_all();
                     return Ok(());
@@ -268,11 +272,11 @@ impl Lane {
         self.trusted = false;
     }
 
-    /// Whether event time may go by what there is. A lane that others went past is trusted again
-    /// once it is `settled`: everything up to its end has gone its way.
+    /// Whether nothing is missing that is older than what has gone. A lane that others went past is
+    /// trusted again once it is `settled`: everything up to its end has gone its way.
     pub(crate) fn trust(&mut self, settled: bool) -> bool {
         self.trusted |= settled && self.is_at_end();
-        self.trusted && !self.is_down()
+        self.trusted
     }
 
     /// The latest moment of which we know that everything sent before it was taken, when all

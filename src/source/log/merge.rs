@@ -32,6 +32,10 @@ use crate::time::Timestamp;
 /// Troubles that are told of at once; of more than these, only how many there are.
 const TROUBLES_TOLD: usize = 3;
 
+/// How long a lane that is down is waited for at least while a backlog is taken: nobody waits for an
+/// alert that is old already, and what others went past cannot be put in order any more.
+const PATIENCE_BEHIND: Duration = Duration::from_mins(2);
+
 /// Merges until everything stops; waits so long for a lane that is down. Event time may stand still
 /// already (`held`).
 pub(crate) fn run(lanes: &Lanes, taker: &dyn Taker, patience: Duration, held: bool) {
@@ -75,7 +79,9 @@ impl Merge {
     /// Fetches portions, and sees what is to be done; nothing to do is `None`.
     fn look(&mut self, lanes: &mut [Lane]) -> Option<Step> {
         self.tracks.resize_with(lanes.len(), Track::default);
-        let (mut waits, mut any, mut trusted) = (false, false, true);
+        let (mut waits, mut any) = (false, false);
+        let is_behind = !self.health.caught_up && !self.held;
+        let patience = self.patience.max(if is_behind { PATIENCE_BEHIND } else { Duration::ZERO });
         let mut clock = Some(Timestamp::MAX);
         let mut caught_up = !lanes.is_empty();
         for (lane, track) in lanes.iter_mut().zip(&mut self.tracks) {
@@ -87,9 +93,8 @@ impl Merge {
             track.taken = track.taken.or(stands);
             let empty = track.portion.is_none();
             any |= !empty;
-            waits |= empty && lane.is_awaited(self.patience);
+            waits |= empty && lane.is_awaited(patience);
             caught_up &= empty && lane.is_at_end();
-            trusted &= lane.trust(empty);
             track.clock = track.clock.max(lane.confirmed(track.taken));
             clock = clock.min(track.clock);
         }
@@ -98,16 +103,19 @@ impl Merge {
             trouble: trouble(lanes),
             clock: clock.filter(|_| !lanes.is_empty()),
         };
-        // Without lanes nobody knows what is missing.
-        let hold = (!lanes.is_empty() && self.held == trusted).then_some(!trusted);
         let report = self.told.as_ref() != Some(&health);
         self.health = health;
-        let give = any && !waits;
-        if give {
-            let lanes = lanes.iter_mut().zip(&self.tracks);
-            let passed = lanes.filter(|(lane, track)| lane.is_down() && track.portion.is_none());
-            passed.for_each(|(lane, _)| lane.distrust());
+        let (give, mut trusted) = (any && !waits, true);
+        for (lane, track) in lanes.iter_mut().zip(&self.tracks) {
+            let empty = track.portion.is_none();
+            if give && empty && lane.is_down() {
+                lane.distrust();
+            }
+            trusted &= lane.trust(empty);
         }
+        // Without lanes nobody knows what is missing. As long as all wait, nothing has to be held:
+        // no record goes, and the clock stands where the lane was last heard of.
+        let hold = (!lanes.is_empty() && self.held == trusted).then_some(!trusted);
         (hold.is_some() || report || give).then_some(Step { hold, report, give })
     }
 

@@ -27,6 +27,8 @@ const DAYS: i64 = 822;
 const PAST_MAX: usize = 4;
 /// Periods that the team's curve counts for beside the rep's own.
 const TEAM_PERIODS: f64 = 2.0;
+/// Standard deviation of one period's sales, as a share of what is usual; a choice.
+const PERIOD_DEVIATION: f64 = 0.25;
 /// Orders that a quota is taken to be made of while nothing else is known.
 const ORDERS_OF_QUOTA: f64 = 20.0;
 
@@ -141,6 +143,7 @@ impl SalesByDay {
             share_by_now: season_share(curve, team.share_by(elapsed), TEAM_PERIODS),
             elapsed,
             team_order_size: team.order_size.unwrap_or(amount / ORDERS_OF_QUOTA),
+            deviation_of_usual: PERIOD_DEVIATION / f64::from(periods + 1).sqrt(),
         };
         (elapsed, self.sold(quota.from, quota.to), own.outlook(&plan))
     }

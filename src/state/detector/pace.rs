@@ -7,6 +7,12 @@
 //! F(t): the share usually sold by t, shrunk to the team's curve
 //! ```
 //!
+//! How much a rep usually sells in a whole period is not known to the dollar: a past period tells it to
+//! about a quarter, more of them tell more. What was sold so far says more about it the longer the
+//! period runs; both are weighed by their precision (the normal law with a known variance: Gelman et
+//! al., "Bayesian Data Analysis", ch. 2). So a slump is seen to go on, and a rep early in a period is
+//! not at risk on the evidence of a few days.
+//!
 //! Orders come as a compound Poisson process, so the variance of a sum of them is its mean times
 //! the size of a typical unit of revenue, E[s²] / E[s] (Wald; Ross, "Introduction to Probability
 //! Models", ch. 5). A rep's state is two sums; order does not matter.
@@ -38,6 +44,9 @@ pub struct Plan {
     pub elapsed: f64,
     /// Size of a typical unit of revenue, E\[s²\] / E\[s\], over the team.
     pub team_order_size: f64,
+    /// Standard deviation of what a period comes to, as a share of `usual_total`; at 0 that is taken
+    /// as certain, whatever was sold so far.
+    pub deviation_of_usual: f64,
 }
 
 /// How it stands.
@@ -86,12 +95,15 @@ impl Pace {
 
     /// How it stands by now.
     pub fn outlook(&self, plan: &Plan) -> Outlook {
-        let to_come = (plan.usual_total * (1.0 - plan.share_by_now)).max(0.0);
         let own = if self.sold > 0.0 { self.squares / self.sold } else { plan.team_order_size };
         let orders = f64::from(self.orders);
         let size = (own * orders + plan.team_order_size * TEAM_ORDERS) / (orders + TEAM_ORDERS);
+        let usually = (plan.usual_total * (1.0 - plan.share_by_now)).max(0.0);
+        let (factor, deviation_of_factor) = self.pace(plan, size);
+        let to_come = usually * factor;
         let gap = plan.quota - self.sold - to_come;
-        let deviation = (to_come * size).max(0.0).sqrt();
+        let of_usual = usually * deviation_of_factor;
+        let deviation = (to_come * size + of_usual * of_usual).max(0.0).sqrt();
         let end = self.sold + to_come;
         if deviation <= 0.0 {
             let p_attain = if gap <= 0.0 { 1.0 } else { 0.0 };
@@ -100,6 +112,24 @@ impl Pace {
         let z = gap / deviation;
         let shortfall = deviation * (z * normal(z) + normal_density(z));
         Outlook { p_attain: normal(-z), shortfall, end }
+    }
+}
+
+impl Pace {
+    /// This period's pace over the usual one, with its standard deviation: the prior of 1 and what
+    /// was sold over what usually is by now, each with the weight of its precision.
+    fn pace(&self, plan: &Plan, size: f64) -> (f64, f64) {
+        let usually = plan.usual_total * plan.share_by_now;
+        let prior_variance = plan.deviation_of_usual * plan.deviation_of_usual;
+        if prior_variance <= 0.0 {
+            return (1.0, 0.0);
+        }
+        if usually <= 0.0 || size <= 0.0 {
+            return (1.0, plan.deviation_of_usual);
+        }
+        let (prior, evidence) = (1.0 / prior_variance, usually / size);
+        let factor = (prior + self.sold / usually * evidence) / (prior + evidence);
+        (factor.max(0.0), (prior + evidence).sqrt().recip())
     }
 }
 
@@ -128,6 +158,7 @@ mod tests {
             share_by_now: 0.4,
             elapsed: 0.5,
             team_order_size: 2_000.0,
+            deviation_of_usual: 0.0,
         };
         // To come 60,000; size (1,400·40 + 2,000·20)/60 = 1,600; σ = √96,000,000; z = 10,000/σ.
         // SciPy 1.17: norm.sf(z), σ·(z·Φ(z) + φ(z)).
@@ -135,6 +166,34 @@ mod tests {
         assert!((outlook.end - 110_000.0).abs() < 1e-9);
         assert!((outlook.p_attain - 0.153_717_082_963_697_7).abs() < 1e-9, "{}", outlook.p_attain);
         assert!((outlook.shortfall - 10_784.767_280_414_57).abs() < 1e-6, "{}", outlook.shortfall);
+    }
+
+    #[test]
+    fn the_pace_so_far_counts_by_its_precision() {
+        // Sold 20 orders of 1,000 where 40,000 are usual: half, known to 1,000 / 40,000 = 1/40 of
+        // variance; the prior has 1/16. Factor (16 + 20) / 56, variance 1/56.
+        let mut pace = Pace::default();
+        (0..20).for_each(|_| pace.add(1_000.0));
+        let plan = Plan {
+            quota: 100_000.0,
+            usual_total: 100_000.0,
+            share_by_now: 0.4,
+            elapsed: 0.4,
+            team_order_size: 1_000.0,
+            deviation_of_usual: 0.25,
+        };
+        let outlook = pace.outlook(&plan);
+        let to_come = 60_000.0 * 36.0 / 56.0;
+        assert!((outlook.end - 20_000.0 - to_come).abs() < 1e-6, "{outlook:?}");
+        let variance = to_come * 1_000.0 + 60_000.0 * 60_000.0 / 56.0;
+        let z = (80_000.0 - to_come) / variance.sqrt();
+        assert!((outlook.p_attain - normal(-z)).abs() < 1e-12, "{outlook:?}");
+        // Where the usual total is certain, half of it so far changes nothing.
+        let certain = pace.outlook(&Plan { deviation_of_usual: 0.0, ..plan });
+        assert!((certain.end - 80_000.0).abs() < 1e-6);
+        // Nothing sold before the period began says nothing.
+        let first = Pace::default().outlook(&Plan { share_by_now: 0.0, ..plan });
+        assert!((first.end - 100_000.0).abs() < 1e-6 && first.p_attain > 0.49, "{first:?}");
     }
 
     #[test]
@@ -147,6 +206,7 @@ mod tests {
             share_by_now: 1.0,
             elapsed: 1.0,
             team_order_size: 10.0,
+            deviation_of_usual: 0.25,
         };
         let (missed, reached) = (pace.outlook(&plan(100.0)), pace.outlook(&plan(90.0)));
         assert_eq!((missed.p_attain, missed.shortfall), (0.0, 10.0));

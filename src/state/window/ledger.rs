@@ -13,12 +13,12 @@ use crate::state::item;
 use crate::state::item::Body;
 use crate::state::item::Head;
 use crate::state::item::Item;
-use crate::state::value::Fault;
-use crate::state::window::Aggregate;
+use crate::state::program::Running;
 use crate::state::window::AggregateKind;
 use crate::state::window::List;
-use crate::state::window::Members;
 use crate::state::window::Upkeep;
+use crate::state::window::members::Members;
+use crate::state::window::members::Numbers;
 use crate::time::Timestamp;
 
 /// Whether an item enters or leaves.
@@ -128,58 +128,62 @@ impl Ledger<'_> {
         counted: &impl Countable,
         way: Move,
     ) {
-        let plan = self.upkeep.plan;
-        if List::Lines.holds(counted.kind()) {
+        let kind = counted.kind();
+        if List::Lines.holds(kind) {
             if !members.lines.is_empty() {
                 let (time, foreign) = (counted.time(), counted.is_foreign());
                 for body in counted.bare_lines() {
-                    for &place in &members.lines {
-                        let aggregate = plan.aggregate(place);
-                        self.put(aggregate, aggregate.by_fields(time, foreign, &body), way);
+                    let numbers = Numbers::of(time, foreign, &body);
+                    for counter in members.lines.iter().filter(|counter| counter.takes(&body)) {
+                        self.put(counter.running, numbers.get(counter.number), way);
                     }
                 }
             }
             if !members.judged_lines.is_empty() {
                 for item in counted.lines() {
                     for &place in &members.judged_lines {
-                        let aggregate = plan.aggregate(place);
-                        self.put(aggregate, aggregate.by_item(&item, self.upkeep), way);
+                        self.judge(place, &item, way);
                     }
                 }
             }
         }
-        let mut whole = None;
-        for &place in &members.events {
-            let aggregate = plan.aggregate(place);
-            if !aggregate.list.holds(counted.kind()) {
-                continue;
+        if !members.events.is_empty() {
+            let numbers = Numbers::of_event(counted.time());
+            for counter in members.events.iter().filter(|counter| counter.list.holds(kind)) {
+                self.put(counter.running, numbers.get(counter.number), way);
             }
-            if let Some(amount) = aggregate.by_time(counted.time()) {
-                self.put(aggregate, Ok(Some(amount)), way);
-            } else {
-                let item = whole.get_or_insert_with(|| counted.whole());
-                self.put(aggregate, aggregate.by_item(item, self.upkeep), way);
+        }
+        let mut whole = None;
+        for &place in &members.judged_events {
+            if self.upkeep.plan.aggregate(place).list.holds(kind) {
+                self.judge(place, whole.get_or_insert_with(|| counted.whole()), way);
             }
         }
     }
 
-    /// Puts an amount into a running value; what cannot be counted is marked.
+    /// Counts an item if its expressions say so.
+    fn judge(&mut self, place: u16, item: &Item, way: Move) {
+        let aggregate = self.upkeep.plan.aggregate(place);
+        match aggregate.by_item(item, self.upkeep) {
+            Ok(None) => {}
+            Ok(amount) => self.put(aggregate.running(), amount, way),
+            Err(_) => self.put(aggregate.running(), None, way),
+        }
+    }
+
+    /// Puts an amount into a running value; where there is none, the value is marked.
     #[inline]
-    fn put(&mut self, aggregate: &Aggregate, amount: Result<Option<i64>, Fault>, way: Move) {
-        let slot = &mut self.slots[usize::from(aggregate.slot)];
-        let value = match (amount, aggregate.kind) {
-            (Ok(None), _) => return,
-            (Ok(Some(amount)), AggregateKind::Min) => Some(amount.min(*slot)),
-            (Ok(Some(amount)), AggregateKind::Max) => Some(amount.max(*slot)),
-            (Ok(Some(amount)), AggregateKind::Count | AggregateKind::Sum) => match way {
-                Move::In => slot.checked_add(amount),
-                Move::Out => slot.checked_sub(amount),
-            },
-            (Err(_), _) => None,
-        };
+    fn put(&mut self, running: Running, amount: Option<i64>, way: Move) {
+        let slot = &mut self.slots[usize::from(running.slot)];
+        let value = amount.and_then(|amount| match (running.kind, way) {
+            (AggregateKind::Count | AggregateKind::Sum, Move::In) => slot.checked_add(amount),
+            (AggregateKind::Count | AggregateKind::Sum, Move::Out) => slot.checked_sub(amount),
+            (AggregateKind::Min, _) => Some(amount.min(*slot)),
+            (AggregateKind::Max, _) => Some(amount.max(*slot)),
+        });
         match value {
             Some(value) => *slot = value,
-            None => self.slots[usize::from(aggregate.flags)] |= aggregate.flag(),
+            None => self.slots[usize::from(running.flags)] |= running.flag(),
         }
     }
 }

@@ -184,10 +184,10 @@ fn what_stood_still_for_a_partition_that_is_away_stands_still_after_a_restart() 
         // b's partition is away; b buys there, and a buys on where we see it.
         cluster.change(|state| state.away = Some(("t".to_owned(), 1)));
         cluster.cut();
-        reader.wait("the hold", |reader| reader.stage.service.is_held());
         cluster.append("t", 1, &[order("b", 9)]);
         cluster.append("t", 0, &[order("a", 6), order("a", 12), order("a", 16)]);
         reader.wait("a's orders", |reader| reader.next() == [4, 1]);
+        assert!(reader.stage.service.is_held(), "they went past b's partition");
         source.stop();
         let reader = reader.pass(between);
         assert!(reader.stage.service.is_held(), "{between:?}");
@@ -212,6 +212,80 @@ fn what_stood_still_for_a_partition_that_is_away_stands_still_after_a_restart() 
         let texts: Vec<&String> = told.alerts.values().flat_map(|(texts, _)| texts).collect();
         let opened = Timestamp::parse("2025-05-19T12:00:00Z").unwrap().millis();
         assert!(texts[0].contains(&format!("\"opened_at\":{opened},")), "{texts:?}");
+    }
+}
+
+#[test]
+fn a_partition_that_is_waited_for_leaves_no_trace_in_a_restart() {
+    // c buys each day; f and g stay away for long in between, and come back.
+    let fill = |cluster: &StandIn, days: std::ops::Range<u32>| {
+        for day in days {
+            cluster.append("t", 0, &[order("a", day)]);
+            cluster.append("t", 1, &[order("c", day)]);
+            if [2, 18].contains(&day) {
+                cluster.append("t", 0, &[order("f", day)]);
+                cluster.append("t", 1, &[order("g", day)]);
+            }
+        }
+    };
+    let run = |between: Between| {
+        let cluster = StandIn::start(&[("t", 2)]);
+        let mut config = config(&cluster, &["t"]);
+        config.wait_ms = 600_000;
+        fill(&cluster, 1..7);
+        let reader = Reader::new();
+        let mut source = reader.read(&config);
+        reader.wait("the beginning", |reader| reader.next() == [7, 7]);
+        if between == Between::Nothing {
+            source.stop();
+            fill(&cluster, 7..29);
+            let _source = reader.read(&config);
+            reader.wait("the rest", |reader| reader.next() == [30, 30]);
+            return reader.told.lock().unwrap().clone();
+        }
+        // A partition is away, for less than the others wait; within that, the process ends.
+        cluster.change(|state| state.away = Some(("t".to_owned(), 1)));
+        cluster.cut();
+        reader.wait("its trouble", |reader| reader.stage.service.status().trouble.is_some());
+        fill(&cluster, 7..29);
+        source.stop();
+        let reader = reader.pass(between);
+        assert!(!reader.stage.service.is_held(), "{between:?}: nothing went past it");
+        cluster.change(|state| state.away = None);
+        let _source = reader.read(&config);
+        reader.wait("the rest", |reader| reader.next() == [30, 30]);
+        reader.told.lock().unwrap().clone()
+    };
+    let want = run(Between::Nothing);
+    assert_eq!(want.order.len(), 2, "two were silent");
+    for between in [Between::Replay, Between::Snapshot] {
+        assert_eq!(difference(&want, &run(between)), None, "{between:?}");
+    }
+}
+
+#[test]
+fn a_power_loss_while_records_are_taken_ahead_of_the_disk_changes_no_alert() {
+    let cluster = StandIn::start(&[("t", 2)]);
+    let mut config = config(&cluster, &["t"]);
+    // A record or two a response, each an entry of the journal.
+    config.fetch_bytes = 1 << 10;
+    fill(&cluster, 1..29);
+    let reader = Reader::new();
+    reader.disk.record();
+    let mut source = reader.read(&config);
+    reader.wait("all of it", |reader| reader.next() == [31, 68]);
+    source.stop();
+    let (want, disk) = (reader.told.lock().unwrap().clone(), reader.disk.clone());
+    assert_eq!(want.order.len(), 2, "two fall silent");
+    drop(reader);
+    for operations in (0..=disk.recorded()).step_by(disk.recorded() / 12 + 1) {
+        let after = disk.crashed(operations, operations as u64).unwrap();
+        let reader = Reader::start(after, Arc::default());
+        let _source = reader.read(&config);
+        reader.wait("the rest", |reader| reader.next() == [31, 68]);
+        assert_eq!(reader.stage.service.status().duplicates, 0, "operation {operations}");
+        let told = reader.told.lock().unwrap().clone();
+        assert_eq!(difference(&want, &told), None, "operation {operations}");
     }
 }
 

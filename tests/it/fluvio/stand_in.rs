@@ -21,7 +21,9 @@ use std::thread::JoinHandle;
 
 use tokio::net::TcpListener;
 use tokio::net::TcpSocket;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 pub(crate) use self::log::Log;
 use self::protocol::Role;
@@ -38,14 +40,19 @@ struct Shared {
     state: Mutex<State>,
     changed: watch::Sender<u64>,
     broker: SocketAddr,
+    /// How it encrypts, if it does.
+    tls: Option<TlsAcceptor>,
 }
 
 /// What the cluster holds, and what is wrong with it.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fault of its own, switched by a test")]
 pub(crate) struct State {
     pub(crate) topics: BTreeMap<String, Vec<Log>>,
     /// So many of the next requests hear that somebody else leads.
     pub(crate) not_leader: u32,
+    /// Whether the controller knows of no broker.
+    pub(crate) orphaned: bool,
     /// A partition that nobody leads.
     pub(crate) away: Option<(String, u32)>,
     /// So many of the next produced batches are kept, and their sender never hears of it.
@@ -62,6 +69,19 @@ pub(crate) struct State {
 impl StandIn {
     /// A cluster with these topics and partitions.
     pub(crate) fn start(topics: &[(&str, usize)]) -> Self {
+        let cluster = Self::listen(None);
+        for (topic, partitions) in topics {
+            cluster.create(topic, *partitions);
+        }
+        cluster
+    }
+
+    /// A cluster that is spoken to by TLS.
+    pub(crate) fn encrypted(tls: TlsAcceptor) -> Self {
+        Self::listen(Some(tls))
+    }
+
+    fn listen(tls: Option<TlsAcceptor>) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let bind = || runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let (controllers, brokers) = (bind(), bind());
@@ -70,6 +90,7 @@ impl StandIn {
             state: Mutex::default(),
             changed: watch::channel(0).0,
             broker: brokers.local_addr().unwrap(),
+            tls,
         });
         let served = Arc::clone(&shared);
         let thread = std::thread::spawn(move || {
@@ -80,11 +101,7 @@ impl StandIn {
                 )
             });
         });
-        let cluster = Self { shared, controller, thread: Some(thread) };
-        for (topic, partitions) in topics {
-            cluster.create(topic, *partitions);
-        }
-        cluster
+        Self { shared, controller, thread: Some(thread) }
     }
 
     /// Where its controller listens.
@@ -194,10 +211,23 @@ async fn accept(shared: &Arc<Shared>, listener: TcpListener, role: Role) {
                     let generation = shared.lock().generation;
                     let cut = shared.until(|state| (state.generation > generation).then_some(()));
                     tokio::select! {
-                        () = protocol::serve(&shared, socket, role) => {}
+                        () = welcome(&shared, socket, role) => {}
                         () = cut => {}
                     }
                 });
+            }
+        }
+    }
+}
+
+/// Serves a connection, behind TLS where the cluster has it.
+async fn welcome(shared: &Arc<Shared>, socket: TcpStream, role: Role) {
+    let _ = socket.set_nodelay(true);
+    match &shared.tls {
+        None => protocol::serve(shared, Box::new(socket), role).await,
+        Some(tls) => {
+            if let Ok(socket) = tls.accept(socket).await {
+                protocol::serve(shared, Box::new(socket), role).await;
             }
         }
     }

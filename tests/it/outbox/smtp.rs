@@ -8,6 +8,8 @@ use std::net::TcpListener;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 use siaga::alert::Alert;
 use siaga::delivery::outbox::Status;
@@ -18,28 +20,29 @@ use crate::outbox::Post;
 use crate::outbox::alert;
 
 /// A mail server that answers the end of the n-th text with this.
-struct Server {
-    address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     mails: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    fn start(answer: impl Fn(usize) -> &'static str + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(answer: impl Fn(usize) -> &'static str + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let mails = Arc::new(Mutex::new(Vec::new()));
         let (answer, kept) = (Arc::new(answer), Arc::clone(&mails));
         std::thread::spawn(move || {
-            let mut number = 0;
+            let number = Arc::new(AtomicUsize::new(0));
             for socket in listener.incoming().flatten() {
-                // One connection after the other: texts are counted.
-                let _ = converse(&socket, &*answer, &mut number, &kept);
+                let (answer, number, kept) =
+                    (Arc::clone(&answer), Arc::clone(&number), Arc::clone(&kept));
+                std::thread::spawn(move || converse(&socket, &*answer, &number, &kept));
             }
         });
         Self { address, mails }
     }
 
-    fn mails(&self) -> Vec<String> {
+    pub(crate) fn mails(&self) -> Vec<String> {
         self.mails.lock().unwrap().clone()
     }
 }
@@ -48,7 +51,7 @@ impl Server {
 fn converse(
     mut socket: &TcpStream,
     answer: &(dyn Fn(usize) -> &'static str + Send + Sync),
-    number: &mut usize,
+    number: &AtomicUsize,
     kept: &Mutex<Vec<String>>,
 ) -> Option<()> {
     let mut reader = BufReader::new(socket.try_clone().ok()?);
@@ -72,8 +75,7 @@ fn converse(
                     }
                     mail.push_str(line.strip_prefix('.').unwrap_or(&line));
                 }
-                let said = answer(*number);
-                *number += 1;
+                let said = answer(number.fetch_add(1, Ordering::SeqCst));
                 if said.starts_with('2') {
                     kept.lock().ok()?.push(mail);
                 }
@@ -85,7 +87,8 @@ fn converse(
     }
 }
 
-fn header<'a>(mail: &'a str, name: &str) -> Option<&'a str> {
+/// What a header of this name says, if there is one.
+pub(crate) fn header<'a>(mail: &'a str, name: &str) -> Option<&'a str> {
     let head = mail.split("\r\n\r\n").next()?;
     head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }

@@ -44,6 +44,12 @@ fn keeping(days: i64, expressions: &[String], symbols: &Symbols) -> Arc<RuleSet>
     rules
 }
 
+/// What goes on in the new set.
+fn between(old: &RuleSet, new: &RuleSet) -> Carried {
+    let customer = EntityKind::Customer;
+    Carried::between((old.plan(customer), &old.program), (new.plan(customer), &new.program))
+}
+
 impl<'a> Kept<'a> {
     pub(crate) fn of(rules: &'a RuleSet, symbols: &'a Symbols) -> Self {
         let entity = Entity::new(rules.plan(EntityKind::Customer));
@@ -51,9 +57,8 @@ impl<'a> Kept<'a> {
     }
 
     pub(crate) fn change(&mut self, rules: &'a RuleSet) {
-        let place = |rules: &'a RuleSet| (rules.plan(EntityKind::Customer), &rules.program);
-        let carried = Carried::between(place(self.rules), place(rules));
-        let (plan, program) = place(rules);
+        let carried = between(self.rules, rules);
+        let (plan, program) = (rules.plan(EntityKind::Customer), &rules.program);
         let upkeep = Upkeep { plan, program, symbols: self.symbols, catalog: &self.catalog };
         self.entity.refill(&carried, upkeep);
         self.rules = rules;
@@ -99,6 +104,44 @@ proptest! {
         let stays = old.iter().filter(|(_, stays)| *stays).map(|(text, _)| text.clone());
         let after: Vec<String> = fresh.iter().cloned().chain(stays).collect();
         agrees((&before, &after), turn, &sketches)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(200)))]
+
+    #[test]
+    fn the_same_windows_under_other_rules_give_what_the_list_gives(
+        expressions in vec(expression(), 1..6),
+        turn in 0..20_usize,
+        sketches in vec(sketch(), 1..28),
+    ) {
+        let symbols = Symbols::default();
+        let sets = [(); 2].map(|()| keeping(1_000, &expressions, &symbols));
+        prop_assert!(between(&sets[0], &sets[1]).keeps());
+        agrees((&expressions, &expressions), turn, &sketches)?;
+    }
+}
+
+#[test]
+fn numbers_stay_where_both_plans_keep_the_same() {
+    let symbols = Symbols::default();
+    for (before, after, keeps) in [
+        ("size(orders.last('30d')) > 1", "2 < size(orders.last('30d'))", true),
+        ("size(orders.last('30d')) > 1", "size(orders.last('31d')) > 1", false),
+        ("size(orders.last('30d')) > 1", "size(orders.between('30d', '1d')) > 1", false),
+        ("size(orders.last('30d')) > 1", "size(returns.last('30d')) > 1", false),
+        ("lines.sum(l, l.net)", "-lines.sum(l, l.net)", true),
+        ("lines.sum(l, l.net)", "lines.sum(l, l.cost)", false),
+        ("lines.sum(l, l.net)", "lines.max(l, l.net)", false),
+        ("lines.filter(l, l.net > 1.0).size()", "lines.filter(l, l.net > 2.0).size()", false),
+        ("lines.exists(l, l.product == 'a')", "lines.exists(l, l.product == 'b')", true),
+        ("lines.exists(l, l.product == 'a')", "lines.exists(l, l.brand == 'a')", false),
+        ("trend(orders).slope > 0.0", "trend(orders).slope > 1.0", true),
+        ("trend(orders).slope > 0.0", "p_alive(orders) > 0.0", false),
+    ] {
+        let sets = [before, after].map(|text| keeping(100, &[text.to_owned()], &symbols));
+        assert_eq!(between(&sets[0], &sets[1]).keeps(), keeps, "{before} and {after}");
     }
 }
 

@@ -9,10 +9,14 @@ use siaga::state::detector::category_loss::CategorySlots;
 use siaga::state::detector::category_loss::LossRule;
 use siaga::state::detector::category_loss::Slot;
 use siaga::state::detector::days;
+use siaga::state::detector::discount_shift::DiscountShift;
 use siaga::state::detector::margin::MarginRule;
 use siaga::state::detector::margin_shift::MarginShift;
 use siaga::state::detector::margin_shift::SoldLine;
 use siaga::state::detector::purchase_days::PurchaseDays;
+use siaga::state::detector::regularity::Regularity;
+use siaga::state::detector::regularity::SPREAD_OF_CHANCE;
+use siaga::state::detector::regularity::Usual;
 use siaga::state::detector::rhythm::Population;
 use siaga::state::detector::sentiment::Sentiment;
 use siaga::state::detector::span_of_days;
@@ -26,11 +30,15 @@ use crate::windows::worth::Broken;
 use crate::windows::worth::Worth;
 
 /// The functions.
-pub(crate) const NAMES: [&str; 7] = [
+pub(crate) const NAMES: [&str; 11] = [
     "p_alive",
     "expected_purchases",
     "drift_deadline",
+    "p_active",
+    "silence_limit",
     "category_loss",
+    "category_dropped",
+    "discount_shift",
     "margin_shift",
     "trend",
     "sentiment",
@@ -50,7 +58,10 @@ impl Looked<'_> {
     pub(crate) fn gives(&self, function: &str, field: &str) -> Result<Worth, Broken> {
         match function {
             "p_alive" | "expected_purchases" | "drift_deadline" => self.drift(function),
+            "p_active" | "silence_limit" => self.regular(),
             "category_loss" => self.loss(field),
+            "category_dropped" => self.dropped(field),
+            "discount_shift" => self.discount(field),
             "margin_shift" => self.margin(field),
             "trend" => self.trend(field),
             _ => {
@@ -93,15 +104,81 @@ impl Looked<'_> {
         })
     }
 
-    fn loss(&self, field: &str) -> Result<Worth, Broken> {
+    fn regular(&self) -> Result<Worth, Broken> {
+        let mut times = self.events.iter().map(|(event, _)| event.time);
+        let Some(first) = times.next() else { return Ok(Worth::Null) };
+        let mut bought = Regularity::first(first);
+        times.for_each(|at| bought.add(at));
+        let Population { repeat_buying, gap_median_days } = Population::START;
+        let usual = Usual { repeat_buying, gap_median_days, gap_spread: SPREAD_OF_CHANCE };
+        let Some(level) = &self.argument else {
+            return Ok(Worth::Double(bought.p_active(&usual, self.now())));
+        };
+        let limit = bought.silence_limit_days(&usual, level.number()?);
+        Ok(limit.map_or(Worth::Null, |days| Worth::Span(span_of_days(days).millis())))
+    }
+
+    fn slots(&self) -> CategorySlots<Symbol> {
         let mut slots = CategorySlots::default();
         for (event, lines) in &self.events {
+            let goods = lines.iter().filter(|line| !line.non_product);
+            slots.add(goods.filter_map(|line| line.category), event.time);
+        }
+        slots
+    }
+
+    fn dropped(&self, field: &str) -> Result<Worth, Broken> {
+        let slots = self.slots();
+        let chance = self.argument.as_ref().ok_or(Broken)?.number()?;
+        let dropped: Vec<&Slot<Symbol>> = slots.dropped(4, chance).collect();
+        if field == "count" {
+            return Ok(Worth::Int(i64::try_from(dropped.len()).unwrap()));
+        }
+        let by_chance = |one: &&&Slot<Symbol>, other: &&&Slot<Symbol>| {
+            slots.chance(one).total_cmp(&slots.chance(other))
+        };
+        let Some(slot) = dropped.iter().min_by(by_chance) else { return Ok(Worth::Null) };
+        Ok(match field {
+            "category" => Worth::Text((self.name)(slot.name)),
+            "since" => Worth::Time(slot.last.millis()),
+            "gap" => Worth::Span(span_of_days(slot.gap_days()).millis()),
+            "missed" => Worth::Int(i64::from(slots.missed(slot))),
+            _ => Worth::Double(slots.chance(slot)),
+        })
+    }
+
+    fn discount(&self, field: &str) -> Result<Worth, Broken> {
+        let rule = MarginRule::START;
+        let mut shift = DiscountShift::default();
+        for (event, lines) in &self.events {
+            if self.is_foreign(event) {
+                return Err(Broken);
+            }
+            let (mut list, mut given) = (0, 0);
             for line in lines.iter().filter(|line| !line.non_product) {
-                if let Some(category) = line.category {
-                    slots.add(category, event.time);
+                let net = line.net.map_or(0, Decimal::micros);
+                if net > 0 {
+                    let discount = line.discount.map_or(0, Decimal::micros);
+                    (list, given) = (list + net + discount, given + discount);
                 }
             }
+            let [list, given] = [list, given].map(Decimal::from_micros);
+            shift.add(&rule, event.time, list, given);
         }
+        let share = |share: Option<f64>| share.map_or(Worth::Null, Worth::Double);
+        Ok(match field {
+            "alarm" => Worth::Bool(shift.is_alarmed()),
+            "strength" => Worth::Double(shift.strength(&rule)),
+            "since" => time(shift.since()),
+            "usual" => share(shift.usual()),
+            "recent" => share(shift.recent()),
+            "orders" => Worth::Int(i64::from(shift.orders())),
+            _ => Worth::Money(shift.extra().ok_or(Broken)?.micros().into()),
+        })
+    }
+
+    fn loss(&self, field: &str) -> Result<Worth, Broken> {
+        let slots = self.slots();
         let gap_median_days = Population::START.gap_median_days;
         let gaps = self.argument.as_ref().ok_or(Broken)?.number()?;
         let rule = LossRule { gap_median_days, gaps, purchases_min: 4 };

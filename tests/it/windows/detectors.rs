@@ -47,13 +47,22 @@ fn expressions() -> Vec<String> {
         "expected_purchases(orders, '28d')",
         "drift_deadline(orders, 0.5)",
         "drift_deadline(orders.last('365d'), size(complaints) > 0 ? 0.65 : 0.5)",
+        "p_active(orders)",
+        "p_active(orders.last(10))",
+        "silence_limit(orders, 0.5)",
+        "silence_limit(orders.last('365d'), size(complaints) > 0 ? 0.65 : 0.5)",
         "sentiment(interactions)",
         "sentiment(complaints.last('90d'))",
     ]
     .map(str::to_owned)
     .to_vec();
-    let figures: [(&str, &[&str]); 3] = [
+    let figures: [(&str, &[&str]); 5] = [
         ("category_loss($, 1.5)", &["count", "category", "since", "gap", "purchases", "next"]),
+        ("category_dropped($, 0.3)", &["count", "category", "since", "gap", "missed", "chance"]),
+        (
+            "discount_shift($)",
+            &["alarm", "strength", "since", "usual", "recent", "orders", "extra"],
+        ),
         (
             "margin_shift($)",
             &[

@@ -177,7 +177,7 @@ impl<'a> Followed<'a> {
             lets: &mut lets,
             let_nodes: nodes,
             fuel: FUEL,
-            items: Items::default(),
+            items: &mut Items::default(),
         };
         nodes.iter().map(|node| evaluate(&mut scope, *node).unwrap_or(Value::Null)).collect()
     }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use comfy_table::CellAlignment;
 use comfy_table::Table;
+use comfy_table::TableComponent;
 use comfy_table::presets;
 
 use crate::cli::rules::backtest::Facts;
@@ -272,6 +273,9 @@ fn listed_table(out: &mut String, facts: &Facts<'_>) {
 fn plain(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    // Lines between rows would make two of each.
+    table.remove_style(TableComponent::HorizontalLines);
+    table.remove_style(TableComponent::MiddleIntersections);
     table
 }
 

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use crate::rule::assist::outline::Outline;
 use crate::rule::assist::problems;
+use crate::rule::assist::problems::Memory;
 use crate::rule::diagnostic::Diagnostic;
 use crate::rule::diagnostic::Files;
 use crate::rule::document::FILE_BYTES_MAX;
@@ -48,6 +49,8 @@ pub(super) struct Documents {
     open: BTreeMap<PathBuf, Open>,
     disk: BTreeMap<PathBuf, Vec<(PathBuf, String)>>,
     folders: BTreeMap<PathBuf, Folder>,
+    /// What was read of the files of folders, as they stood last.
+    read: BTreeMap<PathBuf, Memory>,
 }
 
 impl Documents {
@@ -62,6 +65,8 @@ impl Documents {
     pub(super) fn close(&mut self, uri: &str) {
         self.open.remove(&path_of(uri));
         self.forget_disk();
+        let open = self.open_folders();
+        self.read.retain(|folder, _| open.contains(folder));
     }
 
     /// Something on the disk is another.
@@ -93,7 +98,7 @@ impl Documents {
 
     /// A folder as it stands now.
     pub(super) fn folder(&mut self, folder: &Path) -> &Folder {
-        let Self { open, disk, folders } = self;
+        let Self { open, disk, folders, read: memories } = self;
         folders.entry(folder.to_owned()).or_insert_with(|| {
             let stored = disk.entry(folder.to_owned()).or_insert_with(|| listed(folder));
             let here = open.iter().filter(|(path, _)| parent(path) == folder);
@@ -109,7 +114,8 @@ impl Documents {
             for (path, text) in texts {
                 files.add(path.to_string_lossy(), text);
             }
-            let problems = problems::problems(&files);
+            let memory = memories.entry(folder.to_owned()).or_default();
+            let problems = problems::problems(&files, memory);
             Folder { files, problems }
         })
     }

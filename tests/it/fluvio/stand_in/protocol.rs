@@ -44,10 +44,11 @@ use fluvio_spu_schema::server::stream_fetch::DefaultStreamFetchRequest;
 use fluvio_spu_schema::server::stream_fetch::StreamFetchResponse;
 use fluvio_spu_schema::server::update_offset::UpdateOffsetsRequest;
 use fluvio_spu_schema::server::update_offset::UpdateOffsetsResponse;
+use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::io::WriteHalf;
 use tokio::sync::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -70,16 +71,23 @@ pub(super) enum Role {
 struct Connection<'a> {
     shared: &'a Arc<Shared>,
     role: Role,
-    write: Arc<Mutex<OwnedWriteHalf>>,
+    write: Arc<Mutex<WriteHalf<Socket>>>,
     /// What the readers of the open streams have said.
     sessions: BTreeMap<u32, watch::Sender<i64>>,
     streams: JoinSet<()>,
 }
 
+/// What bytes go over: TCP, or TLS over it.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<W: AsyncRead + AsyncWrite + Send + Unpin> Wire for W {}
+
+/// Bytes to and from a client.
+pub(super) type Socket = Box<dyn Wire>;
+
 /// Serves a connection until the client hangs up.
-pub(super) async fn serve(shared: &Arc<Shared>, socket: TcpStream, role: Role) {
-    let _ = socket.set_nodelay(true);
-    let (mut read, write) = socket.into_split();
+pub(super) async fn serve(shared: &Arc<Shared>, socket: Socket, role: Role) {
+    let (mut read, write) = tokio::io::split(socket);
     let mut connection = Connection {
         shared,
         role,
@@ -227,6 +235,9 @@ fn topics(shared: &Shared) -> Vec<Metadata<TopicSpec>> {
 }
 
 fn brokers(shared: &Shared) -> Vec<Metadata<SpuSpec>> {
+    if shared.lock().orphaned {
+        return Vec::new();
+    }
     let (host, port) = (shared.broker.ip().to_string(), shared.broker.port());
     let spec = SpuSpec::new_public_addr(BROKER, port, host);
     vec![Metadata { name: BROKER.to_string(), spec, ..Metadata::default() }]
