@@ -399,7 +399,7 @@ fn what_does_not_rest_on_a_durable_record_waits() {
     play.minutes(1).close(id, CloseReason::Won);
     assert_eq!(play.plan(), [""; 0]);
     play.engine.waits.store(false, Ordering::Relaxed);
-    assert_eq!(play.plan(), ["crm opened pending", "mail r1 opened suppressed closed"]);
+    assert_eq!(play.plan(), ["crm opened pending", "mail r1 opened suppressed over"]);
 }
 
 #[test]

@@ -13,6 +13,9 @@
 //!
 //! Lines without an amount above zero say nothing and are left out.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::money::Decimal;
 use crate::state::detector::cusum::Watch;
 use crate::state::detector::margin::Baseline;
@@ -23,7 +26,7 @@ use crate::time::Timestamp;
 pub const BASELINE_ORDERS: u32 = 10;
 
 /// The discount of one customer, in constant space.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DiscountShift {
     baseline: Baseline,
     watch: Watch<2>,

@@ -18,6 +18,9 @@
 //! gap longer than t is that of a beta-prime law, `1 − I(t / (A + t); k, k·(x + 2))` with
 //! `A = Σgap + 2m`. With k = 1 this is the survival of BG/NBD.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::state::detector::days;
 use crate::state::detector::purchase_days::PurchaseDays;
 use crate::state::detector::repeat_buying::RepeatBuying;
@@ -43,7 +46,7 @@ const STEPS: u32 = 64;
 const PRECISION: f64 = 1e-10;
 
 /// Purchase days of one customer, with the regularity of their gaps; fed in the order of time.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Regularity {
     /// When they were.
     pub days: PurchaseDays,
