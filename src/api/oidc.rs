@@ -123,7 +123,7 @@ async fn session(
     let provider = provider(services)?;
     let attempt = attempt.ok_or(OidcError::Stale)?;
     if let Some(error) = told.error {
-        let error = error.chars().filter(|c| c.is_ascii_graphic()).take(80).collect();
+        let error = error.chars().filter(char::is_ascii_graphic).take(80).collect();
         return Err(OidcError::Refused(error).into());
     }
     let (Some(code), Some(state)) = (told.code, told.state) else {

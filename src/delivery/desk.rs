@@ -257,6 +257,7 @@ impl Desk {
     }
 
     /// The same desk, with everybody whom the reference data name.
+    #[must_use]
     pub fn knowing(&self, people: &People) -> Self {
         Self { people: self.people.over(people), ..self.clone() }
     }

@@ -145,6 +145,7 @@ impl Directory {
     const COVERS_MAX: usize = 8;
 
     /// The same, with everybody whom the reference data name.
+    #[must_use]
     pub fn over(&self, known: &People) -> Self {
         let mut people = self.0.clone();
         for (id, rep) in known.iter() {

@@ -133,7 +133,7 @@ impl Planner {
         desk: Arc<Desk>,
         origin: Arc<dyn Origin>,
     ) -> Result<Self, InboxError> {
-        let before = outbox.inbox.write(|to| newest(to))?.cast_unsigned();
+        let before = outbox.inbox.write(newest)?.cast_unsigned();
         let people = outbox.inbox.people();
         let known = Mutex::new((Arc::clone(&people), Arc::new(desk.knowing(&people))));
         Ok(Self { outbox, configured: desk, desk: known, origin, before })

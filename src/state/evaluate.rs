@@ -159,22 +159,25 @@ pub(crate) fn other(scope: &mut Scope<'_>, id: NodeId) -> Result<Value, Fault> {
         Node::Decides(verdict) => decides(scope, verdict),
         Node::Scan(scan) => walk(scope, scan),
         Node::Detect(detection) => detection::walked::figure(scope, detection),
-        Node::Function(Function::Sells, a) => sells(scope, *a),
-        Node::Function(
-            function @ (Function::ListPrice | Function::UnitCost | Function::MarginFloor),
-            a,
-        ) => {
-            let product = evaluate(scope, *a)?;
-            product_term(scope, *function, product)
-        }
-        Node::Function(Function::Of(asked), a) => {
-            let product = evaluate(scope, *a)?;
-            assortment::answer(scope, *asked, product)
-        }
-        Node::Function(function, a) => apply(*function, evaluate(scope, *a)?),
+        Node::Function(function, a) => called(scope, *function, *a),
         Node::Function2(function, a, b) => apply2(scope, *function, *a, *b),
         Node::Call(builtin, args) => builtin::call(scope, builtin, args),
         Node::Known(field) => known_field(scope, field),
+    }
+}
+
+/// A function of one value, some of which look it up in the catalogue.
+fn called(scope: &mut Scope<'_>, function: Function, a: NodeId) -> Result<Value, Fault> {
+    if function == Function::Sells {
+        return sells(scope, a);
+    }
+    let value = evaluate(scope, a)?;
+    match function {
+        Function::ListPrice | Function::UnitCost | Function::MarginFloor => {
+            product_term(scope, function, value)
+        }
+        Function::Of(asked) => assortment::answer(scope, asked, value),
+        function => apply(function, value),
     }
 }
 

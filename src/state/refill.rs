@@ -110,7 +110,9 @@ impl Entity {
     /// belong to rules, not to windows, are empty afterwards.
     pub fn refill(&mut self, carried: &Carried, upkeep: Upkeep<'_>) {
         if let Some(of_rules) = &carried.of_rules {
-            of_rules.iter().for_each(|slot| self.slots[usize::from(*slot)] = 0);
+            for slot in of_rules {
+                self.slots[usize::from(*slot)] = 0;
+            }
             return;
         }
         let plan = upkeep.plan;

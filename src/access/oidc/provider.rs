@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of one answer.
 const BYTES_MAX: usize = 256 * 1024;
 /// How long what it says of itself is believed.
-const FRESH: Duration = Duration::from_secs(3_600);
+const FRESH: Duration = Duration::from_hours(1);
 
 /// A provider of identities.
 pub struct Provider {

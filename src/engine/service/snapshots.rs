@@ -24,6 +24,7 @@ use crate::engine::snapshot::block;
 use crate::engine::snapshot::file;
 use crate::engine::snapshot::file::Sound;
 use crate::engine::snapshot::file::Store;
+use crate::engine::snapshot::file::Writer;
 use crate::engine::snapshot::get_block;
 use crate::engine::snapshot::get_rules;
 use crate::journal::JournalId;
@@ -118,15 +119,7 @@ impl Service {
             });
             written?;
         }
-        let mut from = 1;
-        loop {
-            let (names, count) = file::put_names(&self.symbols, from, NAMES);
-            if count == 0 {
-                break;
-            }
-            writer.write(BlockKind::Names, &names)?;
-            from += count;
-        }
+        self.write_names(&mut writer)?;
         if !settle() {
             return Err(SnapshotError::Abandoned("what was told is not kept yet"));
         }
@@ -141,6 +134,19 @@ impl Service {
             journal.retain(oldest);
         }
         Ok(Taken { position, bytes })
+    }
+
+    /// Every name that there is by now, those of the pieces among them.
+    fn write_names(&self, writer: &mut Writer<'_>) -> Result<(), SnapshotError> {
+        let mut from = 1;
+        loop {
+            let (names, count) = file::put_names(&self.symbols, from, NAMES);
+            if count == 0 {
+                return Ok(());
+            }
+            writer.write(BlockKind::Names, &names)?;
+            from += count;
+        }
     }
 
     /// Brings the engine, which runs the rules of the snapshot and has taken nothing yet, to where

@@ -219,7 +219,9 @@ fn put_layout(out: &mut Out, layout: &Layout) {
 
 fn put_keys(out: &mut Out, keys: &[u64]) {
     out.length(keys.len());
-    keys.iter().for_each(|key| out.number(*key));
+    for key in keys {
+        out.number(*key);
+    }
 }
 
 fn get_keys(body: &mut In<'_>) -> Result<Vec<u64>, EntryError> {

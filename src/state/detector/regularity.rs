@@ -234,13 +234,16 @@ mod tests {
         (found - want).abs() <= 1e-9 * want.abs().max(1.0)
     }
 
+    /// Days of orders, the usual customer, a level, silences, and what comes out.
+    type Case<'a> = (&'a [i64], Usual, f64, [i64; 1], [f64; 3]);
+
     /// The same formulas in NumPy, with SciPy's `betainc` and `betaincinv`.
     #[test]
     fn customers_of_every_regularity_equal_the_reference() {
         let trade = usual(0.2, 100.0, 24.0, 0.15);
         let retail = usual(0.793, 2.426, 30.0, SPREAD_OF_CHANCE);
         let steady: Vec<i64> = (0..40).map(|order| order * 20).collect();
-        let cases: [(&[i64], Usual, f64, [i64; 1], [f64; 3]); 4] = [
+        let cases: [Case<'_>; 4] = [
             (
                 &[0, 20, 41, 60, 80, 101, 120],
                 trade,
