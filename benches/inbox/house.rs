@@ -114,7 +114,7 @@ impl House {
     }
 
     pub(super) fn connect(&self) -> Socket {
-        Socket::new(&self.host, format!("authorization: Bearer {}\r\n", self.token))
+        Socket::new(&self.host, &format!("authorization: Bearer {}\r\n", self.token))
     }
 
     /// An order of now, served by this rep.
@@ -181,7 +181,7 @@ pub(super) struct Socket {
 
 impl Socket {
     /// With these headers, each with its line's end.
-    pub(super) fn new(host: &str, headers: String) -> Self {
+    pub(super) fn new(host: &str, headers: &str) -> Self {
         let socket = TcpStream::connect(host).unwrap();
         socket.set_nodelay(true).unwrap();
         Self { to: BufReader::new(socket), head: format!("host: {host}\r\n{headers}") }

@@ -21,8 +21,8 @@ impl Connected {
             let seen = Arc::new(Mutex::new(Seen::new()));
             let kept = Arc::clone(&seen);
             let cookie = format!("cookie: siaga_session={}\r\n", house.reps[rep]);
-            let lists = Socket::new(&house.host, cookie.clone());
-            let stream = Socket::new(&house.host, cookie);
+            let lists = Socket::new(&house.host, &cookie);
+            let stream = Socket::new(&house.host, &cookie);
             std::thread::spawn(move || follow(stream, lists, &kept));
             seen
         });

@@ -67,13 +67,18 @@ const PAIRS: [Pair; 13] = [
     pair(&["MarginErosion", "DiscountCreeps"], "NaiveMargin", "margin_erosion", &[]),
     pair(&["CostRises"], "NaiveCost", "cost_shock", &[]),
     pair(&["SpendRises"], "NaiveRise", "growth", &[]),
-    pair(&["QuotaAtRisk"], "NaivePace", "rep_slump", &[]),
+    pair(&["QuotaAtRisk"], "NaivePace", "rep_slump", &[MISSED]),
+    pair(&["QuotaAtRisk"], "NaivePace", MISSED, &[]),
     pair(&["CoverageGap"], "NaiveContact", "neglect", &[]),
     pair(&["ServedByAnother"], "NaiveOwner", "owner_mismatch", &[]),
     pair(&["UpSellNextGrade"], "NaiveGrade", "up_sell_ready", &[]),
-    pair(&["CrossSellAfterOrder"], "NaiveMissing", "missing_pair", &[]),
-    pair(&["CrossSellWhiteSpace"], "NaiveMissing", "missing_pair", &[]),
+    pair(&["CrossSellAfterOrder", "CrossSellWhiteSpace"], "NaiveMissing", "missing_pair", &[]),
 ];
+
+/// No episode but a fact: the quota of a period was missed.
+const MISSED: &str = "quota_missed";
+/// Days of a period, and one to spare.
+const PERIOD_DAYS: i64 = 93;
 
 /// Kinds that were there from the beginning: an alert at any time finds them.
 const STANDING: [&str; 2] = ["up_sell_ready", "missing_pair"];
@@ -92,6 +97,32 @@ struct Label {
 struct Product {
     product_id: String,
     category: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Order {
+    occurred_at: String,
+    rep_id: Option<String>,
+    lines: Vec<OrderLine>,
+}
+
+#[derive(Deserialize)]
+struct OrderLine {
+    net_amount: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Rep {
+    rep_id: String,
+    #[serde(default)]
+    quotas: Vec<Quota>,
+}
+
+#[derive(Deserialize)]
+struct Quota {
+    from: String,
+    to: String,
+    amount: f64,
 }
 
 #[derive(Deserialize)]
@@ -197,7 +228,11 @@ fn right(labels: &Found, pair: &Pair, alerts: &Found, rules: &[&str]) -> Vec<boo
 
 fn within(kind: &str, at: Timestamp, onset: Timestamp) -> bool {
     let standing = STANDING.contains(&kind);
-    let days = if standing { STANDING_DAYS } else { WINDOW_DAYS };
+    let days = match kind {
+        MISSED => PERIOD_DAYS,
+        _ if standing => STANDING_DAYS,
+        _ => WINDOW_DAYS,
+    };
     let window = Span::from_millis(days * Span::DAY.millis());
     at <= onset + window && (standing || onset <= at)
 }
@@ -225,7 +260,33 @@ fn labels(set: &Path) -> anyhow::Result<Found> {
             found.entry((label.kind.clone(), entity)).or_default().push(onset);
         }
     }
+    for (rep, from) in missed(set)? {
+        found.entry((MISSED.to_owned(), rep)).or_default().push(from);
+    }
     Ok(found)
+}
+
+/// The reps that missed a quota, with the beginning of its period.
+fn missed(set: &Path) -> anyhow::Result<Vec<(String, Timestamp)>> {
+    let mut sold: BTreeMap<String, Vec<(Timestamp, f64)>> = BTreeMap::new();
+    for order in lines::<Order>(&set.join("transactions.ndjson.zst"))? {
+        let net = order.lines.iter().filter_map(|line| line.net_amount).sum();
+        let at = Timestamp::parse(&order.occurred_at)?;
+        sold.entry(order.rep_id.unwrap_or_default()).or_default().push((at, net));
+    }
+    let midnight = |day: &str| Timestamp::parse(&format!("{day}T00:00:00Z"));
+    let mut missed = Vec::new();
+    for rep in lines::<Rep>(&set.join("reps.ndjson.zst"))? {
+        let own = sold.get(&rep.rep_id).map_or(&[][..], Vec::as_slice);
+        for quota in &rep.quotas {
+            let (from, to) = (midnight(&quota.from)?, midnight(&quota.to)?);
+            let within = own.iter().filter(|(at, _)| from <= *at && *at < to);
+            if within.map(|(_, net)| net).sum::<f64>() < quota.amount {
+                missed.push((rep.rep_id.clone(), from));
+            }
+        }
+    }
+    Ok(missed)
 }
 
 /// A customer to whom a category is offered.

@@ -206,12 +206,12 @@ mod tests {
         let text = page.to_markdown();
         for part in [
             "### DriftSilence",
-            "It looks at one customer when no `order` comes for the smaller of",
+            "It looks at one customer when no `order` comes for as long as the chance, by",
             "‹the customer's name› usually orders every ‹gap in days› days",
             "| Closes by itself after | 15 minutes |",
             "| Windows | lines of the last 365 days; the newest 12 orders |",
             "`drift.rules.yaml`, line 11",
-            "value: spent * margin * (91.0 / least(days(known), 365.0)) * greatest(1.0 - p_alive(orders), 0.5)",
+            "value: spent * margin * (91.0 / least(days(known), 365.0)) * (1.0 - p_active(orders))",
             "| Label | `play` = win_back |",
         ] {
             assert!(text.contains(part), "{part}\n{text}");

@@ -148,7 +148,8 @@ pub enum Over {
     Part(Source, Vec<Stage>),
 }
 
-/// What one detector has made of its list so far.
+/// What one detector has made of its list so far. Snapshots hold the number of the variant, and its
+/// fields in their order: a new one comes at the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum State {
     /// See [`Detector::Purchases`].

@@ -68,8 +68,8 @@ fn company(folder: &Path) -> Vec<PathBuf> {
 const CHANGES: [(&str, &str, &str); 4] = [
     ("alignment", "service >= 600", "service >= 1200"),
     ("cross_sell", "&& spent >= 100", "&& spent >= 4000"),
-    ("drift", "drift_deadline(orders, 0.5)", "drift_deadline(orders, 0.4)"),
-    ("margin", "&& gap >= 50", "&& gap >= 400"),
+    ("drift", "silence_limit(orders, 0.3)", "silence_limit(orders, 0.2)"),
+    ("margin", "&& own >= 50", "&& own >= 400"),
 ];
 
 /// All starter rules, as they are and with other thresholds.

@@ -330,75 +330,71 @@ fn come_back(host: &str, cookie: &str, state: &str) -> Answer {
     get(host, &path, cookie)
 }
 
+/// A change of what the provider says.
+type Change = fn(&mut Value);
+
+const AS_IT_IS: Change = |_| ();
+const BAD: &str = "cannot be trusted";
+
+fn without(claims: &mut Value, name: &str) {
+    claims.as_object_mut().unwrap().remove(name);
+}
+
+/// Tokens, and what whoever brings one is told; nothing where it lets in.
+const TOKENS: &[(&str, Signed, Change, &str)] = &[
+    ("as it should be", Signed::Rsa, AS_IT_IS, ""),
+    ("by another key", Signed::Curve, AS_IT_IS, ""),
+    ("by a key that is new", Signed::Rotated, AS_IT_IS, ""),
+    (
+        "for others too, given to us",
+        Signed::Rsa,
+        |c| {
+            c["aud"] = json!(["siaga", "crm"]);
+            c["azp"] = json!("siaga");
+        },
+        "",
+    ),
+    ("by a key of nobody", Signed::Foreign, AS_IT_IS, BAD),
+    ("by what everybody knows", Signed::Public, AS_IT_IS, BAD),
+    ("by nothing", Signed::Nothing, AS_IT_IS, BAD),
+    ("of another sign-in", Signed::Rsa, |c| c["nonce"] = json!("other"), BAD),
+    ("without a sign-in", Signed::Rsa, |c| without(c, "nonce"), BAD),
+    ("for somebody else", Signed::Rsa, |c| c["aud"] = json!("crm"), BAD),
+    ("given to somebody else", Signed::Rsa, |c| c["azp"] = json!("crm"), BAD),
+    ("for several, given to nobody", Signed::Rsa, |c| c["aud"] = json!(["siaga", "crm"]), BAD),
+    ("of another provider", Signed::Rsa, |c| c["iss"] = json!("https://evil.example"), BAD),
+    ("too late", Signed::Rsa, |c| c["exp"] = json!(1_700_000_000), BAD),
+    ("without an end", Signed::Rsa, |c| without(c, "exp"), BAD),
+    (
+        "of an address that is not verified",
+        Signed::Rsa,
+        |c| c["email_verified"] = json!(false),
+        BAD,
+    ),
+    ("of an address of which nothing is said", Signed::Rsa, |c| without(c, "email_verified"), BAD),
+    ("without a name", Signed::Rsa, |c| without(c, "email"), BAD),
+    ("of a stranger", Signed::Rsa, |c| c["email"] = json!("eve@example.com"), "no account here"),
+    (
+        "of one who is kept out",
+        Signed::Rsa,
+        |c| c["email"] = json!("barred@example.com"),
+        "no account here",
+    ),
+    (
+        "of a name that is none",
+        Signed::Rsa,
+        |c| c["email"] = json!("<b>' OR 1=1"),
+        "no account here",
+    ),
+];
+
 #[test]
 fn the_directory_lets_in_whom_it_names_and_no_forger() {
     let provider = Provider::start();
     let folder = tempfile::tempdir().unwrap();
     let (_program, host) = serve(folder.path(), &provider);
     std::thread::sleep(Duration::from_millis(10));
-    let nothing: fn(&mut Value) = |_| ();
-    let bad = "cannot be trusted";
-    for (what, signed, change, want) in [
-        ("as it should be", Signed::Rsa, nothing, ""),
-        ("by another key", Signed::Curve, nothing, ""),
-        ("by a key that is new", Signed::Rotated, nothing, ""),
-        (
-            "for others too, given to us",
-            Signed::Rsa,
-            |c| {
-                c["aud"] = json!(["siaga", "crm"]);
-                c["azp"] = json!("siaga");
-            },
-            "",
-        ),
-        ("by a key of nobody", Signed::Foreign, nothing, bad),
-        ("by what everybody knows", Signed::Public, nothing, bad),
-        ("by nothing", Signed::Nothing, nothing, bad),
-        ("of another sign-in", Signed::Rsa, |c| c["nonce"] = json!("other"), bad),
-        (
-            "without a sign-in",
-            Signed::Rsa,
-            |c| drop(c.as_object_mut().unwrap().remove("nonce")),
-            bad,
-        ),
-        ("for somebody else", Signed::Rsa, |c| c["aud"] = json!("crm"), bad),
-        ("given to somebody else", Signed::Rsa, |c| c["azp"] = json!("crm"), bad),
-        ("for several, given to nobody", Signed::Rsa, |c| c["aud"] = json!(["siaga", "crm"]), bad),
-        ("of another provider", Signed::Rsa, |c| c["iss"] = json!("https://evil.example"), bad),
-        ("too late", Signed::Rsa, |c| c["exp"] = json!(1_700_000_000), bad),
-        ("without an end", Signed::Rsa, |c| drop(c.as_object_mut().unwrap().remove("exp")), bad),
-        (
-            "of an address that is not verified",
-            Signed::Rsa,
-            |c| c["email_verified"] = json!(false),
-            bad,
-        ),
-        (
-            "of an address of which nothing is said",
-            Signed::Rsa,
-            |c| drop(c.as_object_mut().unwrap().remove("email_verified")),
-            bad,
-        ),
-        ("without a name", Signed::Rsa, |c| drop(c.as_object_mut().unwrap().remove("email")), bad),
-        (
-            "of a stranger",
-            Signed::Rsa,
-            |c| c["email"] = json!("eve@example.com"),
-            "no account here",
-        ),
-        (
-            "of one who is kept out",
-            Signed::Rsa,
-            |c| c["email"] = json!("barred@example.com"),
-            "no account here",
-        ),
-        (
-            "of a name that is none",
-            Signed::Rsa,
-            |c| c["email"] = json!("<b>' OR 1=1"),
-            "no account here",
-        ),
-    ] {
+    for &(what, signed, change, want) in TOKENS {
         *provider.script.lock().unwrap() = Script { signed, change };
         let (cookie, state) = begin(&host, &provider);
         let answer = come_back(&host, &cookie, &state);
@@ -418,7 +414,7 @@ fn the_directory_lets_in_whom_it_names_and_no_forger() {
     }
 
     // A code that was begun in another browser, or none, or used: nobody gets in by it.
-    *provider.script.lock().unwrap() = Script { signed: Signed::Rsa, change: nothing };
+    *provider.script.lock().unwrap() = Script { signed: Signed::Rsa, change: AS_IT_IS };
     let (cookie, state) = begin(&host, &provider);
     let (other, _) = begin(&host, &provider);
     for (cookie, state) in [

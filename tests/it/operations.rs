@@ -206,7 +206,10 @@ fn every_panel_has_data_from_a_real_prometheus() {
         r#"{"event_id":"1","occurred_at":"2025-03-01T09:00:00Z","customer_id":"c","kind":"call"}"#;
     cluster.append("calls", 0, &[call.to_owned()]);
     let (reader, topics) = reader(&cluster, &folder.path().join("data"));
-    let text = [get(&address, "/metrics"), get(&topics, "/metrics")].concat();
+    let of_topics = eventually("figures of the topics", || {
+        Some(get(&topics, "/metrics")).filter(|text| text.contains("siaga_source_up{"))
+    });
+    let text = get(&address, "/metrics") + of_topics.as_str();
     let known = metrics_in(&text);
     let asked: String = questions().into_iter().map(|(_, question)| question + "\n").collect();
     for name in metrics_in(RULES).union(&metrics_in(&asked)) {

@@ -34,11 +34,12 @@ const OPERATORS: [(&str, &[&str]); 12] = [
 ];
 
 /// Exchanges after which no data give another alert, each with the line it is in and why.
-const EQUAL: [(&str, &str, &str); 16] = [
-    ("&& alive <= 0.65", "<", "no data give a chance that is .65 to the last digit"),
-    ("&& alive > 0.5", ">=", "nor one that is a half"),
+const EQUAL: [(&str, &str, &str); 17] = [
+    ("&& alive < 0.501", "<=", "no data give a chance that is .501 to the last digit"),
+    ("&& alive > 0.3", ">=", "nor one that is .3"),
     ("p_alive(orders) > 0.5", ">=", "nor one that is a half"),
-    ("p_alive(orders) >= 0.7", ">", "nor one that is .7"),
+    ("looked_after < 0.1", "<=", "nor one that is a tenth"),
+    ("size(near) > 0", ">=", "of no line there is no gain"),
     ("shift.strength >= 1.5", ">", "nor a sum of deviations that is one and a half of its limit"),
     ("elapsed >= 0.2", ">", "no look falls on the moment at which a fifth is over"),
     ("&& chance < 0.3", "<=", "nor is a chance .3 to the last digit"),

@@ -284,11 +284,14 @@ async fn an_alert_waits_for_something_new(page: &WebDriver, shop: &mut Shop) {
     assert_eq!(ask(page, "return window.marker").await, "same page");
 }
 
+/// Types on whatever has the focus.
+async fn keys(page: &WebDriver, typed: &str) {
+    page.action_chain().send_keys(typed).perform().await.unwrap();
+}
+
 async fn the_keyboard_alone_is_enough(page: &WebDriver) {
     ask(page, "document.activeElement.blur(); return true").await;
-    let key = async |key: &str| {
-        page.action_chain().send_keys(key).perform().await.unwrap();
-    };
+    let key = async |key: &str| keys(page, key).await;
     // The list has the most money first: Dewi, and then Ahmad or Chen.
     key("/").await;
     wait_until(page, "the search", "return document.activeElement.id === 'q'").await;
@@ -311,42 +314,7 @@ async fn the_keyboard_alone_is_enough(page: &WebDriver) {
     ask(page, "document.activeElement.blur(); return true").await;
     key("u").await;
     has_state(page, "firing").await;
-    // What a menu has first is had by Enter; what it has behind that, by Tab.
-    let (enter, tab) = ("\u{e007}", "\u{e004}");
-    for (letter, focused, keys, state) in [
-        ("s", "{\"action\":\"wait\"}", vec![enter], "waiting"),
-        ("s", "{\"action\":\"wait\"}", vec![tab, enter], "snoozed"),
-        (
-            "e",
-            "{\"action\":\"close\",\"reason\":\"dismissed\",\"note\":\"Not relevant\"}",
-            vec![enter],
-            "closed",
-        ),
-        ("l", "lost", vec![enter], "closed"),
-    ] {
-        key(letter).await;
-        let script = format!(
-            "const at = document.activeElement; return at.id === '{focused}' || at.dataset.act === '{focused}'"
-        );
-        wait_until(page, &format!("what `{letter}` opens"), &script).await;
-        for pressed in keys {
-            key(pressed).await;
-        }
-        has_state(page, state).await;
-        ask(page, "document.activeElement.blur(); return true").await;
-        key("u").await;
-        has_state(page, "firing").await;
-    }
-    key("r").await;
-    wait_until(page, "to whom", "return document.activeElement.id === 'whom'").await;
-    key(tab).await;
-    key(enter).await;
-    let owner = |key: &str| {
-        format!("return document.querySelector('#detail article').dataset.owner === '{key}'")
-    };
-    wait_until(page, "another owner", &owner("rep:r2")).await;
-    key("u").await;
-    wait_until(page, "the first owner again", &owner("rep:r1")).await;
+    menus_open_by_a_letter(page).await;
     key("c").await;
     wait_until(page, "the comment", "return document.activeElement.id === 'comment'").await;
     key("by keyboard\u{e007}").await;
@@ -358,6 +326,46 @@ async fn the_keyboard_alone_is_enough(page: &WebDriver) {
     wait_until(page, "no help", "return !document.querySelector('dialog[open]')").await;
     key("\u{e00c}").await;
     wait_until(page, "no alert", "return !document.querySelector('#detail article')").await;
+}
+
+/// The menus, each by its letter, and what they do by the keys that everybody knows.
+async fn menus_open_by_a_letter(page: &WebDriver) {
+    // What a menu has first is had by Enter; what it has behind that, by Tab.
+    let (enter, tab) = ("\u{e007}", "\u{e004}");
+    for (letter, focused, pressed, state) in [
+        ("s", "{\"action\":\"wait\"}", vec![enter], "waiting"),
+        ("s", "{\"action\":\"wait\"}", vec![tab, enter], "snoozed"),
+        (
+            "e",
+            "{\"action\":\"close\",\"reason\":\"dismissed\",\"note\":\"Not relevant\"}",
+            vec![enter],
+            "closed",
+        ),
+        ("l", "lost", vec![enter], "closed"),
+    ] {
+        keys(page, letter).await;
+        let script = format!(
+            "const at = document.activeElement; return at.id === '{focused}' || at.dataset.act === '{focused}'"
+        );
+        wait_until(page, &format!("what `{letter}` opens"), &script).await;
+        for one in pressed {
+            keys(page, one).await;
+        }
+        has_state(page, state).await;
+        ask(page, "document.activeElement.blur(); return true").await;
+        keys(page, "u").await;
+        has_state(page, "firing").await;
+    }
+    keys(page, "r").await;
+    wait_until(page, "to whom", "return document.activeElement.id === 'whom'").await;
+    keys(page, tab).await;
+    keys(page, enter).await;
+    let owner = |key: &str| {
+        format!("return document.querySelector('#detail article').dataset.owner === '{key}'")
+    };
+    wait_until(page, "another owner", &owner("rep:r2")).await;
+    keys(page, "u").await;
+    wait_until(page, "the first owner again", &owner("rep:r1")).await;
 }
 
 /// What is shown stands in the address, and the address shows it again.
@@ -483,9 +491,7 @@ async fn tap(page: &WebDriver, css: &str) {
 
 /// The first account by the link that the program tells, then out, and in again by a password.
 async fn somebody_makes_an_account_and_signs_in(page: &WebDriver, shop: &Shop) {
-    let key = async |keys: &str| {
-        page.action_chain().send_keys(keys).perform().await.unwrap();
-    };
+    let key = async |typed: &str| keys(page, typed).await;
     let at = async |what: &str, path: &str| {
         let script = format!("return location.pathname + location.search === '{path}'");
         wait_until(page, what, &script).await;

@@ -27,6 +27,9 @@ const DAYS: i64 = 822;
 const PAST_MAX: usize = 4;
 /// Periods that the team's curve counts for beside the rep's own.
 const TEAM_PERIODS: f64 = 2.0;
+/// Periods that an even course counts for beside all curves: one quarter, even of many reps, is no
+/// season.
+const EVEN_PERIODS: f64 = 4.0;
 /// Standard deviation of one period's sales, as a share of what is usual; a choice.
 const PERIOD_DEVIATION: f64 = 0.25;
 /// Orders that a quota is taken to be made of while nothing else is known.
@@ -136,11 +139,13 @@ impl SalesByDay {
         let amount = quota.amount.to_f64();
         let team = view.team;
         let curve = (periods > 0).then(|| (by_now / totals, periods));
+        let seasonal = season_share(curve, team.share_by(elapsed), TEAM_PERIODS);
+        let curves = f64::from(periods) + TEAM_PERIODS;
         let plan = Plan {
             quota: amount,
             // The quota itself counts as one period: a new rep is measured by it alone.
             usual_total: (totals + amount) / f64::from(periods + 1),
-            share_by_now: season_share(curve, team.share_by(elapsed), TEAM_PERIODS),
+            share_by_now: (seasonal * curves + elapsed * EVEN_PERIODS) / (curves + EVEN_PERIODS),
             elapsed,
             team_order_size: team.order_size.unwrap_or(amount / ORDERS_OF_QUOTA),
             deviation_of_usual: PERIOD_DEVIATION / f64::from(periods + 1).sqrt(),

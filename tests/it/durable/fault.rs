@@ -10,6 +10,7 @@ use siaga::engine::port::IngestError;
 
 use crate::durable::ledger::Ledger;
 use crate::durable::ledger::difference;
+use crate::durable::script::RULES;
 use crate::durable::script::Step;
 use crate::durable::script::script;
 use crate::durable::stage::Stage;
@@ -99,30 +100,33 @@ fn nothing_is_confirmed_that_a_power_loss_would_take_back() {
     let mut script = script(4, 80);
     // A start tells everything again.
     script.retain(|step| !matches!(step, Step::Snapshot));
-    let mut unconfirmed = 0;
-    for room in (0..16).map(|step| 2_500 + step * 250) {
+    for room in [2_500, 4_000, 6_000, 9_000] {
         let disk = SimulatedDisk::new(room);
         let told: Arc<Mutex<Ledger>> = Arc::default();
         let stage = Stage::start(&disk, &told, 1).unwrap();
         disk.set_faults(Faults { capacity: Some(room), ..Faults::default() });
-        for step in &script {
-            if stage.step(step).is_ok() {
-                continue;
-            }
-            // What is small goes on for a while, until not even that has room.
-            if !stage.service.confirm() {
-                unconfirmed += 1;
-                break;
-            }
-            let again: Arc<Mutex<Ledger>> = Arc::default();
-            let lost = disk.power_loss(room);
-            lost.set_faults(Faults::default());
+        let is_kept = || {
+            let (lost, again) = (disk.power_loss(room), Arc::<Mutex<Ledger>>::default());
             Stage::start(&lost, &again, 1).unwrap().stop();
             let (have, told) = (again.lock().unwrap(), told.lock().unwrap());
-            assert!(told.alerts.keys().all(|id| have.alerts.contains_key(id)), "room {room}");
+            told.alerts.keys().all(|id| have.alerts.contains_key(id))
+        };
+        assert!(script.iter().any(|step| stage.step(step).is_err()), "room {room} was enough");
+        assert!(!stage.service.confirm() || is_kept(), "room {room}: events are refused");
+        // What is no event goes on for a while, until not even that has room.
+        let mut tries = 0;
+        while stage.service.confirm() {
+            tries += 1;
+            assert!(tries < 20, "room {room}: there is always some left");
+            let _ = stage.adopt(RULES[tries % 2]);
         }
         disk.set_faults(Faults::default());
+        while !stage.service.confirm() {
+            tries += 1;
+            assert!(tries < 1_000, "room {room}: it does not resume");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        assert!(is_kept(), "room {room}: confirmed, and gone");
         stage.stop();
     }
-    assert!(unconfirmed > 0, "nothing ever waited");
 }

@@ -184,6 +184,10 @@ fn what_stood_still_for_a_partition_that_is_away_stands_still_after_a_restart() 
         // b's partition is away; b buys there, and a buys on where we see it.
         cluster.change(|state| state.away = Some(("t".to_owned(), 1)));
         cluster.cut();
+        let about_it = |trouble: String| trouble.contains("t/1: ");
+        reader.wait("its trouble", |reader| {
+            reader.stage.service.status().trouble.is_some_and(about_it)
+        });
         cluster.append("t", 1, &[order("b", 9)]);
         cluster.append("t", 0, &[order("a", 6), order("a", 12), order("a", 16)]);
         reader.wait("a's orders", |reader| reader.next() == [4, 1]);
