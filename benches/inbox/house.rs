@@ -69,6 +69,14 @@ impl Drop for House {
     }
 }
 
+/// An order of now, served by this rep.
+pub(super) fn order(customer: &str, rep: u32, net: u32) -> String {
+    let (at, rep) = (time::now(), name(rep));
+    format!(
+        r#"{{"event_id":"{customer}","type":"order","occurred_at":"{at}","customer_id":"{customer}","rep_id":"{rep}","currency":"USD","lines":[{{"product_id":"p1","quantity":1,"net_amount":{net}}}]}}"#
+    )
+}
+
 impl House {
     /// Makes accounts and a history, and starts the server over them.
     pub(super) fn open(plan: &Plan) -> Self {
@@ -115,14 +123,6 @@ impl House {
 
     pub(super) fn connect(&self) -> Socket {
         Socket::new(&self.host, &format!("authorization: Bearer {}\r\n", self.token))
-    }
-
-    /// An order of now, served by this rep.
-    pub(super) fn order(&self, customer: &str, rep: u32, net: u32) -> String {
-        let (at, rep) = (time::now(), name(rep));
-        format!(
-            r#"{{"event_id":"{customer}","type":"order","occurred_at":"{at}","customer_id":"{customer}","rep_id":"{rep}","currency":"USD","lines":[{{"product_id":"p1","quantity":1,"net_amount":{net}}}]}}"#
-        )
     }
 
     /// What the server says of itself: from an event's arrival to its alert in the inbox.

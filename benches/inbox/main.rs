@@ -110,7 +110,7 @@ fn send(house: &House, plan: &Plan) -> Vec<Sent> {
         due += Duration::from_micros((mean * share) as u64);
         std::thread::sleep(due.saturating_sub(began.elapsed()));
         let (customer, rep) = (format!("Live {number:04}"), number % plan.reps);
-        let body = house.order(&customer, rep, 1_000 + number);
+        let body = house::order(&customer, rep, 1_000 + number);
         let left = now();
         socket.post("/v1/events", &body);
         sent.push(Sent { customer, rep, left, accepted: now() });

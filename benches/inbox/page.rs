@@ -81,7 +81,7 @@ pub(super) async fn open(house: &House, folder: &Path) -> Page {
     let mut is_live = false;
     for _ in 0..200 {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        is_live = page.execute(live, Vec::new()).await.unwrap().json() == &true;
+        is_live = page.execute(live, Vec::new()).await.unwrap().json().as_bool() == Some(true);
         if is_live {
             break;
         }

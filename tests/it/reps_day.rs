@@ -87,7 +87,7 @@ impl Shop {
             lines.by_ref().take_while(|line| !line.starts_with("siaga: open ")).collect();
         assert!(TcpStream::connect(&self.host).is_ok(), "siaga serve does not listen: {told:#?}");
         let link = lines.next().unwrap();
-        self.setup = link.split(' ').find(|word| word.starts_with("http")).unwrap().to_owned();
+        link.split(' ').find(|word| word.starts_with("http")).unwrap().clone_into(&mut self.setup);
         std::thread::spawn(move || lines.for_each(drop));
         // What it wrote before comes first.
         let ready = (0..300).any(|_| {

@@ -192,6 +192,50 @@ fn delivered(receiver: &Receiver) -> BTreeMap<String, BTreeSet<String>> {
     told
 }
 
+/// A server that is killed in the middle of taking bodies, one of four while it starts.
+fn killed_while_taking(
+    place: &Path,
+    acknowledged: &AtomicUsize,
+    (cycle, numbers): (usize, &mut Numbers),
+) {
+    let mut server = Server::start(place);
+    let address = server.address.clone();
+    let pause = Duration::from_millis(numbers.below(150));
+    std::thread::scope(|scope| {
+        let before = acknowledged.load(Ordering::Acquire);
+        scope.spawn(|| send_until_it_dies(&address, acknowledged));
+        // One of four may be killed while it takes in what the last one left.
+        let mut looks = if cycle.is_multiple_of(4) { 0 } else { LOOKS };
+        while looks > 0 && acknowledged.load(Ordering::Acquire) == before {
+            std::thread::sleep(Duration::from_millis(5));
+            looks -= 1;
+        }
+        std::thread::sleep(pause);
+        server.child.kill().unwrap();
+        server.child.wait().unwrap();
+    });
+}
+
+/// Every acknowledged body is there: sent again, all of it is a repeat.
+fn send_again(address: &str, bodies: usize) {
+    // One that got no answer may have been taken, too.
+    let again: Vec<usize> = (0..=bodies).collect();
+    for number in again {
+        let answer = loop {
+            let (status, text) = post(address, &body(number)).unwrap();
+            if status == 202 {
+                break text;
+            }
+            assert_eq!(status, 503, "{text}");
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        if number < bodies {
+            assert_eq!(answer["duplicates"], 4, "body {number} of {bodies} was lost: {answer}");
+        }
+    }
+}
+
 #[test]
 fn kill_after_kill_nothing_acknowledged_is_lost_and_no_alert_is_told_twice() {
     let kills = std::env::var("SIAGA_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
@@ -213,42 +257,12 @@ fn kill_after_kill_nothing_acknowledged_is_lost_and_no_alert_is_told_twice() {
     let acknowledged = AtomicUsize::new(0);
     let mut numbers = Numbers(9);
     for cycle in 0..kills {
-        let mut server = Server::start(place.path());
-        let address = server.address.clone();
-        let pause = Duration::from_millis(numbers.below(150));
-        std::thread::scope(|scope| {
-            let before = acknowledged.load(Ordering::Acquire);
-            scope.spawn(|| send_until_it_dies(&address, &acknowledged));
-            // One of four may be killed while it takes in what the last one left.
-            let mut looks = if cycle.is_multiple_of(4) { 0 } else { LOOKS };
-            while looks > 0 && acknowledged.load(Ordering::Acquire) == before {
-                std::thread::sleep(Duration::from_millis(5));
-                looks -= 1;
-            }
-            std::thread::sleep(pause);
-            server.child.kill().unwrap();
-            server.child.wait().unwrap();
-        });
+        killed_while_taking(place.path(), &acknowledged, (cycle, &mut numbers));
     }
     let bodies = acknowledged.into_inner();
     assert!(bodies > kills / 2, "only {bodies} bodies were taken");
     let server = Server::start(place.path());
-    // One that got no answer may have been taken, too.
-    let again: Vec<usize> = (0..=bodies).collect();
-    for number in again {
-        let answer = loop {
-            let (status, text) = post(&server.address, &body(number)).unwrap();
-            if status == 202 {
-                break text;
-            }
-            assert_eq!(status, 503, "{text}");
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
-        if number < bodies {
-            assert_eq!(answer["duplicates"], 4, "body {number} of {bodies} was lost: {answer}");
-        }
-    }
+    send_again(&server.address, bodies);
     let inbox = rusqlite::Connection::open(place.path().join("data/inbox.sqlite")).unwrap();
     let waiting = "SELECT (SELECT COUNT(*) FROM deliveries
             WHERE status IN ('pending', 'sending', 'uncertain'))

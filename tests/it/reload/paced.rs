@@ -188,7 +188,7 @@ fn told(
         if number == turn {
             sequencer.adopt(new, &mut |_, input| inputs.push(input));
             inputs.push(Input::Watermark(sequencer.watermark()));
-            inputs.iter_mut().for_each(|input| shard.step(input, &mut out));
+            shard.steps(&mut inputs, &mut out);
             inputs.clear();
             if matches!(pace, Pace::AtOnce) {
                 shard.change_all(&mut out);
@@ -201,7 +201,7 @@ fn told(
             None => sequencer.tick(at(*clock)),
         }
         inputs.push(Input::Watermark(sequencer.watermark()));
-        inputs.iter_mut().for_each(|input| shard.step(input, &mut out));
+        shard.steps(&mut inputs, &mut out);
         if matches!(pace, Pace::Every(pace) if number % pace == 0) {
             shard.change_some(&mut out);
         }
