@@ -155,7 +155,7 @@ fn the_starter_rules_are_laid_out_as_they_are() {
     }
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
     let (files, _, problems) = fixture::load(&[folder]);
-    assert_eq!((files.len(), problems.len()), (7, 0));
+    assert_eq!((files.len(), problems.len()), (9, 0));
     for file in 0..files.len() {
         check(files.name(file), files.text(file), files.text(file));
     }
