@@ -249,7 +249,7 @@ fn kill_after_kill_nothing_acknowledged_is_lost_and_no_alert_is_told_twice() {
         _ => Answer::Status(200, ""),
     });
     let config = format!(
-        "[delivery]\ngroup_wait = '0s'\n[channels.crm]\nwebhook.url = '{}'\n\
+        "[delivery]\ngroup_wait = '0s'\nstale_after = '36500d'\n[channels.crm]\nwebhook.url = '{}'\n\
          webhook.allow_loopback = true\nper_minute = 100000\n",
         receiver.url()
     );
