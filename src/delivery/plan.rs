@@ -199,6 +199,10 @@ impl Planner {
         });
         let withdrawn = self.withdraw(unfounded.map(|changed| changed.alert.id), now)?;
         inbox.write(|to_| {
+            // Another planner was faster: a step that was under way when its process gave up.
+            if mark(to_, PLANNED)? != Some(from.cast_signed()) {
+                return Ok(());
+            }
             if found.is_empty() && late.is_empty() && to == from && !self.is_digest_due(to_, now)? {
                 return Ok(());
             }

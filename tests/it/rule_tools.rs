@@ -44,7 +44,7 @@ const LOOSE: &str = "groups:\n- rules:\n  - family: drift\n    alert: A\n    on:
 fn the_starter_files_are_laid_out() {
     let (verdict, out, err) = run(&["fmt", "--check", "--diff", shown(&starter())]);
     assert_eq!((verdict, out.as_str()), (Verdict::Good, ""), "{err}");
-    assert!(err.contains("14 files, 0 to lay out, 0 left alone"), "{err}");
+    assert!(err.contains("18 files, 0 to lay out, 0 left alone"), "{err}");
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn mistakes_come_in_every_form() {
 fn each_rule_is_shown_with_its_cost_and_a_dear_one_is_refused() {
     let (verdict, _, err) = run(&["check", "--cost", shown(&starter())]);
     assert_eq!(verdict, Verdict::Good);
-    assert_eq!(err.matches(" operations  ").count(), 20, "{err}");
+    assert_eq!(err.matches(" operations  ").count(), 26, "{err}");
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dear.rules.yaml");
