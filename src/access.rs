@@ -18,6 +18,7 @@ mod secret;
 pub mod password;
 pub mod account;
 pub mod session;
+pub(crate) mod address;
 pub mod oidc;
 pub mod token;
 pub mod throttle;

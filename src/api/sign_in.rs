@@ -31,6 +31,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use crate::access::AccessError;
+use crate::access::address::encoded;
 use crate::access::role::Role;
 use crate::access::session::SignIn;
 use crate::api::Services;
@@ -39,7 +40,6 @@ use crate::api::gate::COOKIE;
 use crate::api::gate::Caller;
 use crate::api::pages::frame::Frame;
 use crate::api::pages::html;
-use crate::api::pages::link::encoded;
 use crate::api::problem::Problem;
 
 #[derive(Template)]

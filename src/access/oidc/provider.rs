@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
+use crate::access::address;
 use crate::access::oidc::Attempt;
 use crate::access::oidc::OidcConfig;
 use crate::access::oidc::OidcError;
@@ -150,7 +151,7 @@ impl Provider {
         code: &str,
         redirect: &str,
     ) -> Result<String, OidcError> {
-        let mut form = url::form(&[
+        let mut form = address::form(&[
             ("grant_type", "authorization_code"),
             ("code", code),
             ("redirect_uri", redirect),
@@ -161,12 +162,12 @@ impl Provider {
         match &self.secret {
             Some(secret) if known.is_posted => {
                 form.push('&');
-                form.push_str(&url::form(&[("client_secret", secret.reveal())]));
+                form.push_str(&address::form(&[("client_secret", secret.reveal())]));
             }
             // RFC 6749 has both parts encoded as in a form.
             Some(secret) => {
-                let user = url::encoded(&self.config.client_id);
-                request = request.basic_auth(user, Some(url::encoded(secret.reveal())));
+                let user = address::encoded(&self.config.client_id);
+                request = request.basic_auth(user, Some(address::encoded(secret.reveal())));
             }
             None => {}
         }
@@ -249,26 +250,4 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, OidcError> {
 /// What a stranger says, short and without controls.
 pub(super) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(120).collect()
-}
-
-/// Forms, as RFC 6749 has them.
-mod url {
-    use std::fmt::Write as _;
-
-    pub(super) fn form(pairs: &[(&str, &str)]) -> String {
-        let pairs = pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
-        pairs.collect::<Vec<_>>().join("&")
-    }
-
-    pub(super) fn encoded(text: &str) -> String {
-        let mut out = String::with_capacity(text.len());
-        for byte in text.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                out.push(char::from(byte));
-            } else {
-                let _ = write!(out, "%{byte:02X}");
-            }
-        }
-        out
-    }
 }

@@ -9,6 +9,7 @@ use axum::extract::Path;
 use axum::extract::State;
 use axum::response::Response;
 
+use crate::access::address::encoded;
 use crate::alert::Alert;
 use crate::alert::AlertState;
 use crate::alert::Evidence;
@@ -18,7 +19,6 @@ use crate::api::entities;
 use crate::api::gate::Caller;
 use crate::api::pages::Frame;
 use crate::api::pages::html;
-use crate::api::pages::link::encoded;
 use crate::api::pages::page_or_missing;
 use crate::api::pages::plot;
 use crate::api::pages::plot::Plot;

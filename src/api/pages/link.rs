@@ -1,7 +1,6 @@
 //! Links within the pages: the list that is shown, with one thing changed.
 
-use std::fmt::Write as _;
-
+use crate::access::address::encoded;
 use crate::api::alerts::Parameters;
 
 /// What narrows a list, in the order of an address; a cursor belongs to one list alone.
@@ -81,19 +80,6 @@ impl Link {
         }
         address
     }
-}
-
-/// Percent-encoded, so that it is one segment of a path or one value of a query.
-pub(in crate::api) fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 #[cfg(test)]

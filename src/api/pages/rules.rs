@@ -8,13 +8,13 @@ use axum::extract::Path;
 use axum::extract::State;
 use axum::response::Response;
 
+use crate::access::address::encoded;
 use crate::api::Services;
 use crate::api::blocking;
 use crate::api::gate::Caller;
 use crate::api::pages::Frame;
 use crate::api::pages::html;
 use crate::api::pages::link::Link;
-use crate::api::pages::link::encoded;
 use crate::api::pages::owner_name;
 use crate::api::pages::page_or_missing;
 use crate::api::pages::plot::Plot;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::access::address::encoded;
 use crate::alert::Action;
 use crate::alert::Alert;
 use crate::alert::AlertState;
@@ -11,7 +12,6 @@ use crate::alert::Evidence;
 use crate::alert::Value;
 use crate::alert::play;
 use crate::api::pages::link::Link;
-use crate::api::pages::link::encoded;
 use crate::api::pages::plot;
 use crate::api::pages::plot::Plot;
 use crate::api::pages::why;
