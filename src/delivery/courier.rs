@@ -240,7 +240,8 @@ impl Carrier {
                     Err(error) => {
                         // Its delivery counts as cut off, and comes again after the next start.
                         tracing::error!(%error, "an attempt broke off by itself");
-                        self.breaker.failed((self.clock)());
+                        let now = (self.clock)();
+                        self.breaker.failed(now, now);
                     }
                 },
                 () = wake.notified() => {}
@@ -286,7 +287,7 @@ impl Carrier {
 
     /// Decides what becomes of a delivery after an attempt.
     fn judge(&mut self, done: Done) {
-        let Done { claim, attempt, took } = done;
+        let Done { claim, attempt, began, took } = done;
         let now = (self.clock)();
         let kind = self.configured.channel.kind();
         self.metrics.notifications_total.with_label_values(&[kind]).inc();
@@ -315,14 +316,14 @@ impl Carrier {
                         self.rests_until = now + after;
                         self.breaker.succeeded();
                     }
-                    None => self.breaker.failed(now),
+                    None => self.breaker.failed(began, now),
                 }
                 verdict
             }
             Attempt::Uncertain(reason) => {
                 failed("uncertain");
                 let verdict = again(reason, Span::ZERO, true);
-                self.breaker.failed(now);
+                self.breaker.failed(began, now);
                 verdict
             }
             Attempt::Refused(reason) => {
@@ -367,6 +368,7 @@ impl Carrier {
 struct Done {
     claim: Claim,
     attempt: Attempt,
+    began: Timestamp,
     took: Duration,
 }
 
@@ -375,7 +377,7 @@ async fn attempt(
     claim: Claim,
     now: Timestamp,
 ) -> Done {
-    let began = time::steady();
+    let start = time::steady();
     let asked = claim.clone();
     let message = blocking(move || message(&outbox, &desk, asked, now)).await;
     let attempt = match &message {
@@ -388,8 +390,8 @@ async fn attempt(
             Attempt::Failed { reason, after: None, kind: "internal" }
         }
     };
-    let took = time::steady().saturating_duration_since(began);
-    Done { claim, attempt, took }
+    let took = time::steady().saturating_duration_since(start);
+    Done { claim, attempt, began: now, took }
 }
 
 /// What a claim says, in full.

@@ -3,6 +3,7 @@
 //! ```text
 //! pause   0 … min(longest, first · 2^attempts)        full jitter: all lengths equally likely
 //! breaker closed ─► 5 failures in a row ─► open ─► a pause ─► one probe ─► closed, or open for longer
+//!         attempts under way at the same time fail of one cause: they count once
 //! bucket  so many a minute, a few of them at once
 //! ```
 //!
@@ -44,8 +45,13 @@ pub enum Breaker {
     /// It works, but for so many failures in a row.
     #[default]
     Closed,
-    /// It has failed so often in a row, and is still tried.
-    Failing(u32),
+    /// It has failed in a row, and is still tried.
+    Failing {
+        /// So often.
+        count: u32,
+        /// When the last of these was known.
+        last: Timestamp,
+    },
     /// It is left alone until then; this was the pause.
     Open {
         /// When one attempt may probe it.
@@ -65,7 +71,7 @@ impl Breaker {
     /// How many attempts may begin, of those wished for. A probe is counted as begun.
     pub fn admit(&mut self, wished: usize, now: Timestamp) -> usize {
         match *self {
-            Self::Closed | Self::Failing(_) => wished,
+            Self::Closed | Self::Failing { .. } => wished,
             Self::Open { until, pause } if until <= now && wished > 0 => {
                 *self = Self::Probing(pause);
                 1
@@ -86,13 +92,17 @@ impl Breaker {
         *self = Self::Closed;
     }
 
-    /// An attempt has failed in a way that speaks against the destination.
-    pub fn failed(&mut self, now: Timestamp) {
+    /// An attempt of `began` has failed in a way that speaks against the destination.
+    pub fn failed(&mut self, began: Timestamp, now: Timestamp) {
         let open = |pause: Span| Self::Open { until: now + pause, pause };
         *self = match *self {
-            Self::Closed => Self::Failing(1),
-            Self::Failing(count) if count + 1 < Self::FAILURES => Self::Failing(count + 1),
-            Self::Failing(_) => open(Self::PAUSE_FIRST),
+            Self::Closed => Self::Failing { count: 1, last: now },
+            // It was under way when the last one failed.
+            same @ Self::Failing { last, .. } if began < last => same,
+            Self::Failing { count, .. } if count + 1 < Self::FAILURES => {
+                Self::Failing { count: count + 1, last: now }
+            }
+            Self::Failing { .. } => open(Self::PAUSE_FIRST),
             Self::Probing(pause) => {
                 let doubled = pause.millis().saturating_mul(2);
                 open(Span::from_millis(doubled.min(Self::PAUSE_LONGEST.millis())))
@@ -181,17 +191,21 @@ mod tests {
     fn a_breaker_opens_after_failures_in_a_row_and_closes_by_a_probe() {
         let mut breaker = Breaker::default();
         for _ in 0..4 {
-            breaker.failed(at(0));
+            breaker.failed(at(0), at(0));
         }
         assert_eq!(breaker.admit(3, at(0)), 3, "four failures are not enough");
         breaker.succeeded();
-        for _ in 0..5 {
-            breaker.failed(at(0));
+        for _ in 0..64 {
+            breaker.failed(at(-2), at(-1));
+        }
+        assert_eq!(breaker.admit(3, at(0)), 3, "what fails together is one failure");
+        for _ in 0..4 {
+            breaker.failed(at(0), at(0));
         }
         assert_eq!(breaker.admit(3, at(9)), 0, "left alone");
         assert_eq!(breaker.admit(3, at(10)), 1, "one probe");
         assert_eq!(breaker.admit(3, at(10)), 0, "and no more");
-        breaker.failed(at(11));
+        breaker.failed(at(10), at(11));
         assert_eq!(breaker.admit(3, at(30)), 0, "left alone for twice as long");
         assert_eq!(breaker.admit(3, at(31)), 1);
         breaker.unused(at(31));

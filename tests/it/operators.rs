@@ -34,7 +34,7 @@ const OPERATORS: [(&str, &[&str]); 12] = [
 ];
 
 /// Exchanges after which no data give another alert, each with the line it is in and why.
-const EQUAL: [(&str, &str, &str); 17] = [
+const EQUAL: [(&str, &str, &str); 18] = [
     ("&& alive < 0.501", "<=", "no data give a chance that is .501 to the last digit"),
     ("&& alive > 0.3", ">=", "nor one that is .3"),
     ("p_alive(orders) > 0.5", ">=", "nor one that is a half"),
@@ -55,6 +55,7 @@ const EQUAL: [(&str, &str, &str); 17] = [
     ("o.p >= 0.8", ">", "nor one that is .8"),
     ("- orders.first().time >= duration('455d')", ">", "the moments of looks are spread"),
     ("- orders.first().time >= duration('180d')", ">", "the moments of looks are spread"),
+    ("&& worth >= 50", ">", "nor is a worth fifty to the last digit"),
     ("silent > days_promised", ">=", "the moments of looks are spread"),
 ];
 

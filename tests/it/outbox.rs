@@ -50,6 +50,9 @@ use self::receiver::Receiver;
 /// Tries, a twentieth of a second apart, before something that must come counts as missing.
 const TRIES: u32 = 1_200;
 
+/// Longer than anything takes.
+const LONG: Duration = Duration::from_secs(60);
+
 const KEY: &[u8] = b"0123456789abcdef01234567";
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
 
@@ -113,9 +116,12 @@ impl Post {
     }
 
     /// Ends the courier as a kill of the program would: whatever is under way is cut off.
+    ///
+    /// What it has asked of the file ends or never begins: the dead claim nothing behind the back
+    /// of their successors.
     fn kill(&mut self) {
         if let Some((runtime, _)) = self.courier.take() {
-            runtime.shutdown_background();
+            runtime.shutdown_timeout(LONG);
         }
     }
 
@@ -147,7 +153,14 @@ impl Post {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("{what} did not come; the outbox: {:#?}", self.list());
+        let line = |of: Listed| {
+            let Listed { row, about, status, attempts, reason, .. } = of;
+            format!("\n{row} {about} {status} after {attempts}: {reason}")
+        };
+        panic!(
+            "{what} did not come; the outbox:{}",
+            self.list().into_iter().map(line).collect::<String>()
+        );
     }
 
     /// Waits until this many deliveries stand so.

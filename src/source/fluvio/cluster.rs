@@ -6,7 +6,8 @@
 //!
 //! A connection that outlives a restart of the controller never hears of new topics, so each
 //! question is asked on a new one. The answer is kept for a moment, for all who ask at the same
-//! time, and as long as the controller is away.
+//! time, and as long as the controller is away. That there is no answer is told to those who waited
+//! for it: whoever comes later asks anew.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -134,9 +135,13 @@ impl Cluster {
 
     /// What there is, as of half a second ago at most.
     pub async fn map(&self) -> Result<Arc<Map>, ClusterError> {
+        let came = time::steady();
         let mut known = self.known.lock().await;
-        let fresh = |at| time::steady().saturating_duration_since(at) < FRESH;
-        if !known.asked.is_some_and(fresh) {
+        let is_fresh = known.asked.is_some_and(|asked| match known.error {
+            None => time::steady().saturating_duration_since(asked) < FRESH,
+            Some(_) => came < asked,
+        });
+        if !is_fresh {
             match self.ask().await {
                 Ok(map) => (known.map, known.error) = (Some(Arc::new(map)), None),
                 Err(error) => known.error = Some(error),
@@ -150,14 +155,18 @@ impl Cluster {
         }
     }
 
+    /// What there is, or was when the controller last answered.
+    pub async fn last_map(&self) -> Result<Arc<Map>, ClusterError> {
+        match self.map().await {
+            Ok(map) => Ok(map),
+            Err(error) => self.known.lock().await.map.clone().ok_or(error),
+        }
+    }
+
     /// The address of the broker that leads a partition; the last one known while the controller
     /// is away.
     pub async fn leader(&self, topic: &str, partition: u32) -> Result<String, ClusterError> {
-        let map = match self.map().await {
-            Ok(map) => map,
-            Err(error) => self.known.lock().await.map.clone().ok_or(error)?,
-        };
-        map.leader(topic, partition).map(str::to_owned)
+        self.last_map().await?.leader(topic, partition).map(str::to_owned)
     }
 
     /// Makes the topic; tells whether it was missing.

@@ -78,7 +78,7 @@ impl Producer {
     ) -> Result<i64, ProduceError> {
         let not_written =
             |error: &dyn std::fmt::Display| ProduceError::NotWritten(error.to_string());
-        let map = self.cluster.map().await.map_err(|error| not_written(&error))?;
+        let map = self.cluster.last_map().await.map_err(|error| not_written(&error))?;
         let count = map.partitions(topic).map_or(0, |partitions| partitions.len());
         let number = partition::of_key(key.as_bytes(), u32::try_from(count).unwrap_or(0));
         let address = map.leader(topic, number).map_err(|error| not_written(&error))?;

@@ -71,9 +71,9 @@ fn each_change_is_written_in_the_partition_of_its_rep_whatever_the_broker_does()
             post.kill();
             post.start(&configuration(&cluster));
         }
+        cluster.start_broker();
+        post.wait_for(round * 10 + 10, Status::Delivered);
     }
-    cluster.start_broker();
-    post.wait_for(40, Status::Delivered);
     for id in opened {
         post.close(id);
     }
