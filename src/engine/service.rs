@@ -459,6 +459,9 @@ impl Port for Service {
         if self.keeper.recovers() && !self.ready.load(Ordering::Acquire) {
             return Err(IngestError::CatchingUp { retry_after_s: 1 });
         }
+        if self.reading.is_logs_only() {
+            return Err(IngestError::LogsOnly);
+        }
         let arrived = time::steady();
         let waiting: u64 =
             self.gauges.iter().map(|gauge| gauge.waiting.load(Ordering::Relaxed)).sum();
