@@ -47,7 +47,9 @@ pub fn run(command: &ClusterCommand) -> anyhow::Result<ExitCode> {
     let ClusterCommand::Status(which) = command;
     let config = Config::load(which.config.as_deref(), std::env::vars())?;
     if !config.fluvio.is_used() || !config.cluster.is_used() {
-        bail!("one process reads everything: set `endpoint` in [fluvio] and `processes` in [cluster]");
+        bail!(
+            "one process reads everything: set `endpoint` in [fluvio] and `processes` in [cluster]"
+        );
     }
     let cluster = config.fluvio.cluster()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -62,6 +62,7 @@ use crate::source::file;
 use crate::source::fluvio;
 use crate::source::fluvio::FluvioSource;
 use crate::source::fluvio::config::FluvioConfig;
+use crate::source::fluvio::holding::Holding;
 use crate::source::fluvio::share::Share;
 use crate::source::log::Taker;
 use crate::source::merge::Merge;
@@ -120,26 +121,13 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let kept = Kept::open(&folder, &symbols)?;
     // What runs first is what was running last; the configuration's rules come behind it.
     let before = kept.rules(&symbols)?;
-    // The folder of the configuration is asked for in so many words, or is there by convention.
-    let named = config.rules.path.exists() || args.config.is_some();
-    let paths = if named { vec![config.rules.path.clone()] } else { Vec::new() };
-    let folder_of_rules = Folder::new(paths.clone());
-    let mut rules = rule_set(&paths, &symbols)?;
-    rules.keep(config.engine.history);
-    if let Some(shared) = &shared {
-        shared.check(&rules)?;
-    }
-    let rules = Arc::new(rules);
+    let (folder_of_rules, rules) = first_rules(&config, args, &symbols, shared.is_some())?;
     let mapping = mapping(args.mapping.as_deref())?;
     let stored = folder.join("inbox.sqlite");
     let inbox = Inbox::open(&stored, config.inbox.clone())?;
     let desk = outbound::desk(&config)?;
     let access = Access::open(&folder.join(Access::FILE), config.access.clone())?;
-    let dead = DeadLetters::create(&folder.join("dead-letters.ndjson"), dead_letter::BYTES_MAX)?;
-    let dead = match config.fluvio.letters()? {
-        Some(letters) => dead.onwards(letters),
-        None => dead,
-    };
+    let dead = dead_letters(&config, &folder)?;
     let settings =
         Settings { shards: threads(config.engine.shards), lateness: config.engine.lateness };
     let limits =
@@ -170,15 +158,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let ended = house.run(&config.http, access, Some(ask), move |running| {
         let keeping = kept.take_up(&service, &wanted)?;
         take_history(&service, &history, &mapping)?;
-        let share = match shared {
-            None => None,
-            Some(shared) => {
-                let (share, holding) = shared.begin(&service, &metrics, running)?;
-                begun.lock().1 = Some(holding);
-                Some(share)
-            }
-        };
-        begun.lock().0 = topics.read(&service, mapping, share)?;
+        *begun.lock() = topics.read(&service, mapping, (shared, running))?;
         service.set_ready();
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
@@ -196,6 +176,34 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     // Nothing is sent any more: a successor may speak at once.
     drop(holding);
     ended
+}
+
+/// The rules of the configuration, and the folder that is watched for others.
+fn first_rules(
+    config: &Config,
+    args: &Serve,
+    symbols: &Symbols,
+    is_one_of_several: bool,
+) -> anyhow::Result<(Folder, Arc<RuleSet>)> {
+    // The folder of the configuration is asked for in so many words, or is there by convention.
+    let named = config.rules.path.exists() || args.config.is_some();
+    let paths = if named { vec![config.rules.path.clone()] } else { Vec::new() };
+    let folder = Folder::new(paths.clone());
+    let mut rules = rule_set(&paths, symbols)?;
+    rules.keep(config.engine.history);
+    if is_one_of_several {
+        share::check(&rules)?;
+    }
+    Ok((folder, Arc::new(rules)))
+}
+
+/// Where refused records go.
+fn dead_letters(config: &Config, folder: &Path) -> anyhow::Result<DeadLetters> {
+    let dead = DeadLetters::create(&folder.join("dead-letters.ndjson"), dead_letter::BYTES_MAX)?;
+    Ok(match config.fluvio.letters()? {
+        Some(letters) => dead.onwards(letters),
+        None => dead,
+    })
 }
 
 /// Runs what takes snapshots until it is told to stop, which it is at the end.
@@ -222,13 +230,14 @@ struct Topics {
 }
 
 impl Topics {
-    /// Starts to read them, where the journal says that they were read to.
+    /// Starts to read them, where the journal says that they were read to; one of several processes
+    /// reads its share, and claims it.
     fn read(
         self,
         service: &Arc<Service>,
         mapping: Arc<Mapping>,
-        share: Option<Share>,
-    ) -> anyhow::Result<Option<FluvioSource>> {
+        (shared, running): (Option<Shared>, &Running),
+    ) -> anyhow::Result<(Option<FluvioSource>, Option<Holding>)> {
         if !self.config.is_used() {
             if service.is_held() {
                 tracing::warn!(
@@ -237,9 +246,11 @@ impl Topics {
                 );
                 service.hold(false)?;
             }
-            return Ok(None);
+            return Ok((None, None));
         }
         service.await_log();
+        let begun = shared.map(|shared| shared.begin(service, &self.metrics, running));
+        let (share, holding) = begun.transpose()?.unzip();
         let parts = fluvio::Parts {
             mapping,
             symbols: service.symbols().clone(),
@@ -249,7 +260,7 @@ impl Topics {
             share,
             taker: Arc::clone(service) as Arc<dyn Taker>,
         };
-        Ok(Some(FluvioSource::start(self.config, parts)?))
+        Ok((Some(FluvioSource::start(self.config, parts)?), holding))
     }
 }
 

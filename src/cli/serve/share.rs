@@ -111,17 +111,6 @@ impl Shared {
         Ok(Some(Self { share, fluvio, cluster, folder, mark, permission }))
     }
 
-    /// Refuses rules that this process cannot follow; warns of those that see its share alone.
-    pub(super) fn check(&self, rules: &RuleSet) -> anyhow::Result<()> {
-        fits(rules).map_err(|reason| anyhow!(reason))?;
-        if rules.learns() {
-            tracing::warn!(
-                "what rules read of other customers is learned from this process's share of them"
-            );
-        }
-        Ok(())
-    }
-
     /// Whether this process may speak.
     pub(super) fn permit(&self) -> Permit {
         let permission = Arc::clone(&self.permission);
@@ -216,6 +205,17 @@ fn partitions(share: &Share, fluvio: &FluvioConfig, service: &Service) -> anyhow
         }
         std::thread::sleep(AGAIN);
     }
+}
+
+/// Refuses rules that this process cannot follow; warns of those that see its share alone.
+pub(super) fn check(rules: &RuleSet) -> anyhow::Result<()> {
+    fits(rules).map_err(|reason| anyhow!(reason))?;
+    if rules.learns() {
+        tracing::warn!(
+            "what rules read of other customers is learned from this process's share of them"
+        );
+    }
+    Ok(())
 }
 
 /// Whether a process with some of the customers can follow these rules; why not.

@@ -101,6 +101,11 @@ impl Reading {
         self.logs_only.load(Ordering::Relaxed)
     }
 
+    /// Whether another process may speak for what this one reads.
+    pub(super) fn is_silent(&self) -> bool {
+        self.silence.lock().is_some()
+    }
+
     /// What keeps a log from being read, or this process from speaking for it, for people.
     pub(super) fn trouble(&self) -> Option<String> {
         if let Some(silence) = &*self.silence.lock() {
@@ -148,7 +153,7 @@ impl Service {
 
     /// Whether every log has been read up to its end and goes on being read.
     pub(super) fn is_read_well(&self) -> bool {
-        let speaks = self.reading.silence.lock().is_none();
+        let speaks = !self.reading.is_silent();
         let health = self.reading.health.lock();
         let is_read = |health: &Health| health.caught_up && health.trouble.is_none();
         speaks && health.as_ref().is_none_or(is_read)

@@ -73,9 +73,8 @@ impl Table {
             if before.is_some_and(|before| before.epoch > epoch) {
                 continue;
             }
-            displaces |= before.is_some_and(|before| {
-                before.by.instance != claim.instance && !before.by.leaves
-            });
+            displaces |= before
+                .is_some_and(|before| before.by.instance != claim.instance && !before.by.leaves);
             let held = Held { epoch, by: by.clone(), behind: *behind, seen: now };
             self.held.insert(*partition, held);
         }

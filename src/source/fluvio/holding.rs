@@ -99,9 +99,9 @@ impl Permission {
     /// Whether this process may speak now.
     pub fn holds(&self) -> bool {
         let (now, wall) = (time::steady(), time::now());
-        self.term.lock().is_some_and(|term| {
-            term.from <= now && now < term.until && wall < term.wall
-        })
+        self.term
+            .lock()
+            .is_some_and(|term| term.from <= now && now < term.until && wall < term.wall)
     }
 
     fn give(&self, term: Option<Term>) {
@@ -314,8 +314,11 @@ impl Holder {
     /// Writes a record; where it stands.
     async fn write(&self, epoch: Option<i64>, leaves: bool) -> Result<i64, ClaimError> {
         let parts = &self.parts;
-        let partitions: BTreeMap<u32, i64> =
-            parts.partitions.iter().map(|partition| (*partition, (parts.behind)(*partition))).collect();
+        let partitions: BTreeMap<u32, i64> = parts
+            .partitions
+            .iter()
+            .map(|partition| (*partition, (parts.behind)(*partition)))
+            .collect();
         let claim = Claim {
             instance: self.instance.clone(),
             process: parts.process.clone(),

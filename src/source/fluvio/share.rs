@@ -61,7 +61,9 @@ pub enum ShareError {
         host: String,
     },
     /// A number that no process has.
-    #[error("process {ordinal} of {processes}: they are numbered from 0; raise `processes` in [cluster]")]
+    #[error(
+        "process {ordinal} of {processes}: they are numbered from 0; raise `processes` in [cluster]"
+    )]
     Beyond {
         /// The number.
         ordinal: u32,
@@ -69,7 +71,9 @@ pub enum ShareError {
         processes: u32,
     },
     /// There is nothing to share.
-    #[error("[cluster] shares topics between processes: name the cluster with `endpoint` in [fluvio]")]
+    #[error(
+        "[cluster] shares topics between processes: name the cluster with `endpoint` in [fluvio]"
+    )]
     NoTopics,
 }
 
@@ -128,7 +132,8 @@ impl Share {
     pub fn partitions(&self, topics: &[String], map: &Map) -> Result<u32, ClusterError> {
         let mut known: Option<(&String, u32)> = None;
         for topic in topics {
-            let found = map.partitions(topic).ok_or_else(|| ClusterError::NoTopic(topic.clone()))?;
+            let found =
+                map.partitions(topic).ok_or_else(|| ClusterError::NoTopic(topic.clone()))?;
             let found = u32::try_from(found.len()).unwrap_or(u32::MAX);
             match known {
                 _ if self.is_whole(topic) => {}

@@ -98,7 +98,8 @@ fn whoever_comes_second_waits_until_the_first_has_left() {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let table = runtime.block_on(holding::claims(&config, TOPIC)).unwrap();
-    let held: Vec<(u32, i64)> = table.all().map(|(partition, held)| (partition, held.behind)).collect();
+    let held: Vec<(u32, i64)> =
+        table.all().map(|(partition, held)| (partition, held.behind)).collect();
     assert_eq!(held, [(1, 1), (4, 4)]);
 }
 

@@ -314,6 +314,13 @@ fn a_process_that_sleeps_while_it_is_replaced_says_nothing_when_it_wakes() {
     let mut three = scene.three();
     scene.sell(120);
     scene.wait_for_all();
+    // One that nobody replaces goes on when it wakes: it does have something to say.
+    let spoken = scene.written_by("p1");
+    three[1].signal("-STOP");
+    scene.sell(60);
+    three[1].signal("-CONT");
+    scene.wait_for_all();
+    assert!(scene.written_by("p1") > spoken);
     for cycle in 0..cycles() {
         let mut zombie = three.remove(1);
         zombie.signal("-STOP");
@@ -355,4 +362,27 @@ fn a_folder_goes_on_with_its_own_share_only() {
     let text = String::from_utf8(status.stdout).unwrap();
     assert_eq!(status.status.code(), Some(1), "{text}");
     assert_eq!(text.matches("nobody").count(), 6, "all have left: {text}");
+}
+
+#[test]
+fn what_one_of_several_cannot_follow_is_refused_before_it_begins() {
+    let scene = Scene::new();
+    let of_reps = "
+groups:
+  - name: g
+    rules:
+      - alert: Busy
+        family: performance
+        entity: rep
+        on: [order]
+        when: size(orders) > 3
+        annotations: {summary: 'busy'}
+";
+    let rules = scene.place.path().join("rules/b.rules.yaml");
+    fs::write(&rules, of_reps).unwrap();
+    let mut refused = scene.start(&scene.folder("p1"), "p1", (1, 3));
+    assert_eq!(refused.child.wait().unwrap().code(), Some(1), "a rep's customers are elsewhere");
+    fs::remove_file(rules).unwrap();
+    let mut beyond = scene.start(&scene.folder("p1"), "p1", (3, 3));
+    assert_eq!(beyond.child.wait().unwrap().code(), Some(1), "there is no process 3 of 3");
 }

@@ -52,8 +52,7 @@ impl Stage {
         let history = Span::from_millis(400 * Span::DAY.millis());
         let service = Arc::clone(&house.service);
         let is_one_of_several = false;
-        let reloader =
-            Reloader { folder: watched, history, symbols, service, is_one_of_several };
+        let reloader = Reloader { folder: watched, history, symbols, service, is_one_of_several };
         Self { folder, house, reloader }
     }
 
