@@ -292,8 +292,9 @@ mod tests {
         }
         for (text, words) in [
             ("round(days(gap), 0)", "gap in days, rounded"),
+            ("round(rate, 1)", "rate, to a decimal"),
             ("round(rate, 2)", "rate, to 2 decimals"),
-            ("money(value)", "what it is worth"),
+            ("money(value)", "value"),
         ] {
             assert_eq!(of_template(&parse(text).unwrap()), words, "{text}");
         }
