@@ -77,6 +77,8 @@ fn serve(
                 let about = trace.as_ref().map(|_| method.unwrap_or("response").to_owned());
                 (about, server.take(message, &mut says))
             }
+            // One file at a time: whoever asks something meanwhile does not wait for all of them.
+            None if server.prepare() => (None, Next::More),
             None => {
                 server.publish(&mut says);
                 let about = trace.as_ref().filter(|_| !says.is_empty());

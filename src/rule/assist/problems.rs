@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Reading is most of the work, and an edit changes one file; what depends on other files is
-//! computed anew each time.
+//! computed anew each time. A folder can be read a file at a time, so that who asks something in
+//! between does not wait for all of it.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -30,6 +31,43 @@ use crate::rule::lint;
 pub struct Memory {
     rules: Kept<Rules>,
     tests: Kept<Tests>,
+    /// Whether all files were read once.
+    is_whole: bool,
+}
+
+impl Memory {
+    /// Whether all files were read once: since then, only what changes is read.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// Reads one file that has changed; `false` where all are read.
+    pub fn read_one(&mut self, files: &Files) -> bool {
+        for (file, number) in rule_files(files).enumerate() {
+            let (name, text) = (files.name(number), files.text(number));
+            if self.rules.lacks(file, text) {
+                self.rules.of(file, text, || Rules::read(file, name, text));
+                return true;
+            }
+        }
+        for file in test_files(files) {
+            if self.tests.lacks(file, files.text(file)) {
+                self.tests.of(file, files.text(file), || Tests::read(file, files));
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// The numbers of the rule files of a folder.
+fn rule_files(files: &Files) -> impl Iterator<Item = usize> + '_ {
+    (0..files.len()).filter(|file| complete::is_rule_file(files.name(*file)))
+}
+
+/// The numbers of the test files of a folder.
+fn test_files(files: &Files) -> impl Iterator<Item = usize> + '_ {
+    (0..files.len()).filter(|file| files.name(*file).ends_with(TEST_FILE_SUFFIX))
 }
 
 /// By the number of a file: its text, and what was read of it.
@@ -59,8 +97,12 @@ struct Tests {
 }
 
 impl<T> Kept<T> {
+    fn lacks(&self, file: usize, text: &str) -> bool {
+        self.0.get(&file).is_none_or(|(known, _)| known != text)
+    }
+
     fn of(&mut self, file: usize, text: &str, read: impl FnOnce() -> T) -> &T {
-        if self.0.get(&file).is_none_or(|(known, _)| known != text) {
+        if self.lacks(file, text) {
             self.0.insert(file, (text.to_owned(), read()));
         }
         &self.0[&file].1
@@ -69,10 +111,9 @@ impl<T> Kept<T> {
 
 impl Rules {
     /// Reads the file of this number among the rule files.
-    fn read(file: usize, files: &Files) -> Self {
-        let text = files.text(file);
+    fn read(file: usize, name: &str, text: &str) -> Self {
         let (read, problems) = file::read_one(file, text);
-        let groups = symbols::symbols(files.name(file), text);
+        let groups = symbols::symbols(name, text);
         let rules = groups.into_iter().flat_map(|group| group.children);
         Self { read, problems, names: rules.map(|rule| rule.name).collect() }
     }
@@ -94,17 +135,18 @@ impl Tests {
 /// Every mistake of every file, as `rules check` tells it; and tests that name rules which are
 /// not in the rule files they are about.
 pub fn problems(files: &Files, memory: &mut Memory) -> Vec<Diagnostic> {
-    let numbers: Vec<usize> =
-        (0..files.len()).filter(|file| complete::is_rule_file(files.name(*file))).collect();
+    let numbers: Vec<usize> = rule_files(files).collect();
     let mut rule_files = Files::default();
     for number in &numbers {
         rule_files.add(files.name(*number), files.text(*number));
     }
+    memory.is_whole = true;
     memory.rules.0.retain(|file, _| *file < numbers.len());
     memory.tests.0.retain(|file, _| *file < files.len());
     let (mut read, mut found, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
     for file in 0..rule_files.len() {
-        let rules = memory.rules.of(file, rule_files.text(file), || Rules::read(file, &rule_files));
+        let (name, text) = (rule_files.name(file), rule_files.text(file));
+        let rules = memory.rules.of(file, text, || Rules::read(file, name, text));
         read.extend(rules.read.clone());
         found.extend(rules.problems.iter().cloned());
         // A rule with a mistake is a rule none the less: its tests do name something.
@@ -119,7 +161,7 @@ pub fn problems(files: &Files, memory: &mut Memory) -> Vec<Diagnostic> {
             place.file = numbers[place.file];
         }
     }
-    for file in (0..files.len()).filter(|file| files.name(*file).ends_with(TEST_FILE_SUFFIX)) {
+    for file in test_files(files) {
         let tests = memory.tests.of(file, files.text(file), || Tests::read(file, files));
         found.extend(tests.problems.iter().cloned());
         for test in tests.fixture.iter().flat_map(|fixture| &fixture.tests) {

@@ -5,6 +5,9 @@
 //!                     ├─► Folder: its rule files and test files ─► problems, once for each state
 //! others on the disk ─┘
 //! ```
+//!
+//! What is wrong with them is found when it is asked for: whoever completes a word in a folder that
+//! was opened a moment ago does not wait until all of it is read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,8 +42,8 @@ pub(super) struct Open {
 pub(super) struct Folder {
     /// Their names and texts.
     pub(super) files: Files,
-    /// What is wrong with them.
-    pub(super) problems: Vec<Diagnostic>,
+    /// What is wrong with them, once that is known.
+    problems: Option<Vec<Diagnostic>>,
 }
 
 /// All files that the editor has spoken of, and those beside them.
@@ -90,16 +93,38 @@ impl Documents {
     /// The folder of a file, and the number of the file in it.
     pub(super) fn folder_of(&mut self, uri: &str) -> Option<(&Folder, usize)> {
         let path = path_of(uri);
-        let folder = self.folder(&parent(&path));
+        let folder = &*self.stands(&parent(&path)).0;
         let name = path.to_string_lossy();
         let file = (0..folder.files.len()).find(|file| folder.files.name(*file) == name)?;
         Some((folder, file))
     }
 
-    /// A folder as it stands now.
-    pub(super) fn folder(&mut self, folder: &Path) -> &Folder {
+    /// Reads one file of a folder that is not read yet, as it stands now; `false` if there is none.
+    pub(super) fn read_one(&mut self, folder: &Path) -> bool {
+        let (stands, memory) = self.stands(folder);
+        stands.problems.is_none() && memory.read_one(&stands.files)
+    }
+
+    /// A folder as it stands now, and what is wrong with it.
+    pub(super) fn problems(&mut self, folder: &Path) -> (&Files, &[Diagnostic]) {
+        let (Folder { files, problems }, memory) = self.stands(folder);
+        (files, problems.get_or_insert_with(|| problems::problems(files, memory)))
+    }
+
+    /// What is wrong with the folder of a file; nothing is known of one whose files were never read.
+    pub(super) fn problems_of(&mut self, uri: &str) -> &[Diagnostic] {
+        let folder = parent(&path_of(uri));
+        if self.read.get(&folder).is_some_and(Memory::is_whole) {
+            self.problems(&folder).1
+        } else {
+            &[]
+        }
+    }
+
+    /// A folder as it stands now, and what was read of it.
+    fn stands(&mut self, folder: &Path) -> (&mut Folder, &mut Memory) {
         let Self { open, disk, folders, read: memories } = self;
-        folders.entry(folder.to_owned()).or_insert_with(|| {
+        let stands = folders.entry(folder.to_owned()).or_insert_with(|| {
             let stored = disk.entry(folder.to_owned()).or_insert_with(|| listed(folder));
             let here = open.iter().filter(|(path, _)| parent(path) == folder);
             let mut texts: BTreeMap<PathBuf, String> = stored.iter().cloned().collect();
@@ -114,10 +139,9 @@ impl Documents {
             for (path, text) in texts {
                 files.add(path.to_string_lossy(), text);
             }
-            let memory = memories.entry(folder.to_owned()).or_default();
-            let problems = problems::problems(&files, memory);
-            Folder { files, problems }
-        })
+            Folder { files, problems: None }
+        });
+        (stands, memories.entry(folder.to_owned()).or_default())
     }
 
     /// How a file is called in answers: as the editor does, if it has it open.

@@ -108,13 +108,18 @@ impl Server {
         }
     }
 
+    /// Reads one file more of what [`publish`](Self::publish) needs; `false` if it needs no more.
+    pub(super) fn prepare(&mut self) -> bool {
+        self.stale.iter().any(|folder| self.documents.read_one(folder))
+    }
+
     /// Mistakes that changed since they were told.
     pub(super) fn publish(&mut self, out: &mut Vec<Value>) {
         let stale = std::mem::take(&mut self.stale);
         let mut told_before = std::mem::take(&mut self.told);
         for folder in &stale {
-            let found = self.documents.folder(folder);
-            let (files, problems) = (found.files.clone(), found.problems.clone());
+            let (files, problems) = self.documents.problems(folder);
+            let (files, problems) = (files.clone(), problems.to_vec());
             let uri = |name: &str| self.documents.uri(name);
             for file in 0..files.len() {
                 let here = problems.iter().filter(|problem| problem.file == file);
@@ -295,11 +300,12 @@ impl Server {
 
     fn hover(&mut self, params: &PlaceParams) -> Result<Value, Refusal> {
         let terms = self.terms;
+        let problems = self.documents.problems_of(uri(&params.text_document)).to_vec();
         let (folder, file) =
             self.documents.folder_of(uri(&params.text_document)).ok_or_else(unknown)?;
         let lines = Lines::new(folder.files.text(file), terms.encoding);
         let offset = lines.offset(params.position);
-        let found = hover::hover(&folder.files, file, offset, &folder.problems);
+        let found = hover::hover(&folder.files, file, offset, &problems);
         Ok(found.map_or(Value::Null, |found| {
             let range = lines.stretch(&found.span);
             json!({"contents": answer::markup(&found.text, terms), "range": range})
@@ -389,7 +395,8 @@ impl Server {
         let terms = self.terms;
         let (folder, file) =
             self.documents.folder_of(uri(&params.text_document)).ok_or_else(unknown)?;
-        let (files, problems) = (folder.files.clone(), folder.problems.clone());
+        let files = folder.files.clone();
+        let problems = self.documents.problems_of(uri(&params.text_document)).to_vec();
         let span = Lines::new(files.text(file), terms.encoding).span(params.range);
         let here = problems.iter().filter(|problem| {
             problem.file == file && problem.span.start <= span.end && span.start <= problem.span.end
