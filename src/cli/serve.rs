@@ -63,7 +63,6 @@ use crate::source::fluvio;
 use crate::source::fluvio::FluvioSource;
 use crate::source::fluvio::config::FluvioConfig;
 use crate::source::fluvio::holding::Holding;
-use crate::source::fluvio::share::Share;
 use crate::source::log::Taker;
 use crate::source::merge::Merge;
 use crate::time;
