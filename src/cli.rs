@@ -1,6 +1,7 @@
 //! The command line: one verb, one file.
 
 pub mod channels;
+pub mod cluster;
 pub mod demo;
 pub mod doctor;
 pub mod journal;
@@ -51,6 +52,7 @@ Examples:
   siaga doctor --config siaga.toml           is this machine ready for it?
   siaga rules check rules/                   are my rules sound?
   siaga topics create --config siaga.toml    make the topics that are missing
+  siaga cluster status --config siaga.toml   which process holds which partitions?
   siaga journal verify siaga-data/journal    is everything that was taken in still there?
   siaga channels test team                   does a message arrive?
   siaga routes test --labels tier=A          where would an alert go, and why?
@@ -98,6 +100,9 @@ enum Verb {
     /// Make or list the topics of a Fluvio cluster
     #[command(subcommand)]
     Topics(topics::TopicsCommand),
+    /// Which of several processes holds which partitions
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
 }
 
 /// Parses the arguments and does what they say.
@@ -129,6 +134,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Tokens(command) => tokens::run(&command),
         Verb::Users(command) => users::run(&command),
         Verb::Topics(command) => topics::run(&command),
+        Verb::Cluster(command) => cluster::run(&command),
     };
     result.unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "siaga: {error:#}");

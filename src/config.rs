@@ -28,6 +28,7 @@ use crate::engine::config::EngineConfig;
 use crate::engine::config::read_span;
 use crate::engine::config::write_span;
 use crate::source::fluvio::config::FluvioConfig;
+use crate::source::fluvio::share::ClusterConfig;
 use crate::time::Span;
 
 /// The whole configuration.
@@ -64,6 +65,8 @@ pub struct Config {
     pub people: Directory,
     /// Topics that are read and written.
     pub fluvio: FluvioConfig,
+    /// How several processes share the topics.
+    pub cluster: ClusterConfig,
 }
 
 /// Section `[storage]`.
@@ -141,6 +144,9 @@ impl Default for RulesConfig {
 }
 
 impl Config {
+    /// What a topic of one partition is used for, in which processes claim what they read.
+    pub const CLAIMS: &str = "claims";
+
     /// Variables that the command line reads itself.
     const OTHER_VARIABLES: [&str; 4] =
         ["SIAGA_ALL_DATA", "SIAGA_CONFIG", "SIAGA_DATA", "SIAGA_LOG"];
@@ -194,7 +200,9 @@ impl Config {
     pub fn topics(&self) -> Vec<(&str, &'static str)> {
         let channels = self.channels.values().filter_map(|channel| channel.fluvio.as_ref());
         let alerts = channels.map(|channel| (channel.topic.as_str(), "alerts"));
-        self.fluvio.uses().into_iter().chain(alerts).collect()
+        let claims = Some((self.cluster.control_topic.as_str(), Self::CLAIMS));
+        let claims = claims.filter(|_| self.cluster.is_used());
+        self.fluvio.uses().into_iter().chain(alerts).chain(claims).collect()
     }
 }
 
@@ -370,7 +378,7 @@ mod tests {
             (
                 "",
                 &[("SIAGA_HTPT_LISTEN", "1")],
-                "ACCESS, DELIVERY, ENGINE, FLUVIO, HTTP, INBOX, OIDC, RULES, STORAGE",
+                "ACCESS, CLUSTER, DELIVERY, ENGINE, FLUVIO, HTTP, INBOX, OIDC, RULES, STORAGE",
             ),
             ("", &[("SIAGA_HTTP", "1")], "BODY_BYTES_MAX"),
             ("", &[("SIAGA_HTTP_DEMO", "yes")], "write `true` or `false`"),

@@ -100,6 +100,7 @@ impl From<IngestError> for Problem {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(retry_after_s)
             }
             IngestError::Unsupported(_) => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail),
+            IngestError::LogsOnly => Self::new(StatusCode::CONFLICT, detail),
             IngestError::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail),
             IngestError::Stopped => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(5)

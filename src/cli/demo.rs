@@ -114,8 +114,13 @@ pub fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     let decoder = Decoder::new(mapping, source);
     let pace = demo::Pace { speed: args.speed.max(1.0), ..demo::Pace::default() };
     let (ask, asked) = std::sync::mpsc::sync_channel(1);
-    let reloader =
-        Reloader { folder, history, symbols: symbols.clone(), service: Arc::clone(&service) };
+    let reloader = Reloader {
+        folder,
+        history,
+        symbols: symbols.clone(),
+        service: Arc::clone(&service),
+        is_one_of_several: false,
+    };
     house.run(&http, people()?, Some(ask), move |_| {
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;

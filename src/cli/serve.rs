@@ -4,6 +4,7 @@ mod durable;
 mod outbound;
 pub(in crate::cli) mod reload;
 mod settled;
+mod share;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -32,10 +33,12 @@ use crate::cli::serve::durable::Wanted;
 use crate::cli::serve::reload::Folder;
 use crate::cli::serve::reload::Reloader;
 use crate::cli::serve::settled::Settled;
+use crate::cli::serve::share::Shared;
 use crate::config::Config;
 use crate::delivery;
 use crate::delivery::Delivery;
 use crate::delivery::Feed;
+use crate::delivery::courier::Permit;
 use crate::delivery::desk::Desk;
 use crate::delivery::inbox::Inbox;
 use crate::engine::Output;
@@ -59,6 +62,7 @@ use crate::source::file;
 use crate::source::fluvio;
 use crate::source::fluvio::FluvioSource;
 use crate::source::fluvio::config::FluvioConfig;
+use crate::source::fluvio::holding::Holding;
 use crate::source::log::Taker;
 use crate::source::merge::Merge;
 use crate::time;
@@ -111,27 +115,18 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let folder = config.storage.data_dir.clone();
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let shared = Shared::new(&config, &folder, &args.history)?;
     let symbols = Symbols::default();
     let kept = Kept::open(&folder, &symbols)?;
     // What runs first is what was running last; the configuration's rules come behind it.
     let before = kept.rules(&symbols)?;
-    // The folder of the configuration is asked for in so many words, or is there by convention.
-    let named = config.rules.path.exists() || args.config.is_some();
-    let paths = if named { vec![config.rules.path.clone()] } else { Vec::new() };
-    let folder_of_rules = Folder::new(paths.clone());
-    let mut rules = rule_set(&paths, &symbols)?;
-    rules.keep(config.engine.history);
-    let rules = Arc::new(rules);
+    let (folder_of_rules, rules) = first_rules(&config, args, &symbols, shared.is_some())?;
     let mapping = mapping(args.mapping.as_deref())?;
     let stored = folder.join("inbox.sqlite");
     let inbox = Inbox::open(&stored, config.inbox.clone())?;
     let desk = outbound::desk(&config)?;
     let access = Access::open(&folder.join(Access::FILE), config.access.clone())?;
-    let dead = DeadLetters::create(&folder.join("dead-letters.ndjson"), dead_letter::BYTES_MAX)?;
-    let dead = match config.fluvio.letters()? {
-        Some(letters) => dead.onwards(letters),
-        None => dead,
-    };
+    let dead = dead_letters(&config, &folder)?;
     let settings =
         Settings { shards: threads(config.engine.shards), lateness: config.engine.lateness };
     let limits =
@@ -141,12 +136,13 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let mut house = House::open_on((inbox, Some(&stored)), before, symbols, settings, parts)?;
     house.desk = desk;
     house.oidc = Provider::new(&config.oidc)?.map(Arc::new);
+    house.permit = shared.as_ref().map_or_else(|| house.permit.clone(), Shared::permit);
     let service = Arc::clone(&house.service);
     service.recover_first();
     let history = args.history.clone();
     let topics = Topics { config: config.fluvio.clone(), metrics: Arc::clone(&house.metrics) };
-    // Reads until the server has stopped.
-    let reading = Arc::new(Mutex::new(None));
+    // Reads, and holds its claim, until the server has stopped.
+    let reading = Arc::new(Mutex::new((None, None)));
     let begun = Arc::clone(&reading);
     let (ask, asked) = std::sync::mpsc::sync_channel(1);
     let reloader = Reloader {
@@ -154,13 +150,14 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         history: config.engine.history,
         symbols: service.symbols().clone(),
         service: Arc::clone(&service),
+        is_one_of_several: shared.is_some(),
     };
     let (snapshots, settled) = (config.storage.snapshot_every, Arc::clone(&house.settled));
     let metrics = Arc::clone(&house.metrics);
     let ended = house.run(&config.http, access, Some(ask), move |running| {
         let keeping = kept.take_up(&service, &wanted)?;
         take_history(&service, &history, &mapping)?;
-        *begun.lock() = topics.read(&service, mapping)?;
+        *begun.lock() = topics.read(&service, mapping, (shared, running))?;
         service.set_ready();
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
@@ -173,8 +170,39 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
             .spawn(move || keep_time(&ticking, &metrics, &alarm))?;
         Ok(())
     });
-    reading.lock().take();
+    let (reading, holding) = std::mem::take(&mut *reading.lock());
+    drop(reading);
+    // Nothing is sent any more: a successor may speak at once.
+    drop(holding);
     ended
+}
+
+/// The rules of the configuration, and the folder that is watched for others.
+fn first_rules(
+    config: &Config,
+    args: &Serve,
+    symbols: &Symbols,
+    is_one_of_several: bool,
+) -> anyhow::Result<(Folder, Arc<RuleSet>)> {
+    // The folder of the configuration is asked for in so many words, or is there by convention.
+    let named = config.rules.path.exists() || args.config.is_some();
+    let paths = if named { vec![config.rules.path.clone()] } else { Vec::new() };
+    let folder = Folder::new(paths.clone());
+    let mut rules = rule_set(&paths, symbols)?;
+    rules.keep(config.engine.history);
+    if is_one_of_several {
+        share::check(&rules)?;
+    }
+    Ok((folder, Arc::new(rules)))
+}
+
+/// Where refused records go.
+fn dead_letters(config: &Config, folder: &Path) -> anyhow::Result<DeadLetters> {
+    let dead = DeadLetters::create(&folder.join("dead-letters.ndjson"), dead_letter::BYTES_MAX)?;
+    Ok(match config.fluvio.letters()? {
+        Some(letters) => dead.onwards(letters),
+        None => dead,
+    })
 }
 
 /// Runs what takes snapshots until it is told to stop, which it is at the end.
@@ -201,12 +229,14 @@ struct Topics {
 }
 
 impl Topics {
-    /// Starts to read them, where the journal says that they were read to.
+    /// Starts to read them, where the journal says that they were read to; one of several processes
+    /// reads its share, and claims it.
     fn read(
         self,
         service: &Arc<Service>,
         mapping: Arc<Mapping>,
-    ) -> anyhow::Result<Option<FluvioSource>> {
+        (shared, running): (Option<Shared>, &Running),
+    ) -> anyhow::Result<(Option<FluvioSource>, Option<Holding>)> {
         if !self.config.is_used() {
             if service.is_held() {
                 tracing::warn!(
@@ -215,18 +245,21 @@ impl Topics {
                 );
                 service.hold(false)?;
             }
-            return Ok(None);
+            return Ok((None, None));
         }
         service.await_log();
+        let begun = shared.map(|shared| shared.begin(service, &self.metrics, running));
+        let (share, holding) = begun.transpose()?.unzip();
         let parts = fluvio::Parts {
             mapping,
             symbols: service.symbols().clone(),
             metrics: self.metrics,
             positions: service.positions(),
             held: service.is_held(),
+            share,
             taker: Arc::clone(service) as Arc<dyn Taker>,
         };
-        Ok(Some(FluvioSource::start(self.config, parts)?))
+        Ok((Some(FluvioSource::start(self.config, parts)?), holding))
     }
 }
 
@@ -334,6 +367,8 @@ pub(super) struct House {
     desk: Option<Arc<Desk>>,
     /// The directory that knows who people are.
     oidc: Option<Arc<Provider>>,
+    /// Whether anything may be sent.
+    permit: Permit,
 }
 
 impl House {
@@ -393,8 +428,8 @@ impl House {
             metrics: Arc::clone(&metrics),
             limits,
         }));
-        let (desk, oidc) = (None, None);
-        Ok(Self { service, symbols, inbox, feed, metrics, settled, deliverer, desk, oidc })
+        let (desk, oidc, permit) = (None, None, Arc::new(|| true) as Permit);
+        Ok(Self { service, symbols, inbox, feed, metrics, settled, deliverer, desk, oidc, permit })
     }
 
     /// Serves pages and API until the program is told to stop. `begin` runs beside the server;
@@ -406,7 +441,8 @@ impl House {
         reload: Option<SyncSender<()>>,
         begin: impl FnOnce(&Running) -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
-        let Self { service, symbols, inbox, feed, metrics, deliverer, desk, oidc, .. } = self;
+        let Self { service, symbols, inbox, feed, metrics, deliverer, desk, oidc, permit, .. } =
+            self;
         let end = Arc::default();
         let ending = Arc::clone(&end);
         let port = Arc::clone(&service) as Arc<dyn crate::engine::port::Port>;
@@ -421,7 +457,7 @@ impl House {
         let failure = runtime.block_on(async {
             let listener = api::bind(http, &access).await?;
             let address = listener.local_addr()?;
-            let courier = outbound::start(desk, Arc::clone(&service), carried)?;
+            let courier = outbound::start(desk, Arc::clone(&service), carried, permit)?;
             announce(address, &access)?;
             let measured = Arc::clone(&service);
             let metering = tokio::spawn(async move {

@@ -93,8 +93,11 @@ async fn make(cluster: &Cluster, uses: &[Use<'_>], how: &Create) -> anyhow::Resu
         how.retention.map(|span| Duration::from_millis(u64::try_from(span.millis()).unwrap_or(0)));
     let (partitions, replication) = (how.partitions, how.replication);
     let mut told = String::new();
-    let configured = uses.iter().map(|(name, _)| (*name).to_owned());
-    for name in configured.chain(how.topics.iter().cloned()) {
+    let configured = uses.iter().copied();
+    for (name, used) in configured.chain(how.topics.iter().map(|name| (name.as_str(), ""))) {
+        let name = name.to_owned();
+        // The order of claims is that of one partition.
+        let partitions = if used == Config::CLAIMS { 1 } else { partitions };
         let topic = NewTopic { name: name.clone(), partitions, replication, retention };
         let made = cluster.create(&topic).await?;
         let word = if made { "made" } else { "is there" };

@@ -63,10 +63,16 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// What time it is: when messages are due, and which day's budget they are of.
     pub clock: Clock,
+    /// Whether anything may be sent at this moment.
+    pub permit: Permit,
 }
 
 /// A clock: the wall's, or that of recorded events which are played.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Says whether anything may be sent at this moment: always, unless another process may have taken
+/// this one's place.
+pub type Permit = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// A courier at work.
 pub struct Courier {
@@ -77,7 +83,7 @@ pub struct Courier {
 impl Courier {
     /// Starts on the running runtime; attempts that were cut off are made again.
     pub fn start(parts: Parts) -> Result<Self, InboxError> {
-        let Parts { desk, outbox, feed, origin, metrics, clock } = parts;
+        let Parts { desk, outbox, feed, origin, metrics, clock, permit } = parts;
         let cut_off = outbox.recover(clock())?;
         if cut_off > 0 {
             tracing::warn!(deliveries = cut_off, "attempts were cut off: they are made again");
@@ -101,6 +107,7 @@ impl Courier {
                 is_gone: false,
                 unsettled: Vec::new(),
                 clock: Arc::clone(&clock),
+                permit: Arc::clone(&permit),
             };
             tasks.spawn(carrier.run(wake, stopping.clone()));
         }
@@ -212,6 +219,7 @@ struct Carrier {
     /// What became of attempts, and could not be noted yet.
     unsettled: Vec<(i64, Verdict)>,
     clock: Clock,
+    permit: Permit,
 }
 
 impl Carrier {
@@ -230,7 +238,8 @@ impl Carrier {
                 for claim in claims {
                     let (outbox, desk) = (self.outbox.clone(), Arc::clone(&self.desk));
                     let (configured, now) = (Arc::clone(&self.configured), (self.clock)());
-                    under_way.spawn(attempt((outbox, desk, configured), claim, now));
+                    let permit = Arc::clone(&self.permit);
+                    under_way.spawn(attempt((outbox, desk, configured), claim, now, permit));
                 }
                 pause
             };
@@ -255,6 +264,9 @@ impl Carrier {
 
     /// Takes what may be sent now; and how long to wait before it is looked again.
     async fn claim(&mut self, under_way: usize) -> (Vec<Claim>, Duration) {
+        if !(self.permit)() {
+            return (Vec::new(), TURN);
+        }
         let now = (self.clock)();
         let busy = under_way + self.unsettled.len();
         let mut free = self.configured.at_once.saturating_sub(busy);
@@ -376,6 +388,7 @@ async fn attempt(
     (outbox, desk, configured): (Outbox, Arc<Desk>, Arc<Configured>),
     claim: Claim,
     now: Timestamp,
+    permit: Permit,
 ) -> Done {
     let start = time::steady();
     let asked = claim.clone();
@@ -384,6 +397,12 @@ async fn attempt(
         Some(message) if message.alerts.is_empty() => {
             Attempt::Refused("its alert is no longer kept".to_owned())
         }
+        // Asked at the last moment: this process may have been asleep since the claim.
+        Some(_) if !permit() => Attempt::Failed {
+            reason: "this process may not speak now: another may have taken its place".to_owned(),
+            after: Some(Span::from_millis(1_000)),
+            kind: "claim",
+        },
         Some(message) => configured.channel.send(message).await,
         None => {
             let reason = "the outbox could not be read".to_owned();

@@ -113,6 +113,12 @@ pub enum IngestError {
     /// More than one body may hold.
     #[error("the body is too large: send fewer records at once")]
     TooLarge,
+    /// Another process may have this customer.
+    #[error(
+        "several processes share the customers by the partitions of their topics: write records to \
+         the topics, by their keys"
+    )]
+    LogsOnly,
     /// The program is about to end.
     #[error("the engine is stopping: send again when it is back")]
     Stopped,

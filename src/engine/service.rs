@@ -459,6 +459,9 @@ impl Port for Service {
         if self.keeper.recovers() && !self.ready.load(Ordering::Acquire) {
             return Err(IngestError::CatchingUp { retry_after_s: 1 });
         }
+        if self.reading.is_logs_only() {
+            return Err(IngestError::LogsOnly);
+        }
         let arrived = time::steady();
         let waiting: u64 =
             self.gauges.iter().map(|gauge| gauge.waiting.load(Ordering::Relaxed)).sum();
@@ -483,7 +486,9 @@ impl Port for Service {
     }
 
     fn act(&self, input: ActionInput) -> Result<(), IngestError> {
-        if self.keeper.recovers() && !self.ready.load(Ordering::Acquire) {
+        let is_back = !self.keeper.recovers() || self.ready.load(Ordering::Acquire);
+        // What somebody does here would be unknown to the process that has taken this one's place.
+        if !is_back || self.reading.is_silent() {
             return Err(IngestError::CatchingUp { retry_after_s: 1 });
         }
         let unknown = || IngestError::Unknown(format!("the alert {}", input.alert));

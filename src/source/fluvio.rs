@@ -12,6 +12,9 @@
 
 pub mod batch;
 pub mod cluster;
+pub mod share;
+pub mod claim;
+pub mod holding;
 pub mod config;
 pub mod connector;
 pub mod letters;
@@ -19,6 +22,7 @@ pub mod partition;
 pub mod producer;
 pub mod tls;
 mod reader;
+mod tail;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -39,6 +43,7 @@ use crate::source::fluvio::cluster::ClusterError;
 use crate::source::fluvio::config::FluvioConfig;
 use crate::source::fluvio::reader::Reader;
 use crate::source::fluvio::reader::Shared;
+use crate::source::fluvio::share::Share;
 use crate::source::log::Health;
 use crate::source::log::Position;
 use crate::source::log::Taker;
@@ -65,6 +70,8 @@ pub struct Parts {
     /// Whether event time stands still already, since an earlier source: it does until everything
     /// that was missed has been read.
     pub held: bool,
+    /// Which partitions are read, where several processes share them; all without.
+    pub share: Option<Share>,
     /// Who takes what is read.
     pub taker: Arc<dyn Taker>,
 }
@@ -83,12 +90,12 @@ impl FluvioSource {
         let lanes = Arc::new(Lanes::new(!parts.held));
         let patience = Duration::from_millis(config.wait_ms);
         let (stop, stopped) = watch::channel(false);
-        let Parts { mapping, symbols, metrics, positions, held, taker } = parts;
+        let Parts { mapping, symbols, metrics, positions, held, share, taker } = parts;
         let cluster = config.cluster().map_err(io::Error::other)?;
         let shared =
             Arc::new(Shared { cluster, lanes: Arc::clone(&lanes), config, symbols, metrics });
         let known = positions.into_iter().map(|p| ((p.topic, p.partition), p.next)).collect();
-        let readers = Readers { shared, mapping, known, taker: Arc::clone(&taker) };
+        let readers = Readers { shared, mapping, known, share, taker: Arc::clone(&taker) };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(READING_THREADS)
             .thread_name("fluvio")
@@ -128,6 +135,7 @@ struct Readers {
     shared: Arc<Shared>,
     mapping: Arc<Mapping>,
     known: BTreeMap<(Arc<str>, u32), i64>,
+    share: Option<Share>,
     taker: Arc<dyn Taker>,
 }
 
@@ -173,6 +181,9 @@ impl Readers {
                     let trouble = Some(error.to_string());
                     self.taker.report(Health { trouble, ..Health::default() });
                 }
+                Err(error @ (ClusterError::Uneven { .. } | ClusterError::Divided { .. })) => {
+                    tracing::error!(%error, "no partition is added");
+                }
                 Err(_) => {}
             }
             let most = self.shared.config.retry_max();
@@ -188,6 +199,9 @@ impl Readers {
         begun: &BTreeSet<(Arc<str>, u32)>,
     ) -> Result<Vec<(Arc<str>, u32)>, ClusterError> {
         let map = self.shared.cluster.map().await?;
+        if let Some(share) = &self.share {
+            share.partitions(&self.shared.config.topics, &map)?;
+        }
         let mut found = Vec::new();
         for name in &self.shared.config.topics {
             let topic: Arc<str> = Arc::from(name.as_str());
@@ -195,7 +209,10 @@ impl Readers {
                 map.partitions(name).ok_or_else(|| ClusterError::NoTopic(name.clone()))?;
             found.extend(partitions.into_iter().map(|number| (Arc::clone(&topic), number)));
         }
-        found.retain(|place| !begun.contains(place));
+        let ours = |(topic, partition): &(Arc<str>, u32)| {
+            self.share.as_ref().is_none_or(|share| share.reads(topic, *partition))
+        };
+        found.retain(|place| ours(place) && !begun.contains(place));
         Ok(found)
     }
 

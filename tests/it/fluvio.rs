@@ -13,3 +13,5 @@ mod restart;
 mod demo;
 mod writing;
 mod encrypted;
+mod holding;
+mod many;

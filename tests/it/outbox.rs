@@ -103,6 +103,7 @@ impl Post {
                 origin: Arc::new(Nobody),
                 metrics: Arc::clone(&self.metrics),
                 clock: Arc::new(time::now),
+                permit: Arc::new(|| true),
             })
         });
         self.courier = Some((runtime, courier.unwrap()));

@@ -227,6 +227,7 @@ impl Branch {
             origin: service,
             metrics: Arc::clone(&self.metrics),
             clock: Arc::new(move || Timestamp::saturating(now.load(Ordering::SeqCst))),
+            permit: Arc::new(|| true),
         };
         let _entered = self.runtime.enter();
         Courier::start(parts).unwrap()

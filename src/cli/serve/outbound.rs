@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::delivery::Feed;
 use crate::delivery::courier::Courier;
 use crate::delivery::courier::Parts;
+use crate::delivery::courier::Permit;
 use crate::delivery::desk::Desk;
 use crate::delivery::inbox::Inbox;
 use crate::delivery::outbox::Outbox;
@@ -35,9 +36,12 @@ pub(super) fn start(
     desk: Option<Arc<Desk>>,
     service: Arc<Service>,
     (inbox, feed, metrics): (Arc<Inbox>, Feed, Arc<Metrics>),
+    permit: Permit,
 ) -> anyhow::Result<Option<Courier>> {
     let Some(desk) = desk else { return Ok(None) };
     let outbox = Outbox::new(inbox);
     let clock = Arc::new(time::now);
-    Ok(Some(Courier::start(Parts { desk, outbox, feed, origin: service, metrics, clock })?))
+    let origin = service;
+    let parts = Parts { desk, outbox, feed, origin, metrics, clock, permit };
+    Ok(Some(Courier::start(parts)?))
 }

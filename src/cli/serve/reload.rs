@@ -20,6 +20,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use crate::cli;
+use crate::cli::serve::share;
 use crate::engine::port::IngestError;
 use crate::engine::service::Service;
 use crate::event::Symbols;
@@ -47,6 +48,8 @@ pub(in crate::cli) struct Reloader {
     pub(in crate::cli) history: Span,
     pub(in crate::cli) symbols: Symbols,
     pub(in crate::cli) service: Arc<Service>,
+    /// Whether other processes have the other customers.
+    pub(in crate::cli) is_one_of_several: bool,
 }
 
 impl Folder {
@@ -100,6 +103,13 @@ impl Reloader {
         if let Some(reason) = read.refusal() {
             tracing::error!("the rules stay as they were: {reason}\n{problems}");
             self.service.refuse(format!("{reason}\n{problems}").trim_end().to_owned());
+            return Ok(());
+        }
+        if self.is_one_of_several
+            && let Err(reason) = share::fits(&read.rules)
+        {
+            tracing::error!("the rules stay as they were: {reason}");
+            self.service.refuse(reason);
             return Ok(());
         }
         if !problems.is_empty() {

@@ -54,6 +54,10 @@ pub(super) struct Reading {
     held: AtomicBool,
     /// Entries that were not waited for yet.
     unsettled: Mutex<Unsettled>,
+    /// Whether records come from logs alone.
+    logs_only: AtomicBool,
+    /// Why this process does not speak for what it reads, for people; none where it does.
+    silence: Mutex<Option<String>>,
 }
 
 /// Entries that may not be durable yet, the oldest first.
@@ -92,8 +96,21 @@ impl Reading {
         self.held.store(held, Ordering::Relaxed);
     }
 
-    /// What keeps a log from being read, for people.
+    /// Whether records come from logs alone.
+    pub(super) fn is_logs_only(&self) -> bool {
+        self.logs_only.load(Ordering::Relaxed)
+    }
+
+    /// Whether another process may speak for what this one reads.
+    pub(super) fn is_silent(&self) -> bool {
+        self.silence.lock().is_some()
+    }
+
+    /// What keeps a log from being read, or this process from speaking for it, for people.
     pub(super) fn trouble(&self) -> Option<String> {
+        if let Some(silence) = &*self.silence.lock() {
+            return Some(silence.clone());
+        }
         self.health.lock().as_ref().and_then(|health| health.trouble.clone())
     }
 }
@@ -104,6 +121,18 @@ impl Service {
     pub fn await_log(&self) {
         self.reading.health.lock().get_or_insert_default();
         self.metrics.source_held.set(i64::from(self.is_held()));
+    }
+
+    /// Says that other processes have the other customers: a body from outside is not taken, since
+    /// nobody knows whose it is.
+    pub fn take_from_logs_only(&self) {
+        self.reading.logs_only.store(true, Ordering::Relaxed);
+    }
+
+    /// Says why this process does not speak for what it reads, or that it does (`None`): without a
+    /// claim it is not ready.
+    pub fn set_silence(&self, why: Option<String>) {
+        *self.reading.silence.lock() = why;
     }
 
     /// How far each partition was read: everything before that has been taken.
@@ -124,8 +153,10 @@ impl Service {
 
     /// Whether every log has been read up to its end and goes on being read.
     pub(super) fn is_read_well(&self) -> bool {
+        let speaks = !self.reading.is_silent();
         let health = self.reading.health.lock();
-        health.as_ref().is_none_or(|health| health.caught_up && health.trouble.is_none())
+        let is_read = |health: &Health| health.caught_up && health.trouble.is_none();
+        speaks && health.as_ref().is_none_or(is_read)
     }
 
     /// How far a tick may go: what was sent later may not have been heard yet.

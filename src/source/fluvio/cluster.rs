@@ -114,6 +114,43 @@ pub enum ClusterError {
         /// The partition.
         partition: u32,
     },
+    /// Topics that processes share are divided differently.
+    #[error(
+        "`{topic}` has {found} partitions and `{other}` {want}: topics that processes share need \
+         the same number, and the same keys; name those without in `whole_topics` of [cluster]"
+    )]
+    Uneven {
+        /// One of them.
+        topic: String,
+        /// How many it has.
+        found: u32,
+        /// Another.
+        other: String,
+        /// How many that has.
+        want: u32,
+    },
+    /// Keys have moved between processes.
+    #[error(
+        "the shared topics have {found} partitions, and had {want}: customers have moved between \
+         processes; let each begin in an empty folder"
+    )]
+    Divided {
+        /// How many there are.
+        found: u32,
+        /// How many there were.
+        want: u32,
+    },
+    /// A process would have nothing to read.
+    #[error(
+        "{partitions} partitions are too few for {processes} processes: lower `processes` in \
+         [cluster], or make topics with more"
+    )]
+    TooFew {
+        /// How many there are.
+        partitions: u32,
+        /// Who is to share them.
+        processes: u32,
+    },
 }
 
 /// A connection to a broker.

@@ -205,9 +205,11 @@ impl std::fmt::Display for Loss {
 
 /// What a partition holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Bounds {
-    first: i64,
-    end: i64,
+pub(crate) struct Bounds {
+    /// Offset of its oldest record.
+    pub(crate) first: i64,
+    /// Offset behind its newest record.
+    pub(crate) end: i64,
 }
 
 impl Reader {
@@ -517,7 +519,7 @@ enum Broken {
 }
 
 /// First and end of a partition, for those who read what is committed.
-async fn bounds(
+pub(crate) async fn bounds(
     serial: &VersionedSerialSocket,
     topic: &str,
     partition: u32,

@@ -137,6 +137,7 @@ impl Play {
             metrics: Arc::new(Metrics::new().unwrap()),
             positions: positions.collect(),
             held: false,
+            share: None,
             taker: Arc::clone(self) as Arc<dyn Taker>,
         };
         FluvioSource::start(config, parts).unwrap()

@@ -85,6 +85,7 @@ impl Ledger {
             metrics: Arc::clone(self.metrics.as_ref().unwrap()),
             positions: positions.collect(),
             held: false,
+            share: None,
             taker: Arc::clone(self) as Arc<dyn Taker>,
         };
         FluvioSource::start(config, parts).unwrap()

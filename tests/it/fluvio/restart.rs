@@ -67,6 +67,7 @@ impl Reader {
             metrics: Arc::clone(&self.metrics),
             positions: self.stage.service.positions(),
             held: self.stage.service.is_held(),
+            share: None,
             taker: Arc::clone(&self.stage.service) as Arc<dyn Taker>,
         };
         FluvioSource::start(config.clone(), parts).unwrap()

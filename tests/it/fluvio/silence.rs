@@ -75,6 +75,7 @@ impl Stage {
             metrics: Arc::clone(&self.metrics),
             positions: self.service.positions(),
             held: self.service.is_held(),
+            share: None,
             taker: Arc::clone(&self.service) as Arc<dyn Taker>,
         };
         FluvioSource::start(config, parts).unwrap()
