@@ -23,6 +23,7 @@ use crate::access::Access;
 use crate::access::oidc::Provider;
 use crate::api;
 use crate::api::HttpConfig;
+use crate::api::Rulebook;
 use crate::api::Services;
 use crate::cli::mapping;
 use crate::cli::replay::threads;
@@ -141,6 +142,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let mut house = House::open_on((inbox, Some(&stored)), before, symbols, settings, parts)?;
     house.desk = desk;
     house.oidc = Provider::new(&config.oidc)?.map(Arc::new);
+    house.rulebook = (!paths.is_empty()).then(|| Rulebook { paths, inbox: stored });
     let service = Arc::clone(&house.service);
     service.recover_first();
     let history = args.history.clone();
@@ -334,6 +336,8 @@ pub(super) struct House {
     desk: Option<Arc<Desk>>,
     /// The directory that knows who people are.
     oidc: Option<Arc<Provider>>,
+    /// Where the rules come from; none where they are built in.
+    rulebook: Option<Rulebook>,
 }
 
 impl House {
@@ -393,8 +397,19 @@ impl House {
             metrics: Arc::clone(&metrics),
             limits,
         }));
-        let (desk, oidc) = (None, None);
-        Ok(Self { service, symbols, inbox, feed, metrics, settled, deliverer, desk, oidc })
+        let (desk, oidc, rulebook) = (None, None, None);
+        Ok(Self {
+            service,
+            symbols,
+            inbox,
+            feed,
+            metrics,
+            settled,
+            deliverer,
+            desk,
+            oidc,
+            rulebook,
+        })
     }
 
     /// Serves pages and API until the program is told to stop. `begin` runs beside the server;
@@ -406,7 +421,9 @@ impl House {
         reload: Option<SyncSender<()>>,
         begin: impl FnOnce(&Running) -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
-        let Self { service, symbols, inbox, feed, metrics, deliverer, desk, oidc, .. } = self;
+        let Self {
+            service, symbols, inbox, feed, metrics, deliverer, desk, oidc, rulebook, ..
+        } = self;
         let end = Arc::default();
         let ending = Arc::clone(&end);
         let port = Arc::clone(&service) as Arc<dyn crate::engine::port::Port>;
@@ -416,6 +433,7 @@ impl House {
         let mut services = Services::new(port, symbols, kept, metrics, http.clone());
         services.desk.clone_from(&desk);
         services.oidc = oidc;
+        services.rulebook = rulebook;
         let services = Arc::new(services);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let failure = runtime.block_on(async {
