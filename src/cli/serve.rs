@@ -142,7 +142,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let mut house = House::open_on((inbox, Some(&stored)), before, symbols, settings, parts)?;
     house.desk = desk;
     house.oidc = Provider::new(&config.oidc)?.map(Arc::new);
-    house.rulebook = (!paths.is_empty()).then(|| Rulebook { paths, inbox: stored });
+    house.rulebook = (!paths.is_empty()).then_some(Rulebook { paths, inbox: stored });
     let service = Arc::clone(&house.service);
     service.recover_first();
     let history = args.history.clone();
