@@ -53,7 +53,8 @@ fn main() {
     ] {
         let mut input = [stage.change(rules(stage.symbols(), change))];
         let first = timed(|| stage.take(&mut input));
-        let mut batches = vec![first];
+        println!("{what}: the change itself {:.2} ms", first.wall * 1e3);
+        let mut batches = Vec::new();
         while stage.is_changing() {
             batches.push(batch(&mut stage));
         }
@@ -92,21 +93,20 @@ fn timed(work: impl FnOnce()) -> Taken {
     Taken { wall: started.elapsed().as_secs_f64(), busy: cpu_seconds() - busy }
 }
 
-/// The median and the longest.
+/// The median, the 99th percentile and the longest. The few longest are those in which the hour of
+/// the weekly looks falls: at the pace of this bench all customers have theirs within five batches.
 fn tell(what: &str, all: &[Taken]) {
     let sorted = |of: fn(&Taken) -> f64| {
         let mut times: Vec<f64> = all.iter().map(of).collect();
         times.sort_by(f64::total_cmp);
-        (times[times.len() / 2] * 1e3, times[times.len() - 1] * 1e3)
+        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize] * 1e3;
+        [at(0.5), at(0.99), at(1.0)].map(|millis| format!("{millis:.2}")).join(" / ")
     };
-    let (wall, busy) = (sorted(|taken| taken.wall), sorted(|taken| taken.busy));
     println!(
-        "{what}: {} steps, median {:.2} ms, longest {:.2} ms; of CPU {:.2} and {:.2} ms",
+        "{what}: {} steps, median / p99 / longest {} ms; of CPU {} ms",
         all.len(),
-        wall.0,
-        wall.1,
-        busy.0,
-        busy.1
+        sorted(|taken| taken.wall),
+        sorted(|taken| taken.busy)
     );
 }
 

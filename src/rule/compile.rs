@@ -309,10 +309,7 @@ fn formatted<'e>(checker: &mut Checker<'_>, expr: &'e Expr) -> (&'e Expr, Format
         ("percent", 1) => Format::Percent,
         ("money", 1) => Format::Money,
         ("date", 1) => Format::Date,
-        ("round", 2) => match args[1].node {
-            Tree::Int(places) => Format::Round(u8::try_from(places.clamp(0, 9)).unwrap_or(0)),
-            _ => Format::Round(0),
-        },
+        ("round", 2) => Format::Round(decimals(checker, &args[1])),
         _ => return (expr, Format::Auto),
     };
     let typed = checker.value(&args[0]);
@@ -330,6 +327,20 @@ fn formatted<'e>(checker: &mut Checker<'_>, expr: &'e Expr) -> (&'e Expr, Format
             .push(found.with_help("without a function it is written as suits its type"));
     }
     (&args[0], format)
+}
+
+/// How many decimals are to be written: a number of one digit.
+fn decimals(checker: &mut Checker<'_>, expr: &Expr) -> u8 {
+    let places = match expr.node {
+        Tree::Int(places) => u8::try_from(places).ok().filter(|places| *places <= 9),
+        _ => None,
+    };
+    places.unwrap_or_else(|| {
+        let message = "how many decimals are written is a number from 0 to 9";
+        let found = Diagnostic::error("E205", checker.file, expr.span.clone(), message);
+        checker.diagnostics.push(found.with_help("write it out: `round(x, 1)`"));
+        0
+    })
 }
 
 fn evidence(checker: &mut Checker<'_>, source: &RuleSource) -> Evidence {

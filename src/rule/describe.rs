@@ -207,7 +207,7 @@ mod tests {
         for part in [
             "### DriftSilence",
             "It looks at one customer when no `order` comes for as long as the chance, by",
-            "‹the customer's name› usually orders every ‹gap in days› days",
+            "‹the customer's name› usually orders every ‹gap in days, rounded› days",
             "| Closes by itself after | 15 minutes |",
             "| Windows | lines of the last 365 days; the newest 12 orders |",
             "`drift.rules.yaml`, line 11",

@@ -89,7 +89,7 @@ const CONDITIONS: [&str; 64] = [
 ];
 
 /// Lines of a rule; they take the place of its own.
-const LINES: [&str; 44] = [
+const LINES: [&str; 45] = [
     "famly: drift",
     "family: drfit",
     "entity: shop",
@@ -122,6 +122,7 @@ const LINES: [&str; 44] = [
     "annotations: {description: x}",
     "annotations: {summary: '{customer.name} calls'}",
     "annotations: {summary: '{{ percent(now) }}'}",
+    "annotations: {summary: '{{ round(1.5, x1) }}'}",
     "evidence: lines",
     "evidence: alerts.last('9d')",
     "evidence: size(orders)",

@@ -207,6 +207,8 @@ fn what_stands_around_the_expressions_is_checked() {
         ("evidence: size(orders)", "E305", "size(orders)", "a list of events"),
         ("at: event.net", "E204", "event.net", "`at` has to be a timestamp"),
         ("annotations: {summary: '{{ percent(now) }}'}", "E205", "now", "cannot write a timestamp"),
+        ("annotations: {summary: '{{ round(1.5, x1) }}'}", "E205", "x1", "from 0 to 9"),
+        ("annotations: {summary: '{{ round(1.5, 10) }}'}", "E205", "10", "from 0 to 9"),
         ("annotations: {summary: '{{ orders }}'}", "E204", "orders", "a list is not a value"),
         ("annotations: {summary: '{{ valu }}'}", "E201", "valu", "there is no `valu`"),
     ];

@@ -32,11 +32,18 @@ pub(super) fn of(expr: &Expr) -> String {
     }
 }
 
-/// Of what stands in a text: how it is written is of no matter.
+/// Of what stands in a text: how it is written is of no matter, but how exactly is.
 pub(super) fn of_template(expr: &Expr) -> String {
     match &expr.node {
+        Node::Call { name, target: None, args } if name == "round" && args.len() == 2 => {
+            match args[1].node {
+                Node::Int(0) => format!("{}, rounded", of(&args[0])),
+                Node::Int(1) => format!("{}, to a decimal", of(&args[0])),
+                _ => format!("{}, to {} decimals", of(&args[0]), args[1].to_text()),
+            }
+        }
         Node::Call { name, target: None, args }
-            if matches!(name.as_str(), "percent" | "money" | "date" | "round") =>
+            if matches!(name.as_str(), "percent" | "money" | "date") =>
         {
             args.first().map_or_else(String::new, of)
         }
@@ -282,6 +289,14 @@ mod tests {
             ("orders.last(12)", "the newest 12 orders"),
         ] {
             assert_eq!(of(&parse(text).unwrap()), words, "{text}");
+        }
+        for (text, words) in [
+            ("round(days(gap), 0)", "gap in days, rounded"),
+            ("round(rate, 1)", "rate, to a decimal"),
+            ("round(rate, 2)", "rate, to 2 decimals"),
+            ("money(value)", "value"),
+        ] {
+            assert_eq!(of_template(&parse(text).unwrap()), words, "{text}");
         }
     }
 }
