@@ -51,7 +51,7 @@ use self::receiver::Receiver;
 const TRIES: u32 = 1_200;
 
 /// Longer than anything takes.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 const KEY: &[u8] = b"0123456789abcdef01234567";
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
