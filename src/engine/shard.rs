@@ -406,6 +406,7 @@ impl Running<'_> {
                         _ => None,
                     };
                     self.live.arm(rules, rule, next);
+                    self.live.entity.refresh(self.context.upkeep(self.id));
                     self.look(rule, Some(at), cause, out);
                 }
             }

@@ -79,13 +79,22 @@ struct Kept<'a> {
 
 impl Kept<'_> {
     fn apply(&mut self, event: &Event) -> Applied {
+        self.upkept(|entity, upkeep| entity.apply(upkeep, event))
+    }
+
+    /// As a look by the clock does it.
+    fn refresh(&mut self) {
+        self.upkept(Entity::refresh);
+    }
+
+    fn upkept<T>(&mut self, work: impl FnOnce(&mut Entity, Upkeep<'_>) -> T) -> T {
         let upkeep = Upkeep {
             plan: self.rules.plan(EntityKind::Customer),
             program: &self.rules.program,
             symbols: self.symbols,
             catalog: &self.catalog,
         };
-        self.entity.apply(upkeep, event)
+        work(&mut self.entity, upkeep)
     }
 
     fn values(&self, event: &Event) -> Vec<Result<Value, Fault>> {

@@ -10,6 +10,9 @@
 //! depends on it: the states go back to the mark before its place and are fed with the history
 //! from there. What the history forgets is kept as the states at its beginning, so that a detector
 //! never loses what it has seen; an event that comes later than the history reaches is left out.
+//!
+//! Some weigh an event by what was learned of other customers, or by what was agreed: these, and no
+//! others, are fed anew with the whole history once that is another.
 
 use smallvec::SmallVec;
 
@@ -67,6 +70,8 @@ pub(crate) struct Kept {
 struct Mark {
     offset: u32,
     states: Box<[State]>,
+    /// What they depend on; those at the beginning stay as they are.
+    stamp: Stamp,
 }
 
 /// What the states depend on beside the events.
@@ -86,6 +91,22 @@ impl Stamp {
         let customer = entity.history.customer();
         let contracts = customer.map_or(0, |customer| catalog.agreements_stamp(customer));
         Self { learned: catalog.models().version, segment, contracts }
+    }
+
+    /// Whether a detector makes something else of the same events by the other stamp.
+    fn differs(self, other: Self, detector: Detector) -> bool {
+        match detector {
+            Detector::Margin | Detector::Discount | Detector::Trend => {
+                (self.learned, self.segment) != (other.learned, other.segment)
+            }
+            Detector::Agreement => self.contracts != other.contracts,
+            Detector::Purchases
+            | Detector::Regularity
+            | Detector::Categories
+            | Detector::Mood
+            | Detector::Pace
+            | Detector::Returns => false,
+        }
     }
 }
 
@@ -115,42 +136,57 @@ impl Followed {
     }
 }
 
-/// Feeds all detectors that take such an event.
-fn feed(states: &mut [State], upkeep: Upkeep<'_>, basis: Basis<'_>, counted: &impl Countable) {
-    let kind = counted.kind();
+/// Feeds the wanted ones of all detectors that take such an event.
+fn feed(
+    states: &mut [State],
+    upkeep: Upkeep<'_>,
+    basis: Basis<'_>,
+    counted: &impl Countable,
+    wanted: impl Fn(&Followed) -> bool,
+) {
     // Most detectors follow whole lists: the lines of an event are read once for all of these.
-    let mut all: Option<Lines> = None;
+    let mut all = None;
     for (state, followed) in states.iter_mut().zip(&upkeep.plan.followed) {
-        if !followed.takes(kind) {
-            continue;
+        if followed.takes(counted.kind()) && wanted(followed) {
+            feed_one((state, followed), upkeep, basis, counted, &mut all);
         }
-        let sifted;
-        let lines = if followed.filter == Filter::All {
-            let lines = all.get_or_insert_with(|| counted.bodies().collect());
-            if lines.is_empty() && followed.detector.is_of_lines() {
-                continue;
-            }
-            &*lines
-        } else {
-            match followed.sift(counted, upkeep) {
-                Ok(Some(lines)) => {
-                    sifted = lines;
-                    &sifted
-                }
-                Ok(None) => continue,
-                Err(fault) => {
-                    *state = State::Broken(fault);
-                    continue;
-                }
-            }
-        };
-        let mood = match followed.detector {
-            Detector::Mood => counted.whole().head.talk.sentiment,
-            _ => None,
-        };
-        let (time, foreign) = (counted.time(), counted.is_foreign());
-        state.feed(basis, &Sample { kind, time, foreign, mood, lines });
     }
+}
+
+/// Feeds a detector that takes such an event; `all` keeps the event's lines for others.
+fn feed_one(
+    (state, followed): (&mut State, &Followed),
+    upkeep: Upkeep<'_>,
+    basis: Basis<'_>,
+    counted: &impl Countable,
+    all: &mut Option<Lines>,
+) {
+    let sifted;
+    let lines = if followed.filter == Filter::All {
+        let lines = all.get_or_insert_with(|| counted.bodies().collect());
+        if lines.is_empty() && followed.detector.is_of_lines() {
+            return;
+        }
+        &*lines
+    } else {
+        match followed.sift(counted, upkeep) {
+            Ok(Some(lines)) => {
+                sifted = lines;
+                &sifted
+            }
+            Ok(None) => return,
+            Err(fault) => {
+                *state = State::Broken(fault);
+                return;
+            }
+        }
+    };
+    let mood = match followed.detector {
+        Detector::Mood => counted.whole().head.talk.sentiment,
+        _ => None,
+    };
+    let (kind, time, foreign) = (counted.kind(), counted.time(), counted.is_foreign());
+    state.feed(basis, &Sample { kind, time, foreign, mood, lines });
 }
 
 fn starts(followed: &[Followed]) -> Box<[State]> {
@@ -169,19 +205,67 @@ impl Kept {
         if self.marks.len() >= base + MARKS_MAX {
             self.marks.remove(base);
         }
-        self.marks.push(Mark { offset, states: self.states.clone() });
+        self.marks.push(Mark { offset, states: self.states.clone(), stamp: self.stamp });
+    }
+
+    /// What a detector had made of what the history has forgotten.
+    fn begin(&self, place: usize, followed: &Followed) -> State {
+        let base = self.marks.first().filter(|mark| mark.offset == 0);
+        base.and_then(|mark| mark.states.get(place)).cloned().unwrap_or(followed.detector.start())
+    }
+
+    /// Feeds those detectors anew, with the history up to a place, for which what `states` depend
+    /// on has become another.
+    fn renew(
+        &self,
+        (states, stamp): (&mut [State], Stamp),
+        to: u32,
+        history: &History,
+        (upkeep, basis): (Upkeep<'_>, Basis<'_>),
+    ) {
+        let stale = |one: &Followed| stamp.differs(self.stamp, one.detector);
+        let mut found = false;
+        for (place, (state, one)) in states.iter_mut().zip(&upkeep.plan.followed).enumerate() {
+            if stale(one) {
+                *state = self.begin(place, one);
+                found = true;
+            }
+        }
+        if found {
+            for entry in history.from(0).take_while(|entry| entry.offset < to) {
+                feed(states, upkeep, basis, &entry, stale);
+            }
+        }
+    }
+
+    /// Brings the states, which hold the history up to a place, to another stamp.
+    fn refresh(&mut self, stamp: Stamp, to: u32, history: &History, with: (Upkeep<'_>, Basis<'_>)) {
+        let before = std::mem::replace(&mut self.stamp, stamp);
+        let mut states = std::mem::take(&mut self.states);
+        self.renew((&mut states, before), to, history, with);
+        self.states = states;
     }
 
     /// Goes back to the newest mark that is not behind a place, and feeds the history from there.
     fn anew(&mut self, from: u32, history: &History, upkeep: Upkeep<'_>, basis: Basis<'_>) {
         self.marks.retain(|mark| mark.offset <= from);
-        let (offset, states) = match self.marks.last() {
-            Some(mark) => (mark.offset, mark.states.clone()),
-            None => (0, starts(&upkeep.plan.followed)),
+        let mut offset = 0;
+        self.states = match self.marks.pop() {
+            Some(mut mark) => {
+                offset = mark.offset;
+                if offset > 0 {
+                    self.renew((&mut mark.states, mark.stamp), offset, history, (upkeep, basis));
+                    mark.stamp = self.stamp;
+                }
+                let states = mark.states.clone();
+                self.marks.push(mark);
+                states
+            }
+            None => starts(&upkeep.plan.followed),
         };
-        (self.states, self.since) = (states, 0);
+        self.since = 0;
         for entry in history.from(offset) {
-            feed(&mut self.states, upkeep, basis, &entry);
+            feed(&mut self.states, upkeep, basis, &entry, |_| true);
             self.mark(entry.next);
         }
     }
@@ -213,14 +297,16 @@ impl Entity {
         let basis = Basis::of(self, upkeep.catalog);
         let Inserted { offset, length } = inserted;
         let at_end = offset + length == self.history.end();
+        let is_taken = followed.iter().any(|one| one.takes(event.kind));
         if kept.stamp != stamp {
-            kept.stamp = stamp;
-            kept.anew(0, &self.history, upkeep, basis);
-        } else if !followed.iter().any(|one| one.takes(event.kind)) {
+            let to = if is_taken { offset } else { self.history.end() };
+            kept.refresh(stamp, to, &self.history, (upkeep, basis));
+        }
+        if !is_taken {
             let behind = kept.marks.iter_mut().filter(|mark| mark.offset > offset);
             behind.for_each(|mark| mark.offset += length);
         } else if at_end {
-            feed(&mut kept.states, upkeep, basis, &Arriving { event, foreign });
+            feed(&mut kept.states, upkeep, basis, &Arriving { event, foreign }, |_| true);
             kept.mark(self.history.end());
         } else {
             kept.anew(offset, &self.history, upkeep, basis);
@@ -228,25 +314,48 @@ impl Entity {
         self.kept = Some(kept);
     }
 
+    /// Brings the detectors to what was learned since the last event, so that a look at many of
+    /// their figures does not do it for each.
+    pub fn refresh(&mut self, upkeep: Upkeep<'_>) {
+        let Some(mut kept) = self.kept.take() else { return };
+        let stamp = Stamp::of(self, upkeep.catalog);
+        if kept.stamp != stamp {
+            let with = (upkeep, Basis::of(self, upkeep.catalog));
+            kept.refresh(stamp, self.history.end(), &self.history, with);
+        }
+        self.kept = Some(kept);
+    }
+
     /// Keeps the states at a place of the history whose records before it will be forgotten.
     pub(in crate::state) fn rest_on(&mut self, cut: u32, upkeep: Upkeep<'_>) {
         let Some(mut kept) = self.kept.take() else { return };
+        let stamp = Stamp::of(self, upkeep.catalog);
         let basis = Basis::of(self, upkeep.catalog);
+        if kept.stamp != stamp {
+            kept.refresh(stamp, self.history.end(), &self.history, (upkeep, basis));
+        }
         let before = kept.marks.iter().rposition(|mark| mark.offset <= cut);
-        let (mut at, mut states) = match before.map(|place| kept.marks.swap_remove(place)) {
-            Some(mark) => (mark.offset, mark.states),
+        let (mut at, mut states) = match before.and_then(|place| kept.marks.get(place)) {
+            Some(mark) => {
+                let mut states = mark.states.clone();
+                if mark.offset > 0 {
+                    let stale = (&mut *states, mark.stamp);
+                    kept.renew(stale, mark.offset, &self.history, (upkeep, basis));
+                }
+                (mark.offset, states)
+            }
             None => (0, starts(&upkeep.plan.followed)),
         };
         while at < cut
             && let Some(entry) = self.history.at(at)
         {
-            feed(&mut states, upkeep, basis, &entry);
+            feed(&mut states, upkeep, basis, &entry, |_| true);
             at = entry.next;
         }
         kept.marks.retain(|mark| mark.offset > cut);
         kept.marks.iter_mut().for_each(|mark| mark.offset -= cut);
         kept.marks.sort_by_key(|mark| mark.offset);
-        kept.marks.insert(0, Mark { offset: 0, states });
+        kept.marks.insert(0, Mark { offset: 0, states, stamp });
         self.kept = Some(kept);
     }
 
@@ -269,7 +378,8 @@ impl Entity {
                     *state = known.clone();
                 }
             }
-            kept.marks.push(Mark { offset: 0, states });
+            let stamp = kept.stamp;
+            kept.marks.push(Mark { offset: 0, states, stamp });
         }
         kept.anew(0, &self.history, upkeep, Basis::of(self, upkeep.catalog));
         self.kept = Some(Box::new(kept));
@@ -287,13 +397,17 @@ impl Entity {
             let followed = upkeep.plan.followed.get(place)?;
             return Some(read(&followed.detector.start()));
         };
-        if kept.stamp == Stamp::of(self, upkeep.catalog) {
+        let one = upkeep.plan.followed.get(place)?;
+        if !kept.stamp.differs(Stamp::of(self, upkeep.catalog), one.detector) {
             return kept.states.get(place).map(read);
         }
         // More was learned since the last event.
-        let mut fresh = kept.clone();
-        fresh.anew(0, &self.history, upkeep, Basis::of(self, upkeep.catalog));
-        fresh.states.get(place).map(read)
+        let basis = Basis::of(self, upkeep.catalog);
+        let mut fresh = kept.begin(place, one);
+        for entry in self.history.from(0).filter(|entry| one.takes(entry.kind())) {
+            feed_one((&mut fresh, one), upkeep, basis, &entry, &mut None);
+        }
+        Some(read(&fresh))
     }
 
     /// The states of its detectors, for those who compare entities.
@@ -311,8 +425,8 @@ impl Entity {
     /// Has its detectors rest on what they made of the forgotten part; they follow the history
     /// from there once they are fed with it.
     pub(in crate::state) fn rest_again(&mut self, base: Vec<State>) {
-        let marks = vec![Mark { offset: 0, states: base.into() }];
         let stamp = Stamp { learned: 0, segment: None, contracts: 0 };
+        let marks = vec![Mark { offset: 0, states: base.into(), stamp }];
         self.kept = Some(Box::new(Kept { states: Box::default(), marks, since: 0, stamp }));
     }
 

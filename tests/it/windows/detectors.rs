@@ -239,6 +239,21 @@ fn what_the_history_forgets_a_detector_has_seen() {
     by_the_book(&kept, &listed, (1, last), asked[..2].iter().zip(&trees)).unwrap();
 }
 
+/// A customer of the segment `trade`.
+fn of_segment(symbols: &Symbols) -> Customer {
+    Customer {
+        id: symbols.intern("c"),
+        name: None,
+        kind: None,
+        segment: Some(symbols.intern("trade")),
+        tier: None,
+        territory: None,
+        owner: None,
+        consent_marketing: None,
+        attributes: <_>::default(),
+    }
+}
+
 #[test]
 fn what_is_learned_counts_for_the_whole_list() {
     let symbols = Symbols::default();
@@ -260,20 +275,71 @@ fn what_is_learned_counts_for_the_whole_list() {
     learned.segments.insert(trade, segment);
     kept.catalog.learn(Arc::new(learned));
     assert!((p_alive(&kept) - start).abs() < 1e-12, "of another segment");
-    let customer = Customer {
-        id: symbols.intern("c"),
-        name: None,
-        kind: None,
-        segment: Some(trade),
-        tier: None,
-        territory: None,
-        owner: None,
-        consent_marketing: None,
-        attributes: <_>::default(),
-    };
-    kept.entity.profile = Some(Box::new(customer));
+    kept.entity.profile = Some(Box::new(of_segment(&symbols)));
     let found = p_alive(&kept);
     // Two repeats, 60 days: the odds of leaving are a tenth of .793 of those at the start.
     let odds = |p: f64| (1.0 - p) / p;
     assert!((odds(found) / odds(start) - 0.1 / 0.793).abs() < 1e-9, "{found} {start}");
+}
+
+#[test]
+fn what_is_learned_on_the_way_counts_for_what_came_before_it_and_for_what_is_late() {
+    let asked: Vec<String> = ["margin_shift(lines)", "discount_shift(lines)", "trend(orders)"]
+        .iter()
+        .flat_map(|call| ["strength", "usual", "since"].map(|figure| format!("{call}.{figure}")))
+        .chain(["p_active(orders)".to_owned(), "category_dropped(lines, 0.3).count".to_owned()])
+        .collect();
+    let symbols = Symbols::default();
+    let rules = rule_set(&rule_of(&asked), &symbols);
+    let learned = |version: u32| {
+        let part = f64::from(version);
+        let mut segment = Segment {
+            margin_deviation: 0.02 * part,
+            spend_variance: 0.3 * part,
+            ..Segment::default()
+        };
+        segment.population.repeat_buying.a = 0.1 * part;
+        let mut models = Models { version, ..Models::default() };
+        models.segments.insert(symbols.intern("trade"), segment);
+        Arc::new(models)
+    };
+    let customer = || Some(Box::new(of_segment(&symbols)));
+    let mut events = daily(&symbols, 0..700);
+    for (day, event) in events.iter_mut().enumerate() {
+        let discount = [0, 3, 1, 6, 2, 5, 4][day % 7];
+        event.lines[0].discount = Some(Decimal::from_micros(discount * Decimal::SCALE));
+    }
+    // Once learned, then told; and told while it was learned, with late events and looks between.
+    let mut at_once = Kept::of(&rules, &symbols);
+    at_once.entity.profile = customer();
+    at_once.catalog.learn(learned(4));
+    for event in &events {
+        at_once.apply(event);
+    }
+    let mut on_the_way = Kept::of(&rules, &symbols);
+    on_the_way.entity.profile = customer();
+    let (last, late) = (events[699].clone(), events.remove(500));
+    events.insert(660, late);
+    let early = events.remove(20);
+    events.insert(690, early);
+    for (place, event) in events.iter().enumerate() {
+        match place {
+            100 => on_the_way.catalog.learn(learned(1)),
+            300 => on_the_way.catalog.learn(learned(2)),
+            650 => on_the_way.catalog.learn(learned(3)),
+            680 => on_the_way.catalog.learn(learned(4)),
+            _ => {}
+        }
+        on_the_way.apply(event);
+        if place % 40 == 0 {
+            on_the_way.refresh();
+        }
+    }
+    assert_eq!(on_the_way.values(&last), at_once.values(&last));
+    // Read before the next event, each figure by itself.
+    on_the_way.catalog.learn(learned(5));
+    let unrefreshed = on_the_way.values(&last);
+    on_the_way.refresh();
+    assert_eq!(on_the_way.values(&last), unrefreshed);
+    assert_ne!(at_once.values(&last), unrefreshed, "what is learned does matter");
 }
