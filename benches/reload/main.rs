@@ -100,8 +100,8 @@ fn tell(what: &str, all: &[Taken]) {
     let sorted = |of: fn(&Taken) -> f64| {
         let mut times: Vec<f64> = all.iter().map(of).collect();
         times.sort_by(f64::total_cmp);
-        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize] * 1e3;
-        [at(0.5), at(0.99), at(1.0)].map(|millis| format!("{millis:.2}")).join(" / ")
+        let at = |hundredths: usize| times[(times.len() - 1) * hundredths / 100] * 1e3;
+        [at(50), at(99), at(100)].map(|millis| format!("{millis:.2}")).join(" / ")
     };
     println!(
         "{what}: {} steps, median / p99 / longest {} ms; of CPU {} ms",

@@ -11,7 +11,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::event::Symbol;
 use crate::state::cell::Cell;
+use crate::state::evaluate::evaluate;
 use crate::state::evaluate::happened;
 use crate::state::evaluate::kept;
 use crate::state::evaluate::named;
@@ -24,6 +26,8 @@ use crate::state::program::Running;
 use crate::state::program::Scope;
 use crate::state::value::Arithmetic;
 use crate::state::value::Comparison;
+use crate::state::value::Fault;
+use crate::state::value::Value;
 use crate::state::walked;
 
 /// What computes a node.
@@ -97,7 +101,40 @@ impl Code {
                 let scan = Arc::clone(scan);
                 Self::new(move |scope| walked::once(scope, id, &scan).into())
             }
+            Node::Lookup(key, ref pairs) => Table::of(pairs).map_or_else(
+                || Self::new(move |scope| other(scope, id).into()),
+                |table| Self::new(move |scope| table.found(scope, (id, key)).into()),
+            ),
             _ => Self::new(move |scope| other(scope, id).into()),
+        }
+    }
+}
+
+/// A map whose keys are all texts, in the order of their names' numbers: `{'a': 'b'}[x]`.
+struct Table(Box<[(Symbol, Value)]>);
+
+impl Table {
+    fn of(pairs: &[(Value, Value)]) -> Option<Self> {
+        let named = |(key, value): &(Value, Value)| match key {
+            Value::Text(name) => Some((*name, *value)),
+            _ => None,
+        };
+        let mut all: Vec<_> = pairs.iter().map(named).collect::<Option<_>>()?;
+        // Of equal keys the first counts.
+        all.sort_by_key(|(name, _)| *name);
+        all.dedup_by_key(|(name, _)| *name);
+        Some(Self(all.into()))
+    }
+
+    fn found(&self, scope: &mut Scope<'_>, (id, key): (NodeId, NodeId)) -> Result<Value, Fault> {
+        match evaluate(scope, key)? {
+            Value::Text(name) => {
+                let place = self.0.binary_search_by_key(&name, |(known, _)| *known);
+                Ok(place.map_or(Value::Null, |place| self.0[place].1))
+            }
+            // A text that was made has no number: it is compared by what it says.
+            Value::Made(_) => other(scope, id),
+            _ => Ok(Value::Null),
         }
     }
 }
