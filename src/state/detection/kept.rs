@@ -95,17 +95,24 @@ impl Stamp {
 
     /// Whether a detector makes something else of the same events by the other stamp.
     fn differs(self, other: Self, detector: Detector) -> bool {
-        match detector {
-            Detector::Margin | Detector::Discount | Detector::Trend => {
-                (self.learned, self.segment) != (other.learned, other.segment)
-            }
-            Detector::Agreement => self.contracts != other.contracts,
-            Detector::Purchases
-            | Detector::Regularity
-            | Detector::Categories
-            | Detector::Mood
-            | Detector::Pace
-            | Detector::Returns => false,
+        if detector == Detector::Agreement {
+            return self.contracts != other.contracts;
+        }
+        detector.is_renewed() && (self.learned, self.segment) != (other.learned, other.segment)
+    }
+}
+
+impl Detector {
+    /// Whether it weighs an event by more than the event says.
+    fn is_renewed(self) -> bool {
+        match self {
+            Self::Margin | Self::Discount | Self::Trend | Self::Agreement => true,
+            Self::Purchases
+            | Self::Regularity
+            | Self::Categories
+            | Self::Mood
+            | Self::Pace
+            | Self::Returns => false,
         }
     }
 }
@@ -317,6 +324,9 @@ impl Entity {
     /// Brings the detectors to what was learned since the last event, so that a look at many of
     /// their figures does not do it for each.
     pub fn refresh(&mut self, upkeep: Upkeep<'_>) {
+        if !upkeep.plan.followed.iter().any(|one| one.detector.is_renewed()) {
+            return;
+        }
         let Some(mut kept) = self.kept.take() else { return };
         let stamp = Stamp::of(self, upkeep.catalog);
         if kept.stamp != stamp {
