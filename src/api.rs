@@ -39,6 +39,7 @@ mod tests;
 
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -144,6 +145,30 @@ pub enum ApiError {
 /// Passwords that are hashed at the same time.
 const HASHING_MAX: usize = 2;
 
+/// Where the rules come from, for whoever sets one live.
+#[derive(Debug, Clone)]
+pub struct Rulebook {
+    /// Their files and folders.
+    pub paths: Vec<PathBuf>,
+    /// The file of the inbox, which tells how they did.
+    pub inbox: PathBuf,
+}
+
+impl Rulebook {
+    /// What sets this rule live from a terminal.
+    fn command(&self, rule: &str) -> String {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+        let word = |path: &PathBuf| {
+            let path = path.to_string_lossy();
+            let is_plain = path.chars().all(plain);
+            if is_plain { path.into_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+        };
+        let paths: Vec<String> = self.paths.iter().map(word).collect();
+        let (inbox, paths) = (word(&self.inbox), paths.join(" "));
+        format!("siaga rules promote --rule {rule} --inbox {inbox} --write {paths}")
+    }
+}
+
 /// What the handlers work with.
 pub struct Services {
     /// The running engine.
@@ -164,6 +189,8 @@ pub struct Services {
     pub desk: Option<Arc<Desk>>,
     /// The directory that knows who people are; none where they sign in by password alone.
     pub oidc: Option<Arc<Provider>>,
+    /// Where the rules come from; none where they are built in.
+    pub rulebook: Option<Rulebook>,
     streams: Arc<Semaphore>,
     /// Passwords that are hashed at the same time: each takes 19 MiB and a core.
     hashing: Semaphore,
@@ -182,7 +209,7 @@ impl Services {
         let streams = Arc::new(Semaphore::new(http.streams_max.min(Semaphore::MAX_PERMITS)));
         let stopping = watch::Sender::new(false);
         let hashing = Semaphore::new(HASHING_MAX);
-        let (desk, oidc) = (None, None);
+        let (desk, oidc, rulebook) = (None, None, None);
         Self {
             engine,
             symbols,
@@ -193,6 +220,7 @@ impl Services {
             http,
             desk,
             oidc,
+            rulebook,
             streams,
             hashing,
             stopping,

@@ -20,6 +20,7 @@ pub mod vocabulary;
 pub mod words;
 pub mod keys;
 pub mod file;
+pub mod mode;
 pub mod fixture;
 pub mod plan;
 pub mod text;

@@ -12,6 +12,7 @@
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     clippy::disallowed_methods,
     missing_docs,
     reason = "a bench reads the clock, tells what it found, and stops where it fails"

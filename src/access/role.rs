@@ -1,12 +1,12 @@
 //! Roles and scopes: what may a person of this role do, what a program with this token?
 //!
 //! ```text
-//!             read        act    rules  ingest  operate  audit
+//!             read        act    rules  promote  ingest  operate  audit
 //! rep         own         own
 //! manager     the team's  same   yes
-//! author      all                yes
-//! operator    all         all    yes    yes     yes      yes
-//! auditor     all                yes                     yes
+//! author      all                yes    yes
+//! operator    all         all    yes    yes      yes     yes      yes
+//! auditor     all                yes                              yes
 //! ```
 
 /// What a person is to Siaga.
@@ -16,7 +16,7 @@ pub enum Role {
     Rep,
     /// Leads reps: sees and acts on what is theirs.
     Manager,
-    /// Writes rules: sees what they find, acts on nothing.
+    /// Writes rules: sees what they find and sets them live, acts on no alert.
     Author,
     /// Keeps the program running, and its accounts: may do everything.
     Operator,
@@ -33,6 +33,8 @@ pub enum Right {
     Act,
     /// To see rules, how they do, and what they find in the shadow.
     Rules,
+    /// To set a rule live that has been in the shadow.
+    Promote,
     /// To hand in events.
     Ingest,
     /// To see how the program is.
@@ -80,6 +82,7 @@ impl Role {
             Right::Read => true,
             Right::Act => matches!(self, Self::Rep | Self::Manager | Self::Operator),
             Right::Rules => self != Self::Rep,
+            Right::Promote => matches!(self, Self::Author | Self::Operator),
             Right::Ingest | Right::Operate => self == Self::Operator,
             Right::Audit => matches!(self, Self::Operator | Self::Auditor),
         }
@@ -93,8 +96,15 @@ impl Role {
 
 impl Right {
     /// Every right.
-    pub const ALL: [Self; 6] =
-        [Self::Read, Self::Act, Self::Rules, Self::Ingest, Self::Operate, Self::Audit];
+    pub const ALL: [Self; 7] = [
+        Self::Read,
+        Self::Act,
+        Self::Rules,
+        Self::Promote,
+        Self::Ingest,
+        Self::Operate,
+        Self::Audit,
+    ];
 }
 
 impl Scope {
@@ -146,11 +156,11 @@ mod tests {
     fn a_role_may_do_what_the_table_says() {
         let rights = |role: Role| Right::ALL.map(|right| u8::from(role.may(right)));
         for (role, want) in [
-            (Role::Rep, [1, 1, 0, 0, 0, 0]),
-            (Role::Manager, [1, 1, 1, 0, 0, 0]),
-            (Role::Author, [1, 0, 1, 0, 0, 0]),
-            (Role::Operator, [1, 1, 1, 1, 1, 1]),
-            (Role::Auditor, [1, 0, 1, 0, 0, 1]),
+            (Role::Rep, [1, 1, 0, 0, 0, 0, 0]),
+            (Role::Manager, [1, 1, 1, 0, 0, 0, 0]),
+            (Role::Author, [1, 0, 1, 1, 0, 0, 0]),
+            (Role::Operator, [1, 1, 1, 1, 1, 1, 1]),
+            (Role::Auditor, [1, 0, 1, 0, 0, 0, 1]),
         ] {
             assert_eq!(rights(role), want, "{role:?}");
         }

@@ -122,6 +122,7 @@ async fn page(services: &Arc<Services>, query: query::Query) -> Result<Response,
 /// `POST /v1/deliveries/{id}/actions`
 pub(super) async fn act(
     State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
@@ -138,6 +139,8 @@ pub(super) async fn act(
         let outbox = services.outbox();
         let missing = || Problem::missing("No delivery has this id: see /v1/deliveries.");
         let found = outbox.find(&id)?.filter(|found| found.id == id).ok_or_else(missing)?;
+        let (who, object) = (caller.viewer.key(), format!("delivery:{id}"));
+        services.access.note(&who, &body.action, &object, &found.channel)?;
         if !change(&outbox, &id, time::now())? {
             let detail = format!("The delivery is {}, or a later one overtook it.", found.status);
             return Err(Problem::new(StatusCode::CONFLICT, detail));

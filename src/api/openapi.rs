@@ -186,6 +186,15 @@ pub(super) static CUSTOMER: Operation =
 pub(super) static REP: Operation = gives("getRep", "Entity", "What is known of a rep.");
 pub(super) static PRODUCT: Operation = gives("getProduct", "Entity", "What is known of a product.");
 pub(super) static RULES: Operation = gives("listRules", "Rules", "The rules, and how they do.");
+pub(super) static PROMOTE: Operation = Operation {
+    id: "actOnRule",
+    summary: "Set a rule live that has shown enough in the shadow (`promote`), in its file.",
+    query: &[],
+    headers: &[],
+    body: &[(JSON, "Promotion")],
+    answers: &[(202, JSON, "Promoted", "The file says so; the program takes it in by itself.")],
+    problems: &[400, 404, 409, 415],
+};
 pub(super) static MODELS: Operation = gives(
     "getModels",
     "Models",
@@ -358,6 +367,7 @@ fn words(right: Right) -> &'static str {
         Right::Read => "read: any role, or a token for `read` or `act`",
         Right::Act => "act: rep, manager or operator, or a token for `act`",
         Right::Rules => "see rules: any role but rep, or a token for `read`",
+        Right::Promote => "set rules live: author or operator",
         Right::Ingest => "hand events in: operator, or a token for `ingest`",
         Right::Operate => "watch the program: operator, or a token for `operate`",
         Right::Audit => "audit: operator or auditor, or a token for `operate`",
@@ -372,7 +382,7 @@ pub(super) fn about(status: u16) -> &'static str {
         403 => "Whoever asks may not, or asks under a foreign name.",
         404 => "There is no such thing, or it may not be seen.",
         408 => "It took too long.",
-        409 => "The alert is in a state that does not allow it.",
+        409 => "It is in a state that does not allow it.",
         413 => "The body is too large.",
         415 => "The body has a type that is not read here.",
         429 => "Too much at once; `retry-after` says when to come back.",
@@ -480,6 +490,11 @@ fn schemas() -> Value {
                 "won": whole, "lost": whole, "dismissed": whole, "missed": whole,
                 "won_amount": list("Value"),
             }))},
+        })),
+        "Promotion": object(&["action"], &json!({"action": {"enum": ["promote"]}})),
+        "Promoted": object(&["rule", "mode", "file"], &json!({
+            "rule": text, "mode": {"enum": ["live"]},
+            "file": {"type": "string", "description": "Name of the file that says so now."},
         })),
         "Redrive": object(&["action"], &json!({"action": {"enum": ["retry", "drop"]}})),
         "Delivery": object(

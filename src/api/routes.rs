@@ -128,13 +128,14 @@ const fn api(
 }
 
 /// Everything that is served.
-pub(super) static ROUTES: [Route; 39] = [
+pub(super) static ROUTES: [Route; 41] = [
     page("/", READ, || get(pages::inbox)),
     page("/alerts/{id}", READ, || get(pages::alert)),
     page("/customers/{id}", READ, || get(pages::customer)),
     page("/team", READ, || get(pages::team)),
     page("/rules", Need::Right(Right::Rules), || get(pages::rule_list)),
     page("/rules/{name}", Need::Right(Right::Rules), || get(pages::rule)),
+    form("/rules/{name}/promote", Need::Right(Right::Promote), || post(pages::promote)),
     page("/audit", Need::Right(Right::Audit), || get(pages::audit)),
     page("/reference", Need::Nothing, || get(pages::reference)),
     part("/fragments/list", READ, || get(pages::list_fragment)),
@@ -172,6 +173,12 @@ pub(super) static ROUTES: [Route; 39] = [
     api(("GET", "/v1/reps/{id}"), READ, &openapi::REP, || get(entities::rep)),
     api(("GET", "/v1/products/{id}"), READ, &openapi::PRODUCT, || get(entities::product)),
     api(("GET", "/v1/rules"), Need::Right(Right::Rules), &openapi::RULES, || get(rules::rules)),
+    api(
+        ("POST", "/v1/rules/{name}/actions"),
+        Need::Right(Right::Promote),
+        &openapi::PROMOTE,
+        || post(rules::act),
+    ),
     api(("GET", "/v1/models"), Need::Right(Right::Rules), &openapi::MODELS, || get(models::models)),
     api(("GET", "/v1/team"), READ, &openapi::TEAM, || get(team::team)),
     api(("GET", "/v1/stream"), READ, &openapi::STREAM, || get(stream::stream)),

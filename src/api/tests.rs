@@ -2,6 +2,7 @@
 
 mod access;
 mod double;
+mod promote;
 
 use std::io::BufRead;
 use std::io::BufReader;

@@ -24,6 +24,7 @@ use crate::access::Access;
 use crate::access::oidc::Provider;
 use crate::api;
 use crate::api::HttpConfig;
+use crate::api::Rulebook;
 use crate::api::Services;
 use crate::cli::mapping;
 use crate::cli::replay::threads;
@@ -137,6 +138,8 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     house.desk = desk;
     house.oidc = Provider::new(&config.oidc)?.map(Arc::new);
     house.permit = shared.as_ref().map_or_else(|| house.permit.clone(), Shared::permit);
+    let paths = folder_of_rules.paths().to_vec();
+    house.rulebook = (!paths.is_empty()).then_some(Rulebook { paths, inbox: stored });
     let service = Arc::clone(&house.service);
     service.recover_first();
     let history = args.history.clone();
@@ -369,6 +372,8 @@ pub(super) struct House {
     oidc: Option<Arc<Provider>>,
     /// Whether anything may be sent.
     permit: Permit,
+    /// Where the rules come from; none where they are built in.
+    rulebook: Option<Rulebook>,
 }
 
 impl House {
@@ -428,8 +433,19 @@ impl House {
             metrics: Arc::clone(&metrics),
             limits,
         }));
-        let (desk, oidc, permit) = (None, None, Arc::new(|| true) as Permit);
-        Ok(Self { service, symbols, inbox, feed, metrics, settled, deliverer, desk, oidc, permit })
+        Ok(Self {
+            service,
+            symbols,
+            inbox,
+            feed,
+            metrics,
+            settled,
+            deliverer,
+            desk: None,
+            oidc: None,
+            permit: Arc::new(|| true),
+            rulebook: None,
+        })
     }
 
     /// Serves pages and API until the program is told to stop. `begin` runs beside the server;
@@ -441,8 +457,8 @@ impl House {
         reload: Option<SyncSender<()>>,
         begin: impl FnOnce(&Running) -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
-        let Self { service, symbols, inbox, feed, metrics, deliverer, desk, oidc, permit, .. } =
-            self;
+        let Self { service, symbols, inbox, feed, metrics, deliverer, desk, oidc, .. } = self;
+        let (permit, rulebook) = (self.permit, self.rulebook);
         let end = Arc::default();
         let ending = Arc::clone(&end);
         let port = Arc::clone(&service) as Arc<dyn crate::engine::port::Port>;
@@ -452,6 +468,7 @@ impl House {
         let mut services = Services::new(port, symbols, kept, metrics, http.clone());
         services.desk.clone_from(&desk);
         services.oidc = oidc;
+        services.rulebook = rulebook;
         let services = Arc::new(services);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let failure = runtime.block_on(async {

@@ -12,6 +12,7 @@
 pub mod comparison;
 pub mod ledger;
 pub mod outcome;
+pub mod bar;
 
 use std::sync::Arc;
 

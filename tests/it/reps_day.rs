@@ -6,8 +6,12 @@
 //!            │ inbox on disk, which outlives the program
 //! ```
 //!
+//! `held` lets events arrive while a menu is open, words are typed and rows are pressed.
+//!
 //! Accessibility is asked of axe-core where `tests/run` has put it, and of a few rules of our own
 //! in any case.
+
+mod held;
 
 use std::fs;
 use std::io::BufRead;
@@ -200,6 +204,7 @@ fn a_rep_does_and_undoes_everything_and_misses_nothing() {
         ask(&page, "window.marker = 'same page'; return true").await;
         every_action_is_done_and_undone(&page).await;
         an_alert_waits_for_something_new(&page, &mut shop).await;
+        held::a_refresh_takes_nothing_away(&page, &mut shop).await;
         the_keyboard_alone_is_enough(&page).await;
         lists_have_addresses(&page, &shop).await;
         nothing_went_wrong(&page).await;
@@ -409,7 +414,7 @@ async fn a_restart_loses_nothing(page: &WebDriver, shop: &mut Shop) {
     let listed: Value = serde_json::from_str(&listed).unwrap();
     let alerts = listed["alerts"].as_array().unwrap();
     let ids: Vec<Value> = alerts.iter().map(|alert| alert["id"].clone()).collect();
-    assert_eq!(ids.len(), 9);
+    assert_eq!(ids.len(), 10);
     let shown = "return [...document.querySelectorAll('.rows .row')].map((row) => row.dataset.id)";
     assert_eq!(ask(page, shown).await, Value::Array(ids));
     // What the browser has to say of it is that nobody answered, and nothing else.

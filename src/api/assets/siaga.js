@@ -1,8 +1,10 @@
 // The pages' script: keeps the list fresh, opens alerts beside it, and acts on them.
 //
 //   stream (SSE) ─► something changed ─► fetch the list's fragment ─► put every row where it belongs
+//                                     └► fetch the open alert's ────► exchange the parts that differ
 //
-// The server writes all words; nothing here builds markup from data. Without this script the pages
+// What somebody has open, types in, marks or presses is left alone until it is let go; what was
+// fetched meanwhile waits for that. The server writes all words; nothing here builds markup from data. Without this script the pages
 // still show everything.
 "use strict";
 
@@ -34,10 +36,12 @@ function query() {
   return new URLSearchParams(location.search);
 }
 
+// None where there is nothing to be seen.
 async function fragment(path) {
   const answer = await fetch(path, { headers: { accept: "text/html" } });
   // Signed out, here or elsewhere: the page leads to where one signs in.
   if (answer.status === 401) location.reload();
+  if (answer.status === 404) return null;
   if (!answer.ok) throw new Error(path + ": " + answer.status);
   return new DOMParser().parseFromString(await answer.text(), "text/html").body;
 }
@@ -60,7 +64,8 @@ async function refresh() {
     try {
       const search = query();
       search.delete("alert");
-      merge(await fragment("/fragments/list?" + search));
+      listed = await fragment("/fragments/list?" + search);
+      settle();
     } catch (error) {
       console.warn(error);
     }
@@ -74,8 +79,9 @@ function merge(fresh) {
   for (const name of ["tabs", "filters", "stake", "end"]) {
     const from = list.querySelector(`[data-part="${name}"]`);
     const to = fresh.querySelector(`[data-part="${name}"]`);
-    if (!from || !to || from.innerHTML === to.innerHTML) continue;
+    if (!from || !to || from.isEqualNode(to)) continue;
     const focused = from.contains(document.activeElement) && document.activeElement.href;
+    from.hidden = to.hidden;
     from.replaceChildren(...to.childNodes);
     if (focused) [...from.querySelectorAll("a")].find((a) => a.href === focused)?.focus();
   }
@@ -86,6 +92,8 @@ function merge(fresh) {
 // Keyed by alert: a row that stays is left alone, so that focus and selection stay too.
 function mergeRows(rows, fresh) {
   for (const link of rows.querySelectorAll("[aria-current]")) link.removeAttribute("aria-current");
+  const focused = rows.contains(document.activeElement) && document.activeElement.closest(".row");
+  const stood = focused ? [...rows.children].indexOf(focused) : -1;
   const old = new Map([...rows.children].map((row) => [row.dataset.id, row]));
   const wasEmpty = old.size === 0;
   let place = rows.firstElementChild;
@@ -99,27 +107,25 @@ function mergeRows(rows, fresh) {
       row.addEventListener("animationend", () => row.classList.remove("is-new"), { once: true });
       added += 1;
     } else if (row.innerHTML !== next.innerHTML || row.dataset.state !== next.dataset.state) {
-      const focused = row.contains(document.activeElement);
       row.className = next.className;
       row.dataset.state = next.dataset.state;
       row.replaceChildren(...next.childNodes);
-      if (focused) row.querySelector("a").focus();
     }
     if (row !== place) rows.insertBefore(row, place);
     else place = place.nextElementSibling;
   }
-  for (const row of old.values()) {
-    const focused = row.contains(document.activeElement);
-    const neighbour = row.nextElementSibling ?? row.previousElementSibling;
-    row.remove();
-    if (focused) neighbour?.querySelector("a").focus();
+  for (const row of old.values()) row.remove();
+  // A row that moves loses the focus, too; of one that is gone, whatever took its place has it.
+  if (focused && !rows.contains(document.activeElement)) {
+    const row = focused.isConnected ? focused : (rows.children[stood] ?? rows.lastElementChild);
+    row?.querySelector("a").focus({ preventScroll: true });
   }
   mark();
   if (added && !wasEmpty) announce(added === 1 ? "A new alert" : added + " new alerts");
 }
 
 function mark() {
-  const open = detail?.querySelector("article")?.dataset.id;
+  const open = opened();
   for (const row of document.querySelectorAll(".rows .row")) {
     const link = row.querySelector("a");
     if (row.dataset.id === open) link.setAttribute("aria-current", "true");
@@ -135,21 +141,18 @@ function announce(text) {
 
 let asked = 0;
 
-async function open(id, { focus = false, again = false } = {}) {
+async function open(id, { focus = false } = {}) {
   if (!detail) return;
   const turn = (asked += 1);
-  const held = detail.contains(document.activeElement) && document.activeElement.dataset.key;
-  try {
-    const fresh = await fragment("/fragments/alert/" + encodeURIComponent(id));
+  if (opened() === id) {
+    renew();
+  } else {
+    const fresh = await fragment("/fragments/alert/" + encodeURIComponent(id)).catch(() => null);
     if (turn !== asked) return;
+    if (!fresh) return say("This alert cannot be shown just now.");
+    shown = null;
+    left = false;
     detail.replaceChildren(...fresh.childNodes);
-  } catch {
-    return say("This alert cannot be shown just now.");
-  }
-  if (again) {
-    // The same alert: whoever works with the keyboard stays where they were.
-    if (held) (detail.querySelector(`[data-key="${held}"]`) ?? detail).focus({ preventScroll: true });
-    return mark();
   }
   main.classList.add("is-open");
   remember(id);
@@ -158,22 +161,39 @@ async function open(id, { focus = false, again = false } = {}) {
   if (focus) detail.scrollTop = 0;
 }
 
+function opened() {
+  return detail?.querySelector("article")?.dataset.id;
+}
+
+let renewed = 0;
+
+// The open alert has changed, or may have.
+async function renew() {
+  const id = opened();
+  if (!id) return;
+  const turn = (renewed += 1);
+  try {
+    const fresh = await fragment("/fragments/alert/" + encodeURIComponent(id));
+    if (turn !== renewed || opened() !== id) return;
+    shown = fresh?.querySelector("article");
+    left = !shown;
+  } catch (error) {
+    return console.warn(error);
+  }
+  settle();
+}
+
 function shut() {
   if (!list) return void (location.href = "/");
-  const id = detail.querySelector("article")?.dataset.id;
+  const id = opened();
   main.classList.remove("is-open");
+  asked += 1;
+  shown = null;
+  left = false;
   detail.replaceChildren();
   remember(null);
   mark();
   list.querySelector(`[data-id="${id}"] a`)?.focus();
-}
-
-// The alert is somebody else's now. Who may still see it is shown it again.
-async function gone(id) {
-  const answer = await fetch("/v1/alerts/" + encodeURIComponent(id));
-  if (answer.ok) return open(id, { again: true });
-  shut();
-  say("This alert is somebody else’s now.");
 }
 
 function remember(id) {
@@ -184,6 +204,127 @@ function remember(id) {
   const text = search.toString();
   history.replaceState(null, "", text ? "/?" + text : "/");
 }
+
+// ── What somebody is at. ──
+
+// What was fetched last and is not all shown yet: of the list, and of the open alert.
+let listed = null;
+let shown = null;
+// Whether the open alert is no longer for these eyes.
+let left = false;
+// What the pointer went down on, until it is a click or none.
+let pressed = null;
+// Actions on their way: what they come from is exchanged when they are answered.
+let acting = 0;
+
+const FIELDS = "input, select, textarea";
+
+// Whether somebody has something in here open, or is at it.
+function isHeld(part) {
+  const at = document.activeElement;
+  const marked = getSelection();
+  return (
+    (pressed && part.contains(pressed)) ||
+    part.querySelector("details.menu[open]") ||
+    (part.contains(at) && at.matches(FIELDS)) ||
+    (!marked.isCollapsed && marked.containsNode(part, true))
+  );
+}
+
+// Shows what was fetched, as far as nobody is at it. Whatever lets go of something calls it again.
+function settle() {
+  if (listed && !(pressed && list.contains(pressed))) {
+    const fresh = listed;
+    listed = null;
+    merge(fresh);
+  }
+  if (acting) return;
+  if (left && !isHeld(detail)) {
+    shut();
+    say("This alert is somebody else’s now.");
+  } else if (shown && mergeParts(detail.querySelector("article"), shown)) {
+    shown = null;
+    mark();
+  }
+}
+
+const later = () => setTimeout(settle);
+const keyOf = (part) => part.dataset.part ?? part.tagName;
+
+// Makes `from` what `to` is, part by part; tells whether that was all.
+function mergeParts(from, to) {
+  for (const { name, value } of to.attributes) from.setAttribute(name, value);
+  const old = new Map([...from.children].map((part) => [keyOf(part), part]));
+  let whole = true;
+  let before = null;
+  for (const next of to.children) {
+    let part = old.get(keyOf(next));
+    old.delete(keyOf(next));
+    if (part) keepFolds(part, next);
+    if (!part) {
+      part = document.importNode(next, true);
+      if (before) before.after(part);
+      else from.prepend(part);
+    } else if (!part.isEqualNode(next)) {
+      if (!isHeld(part)) part = exchange(part, next);
+      else if (!part.querySelector(":scope > [data-part]")) whole = false;
+      else whole = mergeParts(part, next) && whole;
+    }
+    before = part;
+  }
+  for (const part of old.values()) {
+    if (isHeld(part)) whole = false;
+    else part.remove();
+  }
+  return whole;
+}
+
+// What somebody has unfolded to read stays so.
+function keepFolds(part, next) {
+  const folds = next.querySelectorAll("details:not(.menu)");
+  part.querySelectorAll("details:not(.menu)").forEach((fold, i) => {
+    if (folds[i]) folds[i].open = fold.open;
+  });
+}
+
+// Puts a part in another's place: what was typed stays, and where one stands.
+function exchange(part, next) {
+  const fresh = document.importNode(next, true);
+  for (const field of part.querySelectorAll("input[id], select[id]")) {
+    const typed = field.matches("select") ? field.selectedIndex > 0 : field.value !== field.defaultValue;
+    const heir = typed && fresh.querySelector("#" + field.id);
+    if (heir && (!heir.options || [...heir.options].some((one) => one.value === field.value))) {
+      heir.value = field.value;
+    }
+  }
+  const at = part.contains(document.activeElement) && document.activeElement;
+  const reached = "a, button, summary";
+  const place = at ? [...part.querySelectorAll(reached)].indexOf(at) : -1;
+  const key = at && at.closest("[data-key]")?.dataset.key;
+  part.replaceWith(fresh);
+  if (at) {
+    const same = key ? fresh.querySelector(`[data-key="${key}"]`) : fresh.querySelectorAll(reached)[place];
+    ((same?.matches("details") ? same.querySelector("summary") : same) ?? detail).focus({ preventScroll: true });
+  }
+  return fresh;
+}
+
+document.addEventListener("pointerdown", (event) => {
+  pressed = event.button === 0 ? event.target : null;
+});
+for (const name of ["pointerup", "pointercancel"]) {
+  document.addEventListener(name, () => {
+    const lifted = pressed;
+    // A finger's click comes a while after it.
+    setTimeout(() => {
+      if (pressed === lifted) pressed = null;
+      settle();
+    }, 400);
+  });
+}
+document.addEventListener("focusout", later);
+document.addEventListener("selectionchange", later);
+document.addEventListener("toggle", later, true);
 
 // ── Acting. ──
 
@@ -229,24 +370,36 @@ function inverse(body, before) {
   return [{ action: "reopen" }, ...(again[before.state] ?? [])];
 }
 
+// Tells whether all of it was done.
 async function act(id, bodies, said, before) {
-  for (const body of bodies) {
-    const problem = await send(id, body);
-    if (problem) return say(problem);
+  acting += 1;
+  try {
+    for (const body of bodies) {
+      const problem = await send(id, body);
+      if (problem) return say(problem), false;
+    }
+  } finally {
+    acting -= 1;
+    later();
   }
   const back = before ? inverse(bodies[0], before) : [];
   undoing = back.length ? { id, bodies: back } : null;
   say(said, back.length > 0);
   refresh();
-  if (detail?.querySelector("article")?.dataset.id === id) open(id, { again: true });
+  if (opened() === id) renew();
+  return true;
 }
 
-function perform(element, more) {
-  const article = element.closest("article");
-  const { state, owner, until, id } = article.dataset;
+// What was refused stays as it was typed, and its menu open.
+async function perform(element, more) {
+  const { state, owner, until, id } = element.closest("article").dataset;
   const body = { ...JSON.parse(element.dataset.act), ...more };
-  element.closest("details")?.removeAttribute("open");
-  return act(id, [body], element.dataset.said, { state, owner, until });
+  if (!(await act(id, [body], element.dataset.said, { state, owner, until }))) return;
+  if (element.matches("form")) element.reset();
+  const menu = element.closest("details.menu");
+  if (!menu) return;
+  if (menu.contains(document.activeElement)) menu.querySelector("summary").focus({ preventScroll: true });
+  menu.open = false;
 }
 
 function press(button) {
@@ -271,6 +424,8 @@ function undo() {
 }
 
 document.addEventListener("click", (event) => {
+  pressed = null;
+  later();
   const button = event.target.closest("button[data-act]");
   if (button) return press(button);
   if (event.target.closest("[data-close]")) return shut();
@@ -291,10 +446,7 @@ document.addEventListener("submit", (event) => {
   const form = event.target.closest("form[data-act]");
   if (!form) return;
   event.preventDefault();
-  const more = filled(form);
-  // What was typed is on its way: a change that comes in may replace the form.
-  if (form.matches(".comment")) form.reset();
-  perform(form, more);
+  perform(form, filled(form));
 });
 
 // ── Filters. ──
@@ -345,9 +497,9 @@ function move(step) {
 
 async function onCurrent(key) {
   const link = rows()[current()];
-  const id = link?.closest(".row").dataset.id ?? detail?.querySelector("article")?.dataset.id;
+  const id = link?.closest(".row").dataset.id ?? opened();
   if (!id || !detail) return;
-  if (detail.querySelector("article")?.dataset.id !== id) await open(id);
+  if (opened() !== id) await open(id);
   const target = detail.querySelector(`[data-key="${key}"]`);
   if (!target) return;
   if (target.tagName === "DETAILS") {
@@ -417,13 +569,8 @@ function listen() {
   const changed = (event) => {
     seq = event.lastEventId || seq;
     refresh();
-    const article = detail.querySelector("article");
-    const typing = [...detail.querySelectorAll("input[data-key]")].some((input) => input.value);
-    const busy = typing || detail.querySelector("details.menu[open]");
-    const told = JSON.parse(event.data);
-    if (!article || told.id !== article.dataset.id) return;
-    if (told.state === "moved") gone(told.id);
-    else if (!busy) open(told.id, { again: true });
+    // Who was away too long, or may see something else from now on, is told of no alert by itself.
+    if (event.type === "resync" || JSON.parse(event.data).id === opened()) renew();
   };
   for (const name of ["opened", "changed", "resync"]) source.addEventListener(name, changed);
   addEventListener("pagehide", () => source.close());

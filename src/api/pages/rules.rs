@@ -5,10 +5,16 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Extension;
 use axum::extract::Path;
+use axum::extract::Query;
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::response::Redirect;
 use axum::response::Response;
+use serde::Deserialize;
 
 use crate::access::address::encoded;
+use crate::access::role::Right;
 use crate::api::Services;
 use crate::api::blocking;
 use crate::api::gate::Caller;
@@ -22,11 +28,14 @@ use crate::api::pages::plot::Shape;
 use crate::api::pages::plot::days;
 use crate::api::pages::words;
 use crate::api::problem::Problem;
+use crate::api::rules;
 use crate::delivery::inbox::record::Outcomes;
 use crate::delivery::inbox::record::RuleRecord;
+use crate::engine::backtest::bar::Bar;
 use crate::engine::port::RuleState;
 use crate::engine::port::RuleView;
 use crate::money;
+use crate::rule::file::Mode;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -55,6 +64,30 @@ struct RulePage {
     outcomes: Vec<OutcomeRow>,
     plots: Vec<Plot>,
     owners: Vec<(String, String, String)>,
+    promotion: Option<Promotion>,
+}
+
+/// How near a rule in the shadow is to going live.
+struct Promotion {
+    alerts_href: String,
+    /// What is asked for beside what there is.
+    checks: Vec<(bool, String)>,
+    is_good: bool,
+    /// Whether who looks may set it live.
+    is_allowed: bool,
+    /// What does the same from a terminal; none where the rules are built in.
+    command: Option<String>,
+    /// The file says `live`; the program has not read it yet.
+    is_on_its_way: bool,
+    /// Why it was not done.
+    refusal: Option<String>,
+}
+
+/// What a rule's address may hold.
+#[derive(Deserialize)]
+pub(in crate::api) struct Asked {
+    /// The rule was just set live.
+    live: Option<String>,
 }
 
 /// A rule with how it does.
@@ -85,7 +118,7 @@ struct OutcomeRow {
 }
 
 /// `GET /rules`
-pub(in crate::api) async fn rules(
+pub(in crate::api) async fn list(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Arc<Caller>>,
 ) -> Response {
@@ -115,35 +148,89 @@ pub(in crate::api) async fn rule(
     State(services): State<Arc<Services>>,
     Extension(caller): Extension<Arc<Caller>>,
     Path(name): Path<String>,
+    Query(asked): Query<Asked>,
 ) -> Response {
     let bare = Frame::bare(&services, &caller);
     let page = blocking(&services, move |services| {
-        let frame = Frame::new(services, &caller, "rules")?;
+        let mut page = RulePage::new(services, &caller, &name)?;
+        if let Some(promotion) = &mut page.promotion {
+            promotion.is_on_its_way = asked.live.is_some();
+        }
+        html(&page)
+    });
+    page_or_missing(page.await, bare)
+}
+
+/// `POST /rules/{name}/promote`
+pub(in crate::api) async fn promote(
+    State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
+    Path(name): Path<String>,
+) -> Response {
+    let bare = Frame::bare(&services, &caller);
+    let done = blocking(&services, move |services| {
+        let refusal = match rules::promote(services, &caller, &name) {
+            Ok(_) => {
+                let there = format!("/rules/{}?live=1", encoded(&name));
+                return Ok(Redirect::to(&there).into_response());
+            }
+            Err(problem) if problem.status == StatusCode::CONFLICT => problem.detail,
+            Err(problem) => return Err(problem),
+        };
+        let mut page = RulePage::new(services, &caller, &name)?;
+        let Some(promotion) = &mut page.promotion else {
+            return Err(Problem::new(StatusCode::CONFLICT, refusal));
+        };
+        promotion.refusal = Some(refusal);
+        Ok((StatusCode::CONFLICT, html(&page)?).into_response())
+    });
+    match done.await {
+        Ok(done) => done,
+        Err(problem) => page_or_missing(Err(problem), bare),
+    }
+}
+
+impl RulePage {
+    fn new(services: &Services, caller: &Caller, name: &str) -> Result<Self, Problem> {
+        let frame = Frame::new(services, caller, "rules")?;
         let from = since(frame.clock);
-        let rules = services.engine.rules().rules;
-        let rule = rules.into_iter().find(|rule| rule.name == name).ok_or_else(|| {
-            let name: String = name.chars().take(100).collect();
-            Problem::missing(format!("No rule has the name `{name}`: the rules are at /rules."))
-        })?;
-        let record = services.inbox.records(Some(&name), from)?.remove(&name).unwrap_or_default();
+        let rule = rules::named(services, name)?;
+        let record = services.inbox.records(Some(name), from)?.remove(name).unwrap_or_default();
         let sight = caller.sight(services);
         let owners = record.owners.iter().filter(|(owner, _)| sight.covers(owner));
         let owners = owners.take(OWNERS_MAX).map(|(owner, alerts)| {
-            let href = Link::to(&[("state", "any"), ("owner", owner), ("rule", &name)]);
+            let href = Link::to(&[("state", "any"), ("owner", owner), ("rule", name)]);
             (owner_name(services, owner), href, money::grouped(*alerts))
         });
-        let owners = owners.collect();
-        html(&RulePage {
+        let in_shadow = rule.mode == Mode::Shadow.name();
+        Ok(Self {
             days: DAYS,
             facts: facts(&rule, &record),
             outcomes: outcomes(&record),
             plots: days(&record.days, (from, frame.clock)).into_iter().collect(),
-            owners,
+            owners: owners.collect(),
+            promotion: in_shadow.then(|| Promotion::new(services, caller, name)).transpose()?,
             rule: RuleRow::new(&rule, &record),
             frame,
         })
-    });
-    page_or_missing(page.await, bare)
+    }
+}
+
+impl Promotion {
+    fn new(services: &Services, caller: &Caller, name: &str) -> Result<Self, Problem> {
+        // However long it has been in the shadow.
+        let record = services.inbox.records(Some(name), Timestamp::MIN)?.remove(name);
+        let checks = Bar::default().checks(&record.unwrap_or_default().shown());
+        Ok(Self {
+            alerts_href: Link::to(&[("state", "shadow"), ("rule", name)]),
+            is_good: checks.iter().all(|(met, _)| *met),
+            checks: checks.into(),
+            is_allowed: caller.viewer.may(Right::Promote),
+            command: services.rulebook.as_ref().map(|book| book.command(name)),
+            is_on_its_way: false,
+            refusal: None,
+        })
+    }
 }
 
 fn since(clock: Timestamp) -> Timestamp {

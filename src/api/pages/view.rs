@@ -263,7 +263,7 @@ impl RowView {
         Self {
             id: alert.id.to_string(),
             severity: alert.severity.name(),
-            what: words::message(&alert.summary, &who),
+            what: words::message(&alert.summary, &who).replace(" %", "\u{a0}%"),
             who,
             money: alert.value.map(words::value).unwrap_or_default(),
             family: alert.family.name(),

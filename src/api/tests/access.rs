@@ -47,13 +47,14 @@ const ANYBODY: &[&str] = &["anybody"];
 const PEOPLE: &[&str] = &["rep", "manager", "author", "operator", "auditor"];
 
 /// Who may ask which route. A route that is not here fails the test.
-const MAY: [(&str, &[&str]); 39] = [
+const MAY: [(&str, &[&str]); 41] = [
     ("GET /", READERS),
     ("GET /alerts/{id}", READERS),
     ("GET /customers/{id}", READERS),
     ("GET /team", READERS),
     ("GET /rules", &["manager", "author", "operator", "auditor", "read"]),
     ("GET /rules/{name}", &["manager", "author", "operator", "auditor", "read"]),
+    ("POST /rules/{name}/promote", &["author", "operator"]),
     ("GET /audit", &["operator", "auditor", "operate"]),
     ("GET /reference", ANYBODY),
     ("GET /fragments/list", READERS),
@@ -79,6 +80,7 @@ const MAY: [(&str, &[&str]); 39] = [
     ("GET /v1/reps/{id}", READERS),
     ("GET /v1/products/{id}", READERS),
     ("GET /v1/rules", &["manager", "author", "operator", "auditor", "read"]),
+    ("POST /v1/rules/{name}/actions", &["author", "operator"]),
     ("GET /v1/models", &["manager", "author", "operator", "auditor", "read"]),
     ("GET /v1/team", READERS),
     ("GET /v1/stream", READERS),
@@ -206,6 +208,7 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
                 let body = match route.path {
                     "/v1/events" => "two".to_owned(),
                     "/v1/deliveries/{id}/actions" => r#"{"action":"retry"}"#.to_owned(),
+                    "/v1/rules/{name}/actions" => r#"{"action":"promote"}"#.to_owned(),
                     _ if path.ends_with("/actions") => {
                         format!(r#"{{"action":"snooze","for":"{hours}h"}}"#)
                     }
@@ -228,6 +231,8 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
                         "/v1/events" => 202,
                         // An alert is no delivery.
                         "/v1/deliveries/{id}/actions" => 404,
+                        // It is live already.
+                        "/rules/{name}/promote" | "/v1/rules/{name}/actions" => 409,
                         _ => 200,
                     };
                     assert_eq!(answer.status, want, "{cell}");

@@ -17,6 +17,7 @@ use crate::access::AccessConfig;
 use crate::alert::Deed;
 use crate::alert::Family;
 use crate::api::HttpConfig;
+use crate::api::Rulebook;
 use crate::api::Services;
 use crate::api::serve;
 use crate::delivery::Feed;
@@ -130,7 +131,7 @@ impl Port for Double {
     }
 
     fn rules(&self) -> RulesView {
-        let rule = RuleView {
+        let quiet = RuleView {
             name: "Quiet".to_owned(),
             family: Family::Drift,
             entity: EntityKind::Customer,
@@ -142,9 +143,16 @@ impl Port for Double {
             alerts: 2,
             items: 41,
         };
+        let shy = RuleView {
+            name: "Shy".to_owned(),
+            mode: "shadow",
+            state: RuleState::Running,
+            reason: None,
+            ..quiet.clone()
+        };
         let at = sample::at("2025-03-04T09:30:00Z");
         let problem = Some("error[E203]: no such field".to_owned());
-        RulesView { rules: vec![rule], reload: Reload { at, problem } }
+        RulesView { rules: vec![quiet, shy], reload: Reload { at, problem } }
     }
 
     fn status(&self) -> EngineStatus {
@@ -182,6 +190,11 @@ impl Answer {
 
 impl Server {
     pub(super) fn start(http: HttpConfig) -> Self {
+        Self::with_rulebook(http, None)
+    }
+
+    /// One whose rules are in files.
+    pub(super) fn with_rulebook(http: HttpConfig, rulebook: Option<Rulebook>) -> Self {
         let inbox = Arc::new(Inbox::in_memory(InboxConfig::default()).unwrap());
         // A short feed, so that busy streams fall behind and have to catch up.
         let (feed, symbols) = (Feed::new(4), Symbols::default());
@@ -194,8 +207,9 @@ impl Server {
         let metrics = Arc::new(Metrics::new().unwrap());
         let engine: Arc<dyn Port> = double.clone();
         let access = Arc::new(Access::in_memory(AccessConfig::default()).unwrap());
-        let services =
-            Arc::new(Services::new(engine, symbols, (inbox, feed, access), metrics, http));
+        let mut services = Services::new(engine, symbols, (inbox, feed, access), metrics, http);
+        services.rulebook = rulebook;
+        let services = Arc::new(services);
         let (stop, stopped) = oneshot::channel::<()>();
         let (address, bound) = std::sync::mpsc::sync_channel(1);
         let served = Arc::clone(&services);

@@ -6,18 +6,12 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::ops::Range;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use clap::Args;
 
-use crate::alert::Alert;
-use crate::alert::AlertState;
-use crate::alert::CloseReason;
 use crate::cli::replay::threads;
 use crate::cli::rules::Terminal;
 use crate::cli::rules::Verdict;
@@ -27,22 +21,18 @@ use crate::cli::rules::history;
 use crate::cli::rules::history::HistoryArgs;
 use crate::delivery::inbox::Inbox;
 use crate::delivery::inbox::InboxConfig;
-use crate::delivery::inbox::query::Query;
-use crate::delivery::inbox::query::Standing;
 use crate::engine::backtest::Backtest;
 use crate::engine::backtest::Period;
+use crate::engine::backtest::bar::Bar;
+use crate::engine::backtest::bar::Shown;
 use crate::engine::backtest::comparison::Split;
-use crate::engine::backtest::outcome::Judged;
-use crate::engine::backtest::outcome::Outcome;
 use crate::engine::runtime::Settings;
 use crate::event::Symbols;
 use crate::rule::diagnostic;
 use crate::rule::diagnostic::Diagnostic;
-use crate::rule::document;
-use crate::rule::document::Shape;
-use crate::rule::document::Yaml;
 use crate::rule::file;
 use crate::rule::file::Mode;
+use crate::rule::mode;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -92,13 +82,13 @@ pub struct PromoteArgs {
     #[arg(long, default_value = "30d", value_parser = Span::parse, value_name = "DURATION")]
     pub outcome_within: Span,
     /// Share of the judged alerts that has to be won, from 0 to 1
-    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    #[arg(long, value_name = "SHARE", default_value_t = Bar::default().min_precision)]
     pub min_precision: f64,
     /// Alerts that had to be judged, so that the share means something
-    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    #[arg(long, value_name = "NUMBER", default_value_t = Bar::default().min_judged)]
     pub min_judged: u64,
     /// Alerts that one rep, territory or queue may get in a day
-    #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+    #[arg(long, value_name = "NUMBER", default_value_t = Bar::default().max_per_rep_day)]
     pub max_per_rep_day: u64,
     /// Set `mode: live` in the file if the rule is good enough
     #[arg(long)]
@@ -108,6 +98,7 @@ pub struct PromoteArgs {
 impl PromoteArgs {
     /// Judges this rule of the files by an inbox or a history that is named, as it is usual.
     pub fn of(rule: &str, paths: Vec<PathBuf>) -> Self {
+        let Bar { min_precision, min_judged, max_per_rep_day } = Bar::default();
         Self {
             paths,
             rule: rule.to_owned(),
@@ -118,45 +109,11 @@ impl PromoteArgs {
             alerts_from: None,
             outcomes: Vec::new(),
             outcome_within: Span::from_millis(30 * Span::DAY.millis()),
-            min_precision: 0.5,
-            min_judged: 20,
-            max_per_rep_day: 5,
+            min_precision,
+            min_judged,
+            max_per_rep_day,
             write: false,
         }
-    }
-}
-
-/// What the rule did in the shadow, or would have done.
-#[derive(Debug, Default)]
-struct Record {
-    alerts: u64,
-    judged: Judged,
-    by_owner_and_day: BTreeMap<(String, i64), u64>,
-}
-
-impl Record {
-    fn add(&mut self, alert: &Alert) {
-        self.alerts += 1;
-        if let AlertState::Closed { reason, .. } = &alert.state {
-            match reason {
-                CloseReason::Won => self.judged.add(Outcome::Won),
-                CloseReason::Lost => self.judged.add(Outcome::Lost),
-                CloseReason::Dismissed(_) => self.judged.add(Outcome::Dismissed),
-                CloseReason::Resolved | CloseReason::Expired | CloseReason::Withdrawn => {}
-            }
-        }
-        self.gives(&alert.owner.key(), alert.opened_at);
-    }
-
-    /// Counts an alert that somebody gets.
-    fn gives(&mut self, owner: &str, at: Timestamp) {
-        *self.by_owner_and_day.entry((owner.to_owned(), at.day())).or_default() += 1;
-    }
-
-    /// The most that one owner got in a day, and who.
-    fn busiest(&self) -> Option<(&str, u64)> {
-        let busiest = self.by_owner_and_day.iter().max_by_key(|(_, alerts)| **alerts)?;
-        Some((&busiest.0.0, *busiest.1))
     }
 }
 
@@ -177,53 +134,35 @@ pub(super) fn promote(args: &PromoteArgs, terminal: &mut Terminal<'_>) -> anyhow
         writeln!(terminal.err, "the mode of `{}` is `{mode}`, not `shadow`", args.rule)?;
         return Ok(Verdict::Misused);
     }
-    let record = match &args.inbox {
+    let shown = match &args.inbox {
         Some(inbox) if !inbox.is_file() => {
             writeln!(terminal.err, "there is no inbox {}", inbox.display())?;
             return Ok(Verdict::Misused);
         }
         Some(inbox) => of_inbox(args, inbox)?,
         None => match of_history(args, terminal)? {
-            Some(record) => record,
+            Some(shown) => shown,
             None => return Ok(Verdict::Bad),
         },
     };
-    let good = report(args, &record, terminal)?;
+    let good = report(args, &shown, terminal)?;
     if good && args.write {
-        let (name, text) = (files.name(rule.file), files.text(rule.file));
-        let place =
-            document::read(rule.file, text).ok().and_then(|yaml| mode_of(&yaml, &args.rule));
-        let place = place.with_context(|| format!("{name}: `mode` is not written out"))?;
-        let next = [&text[..place.start], Mode::Live.name(), &text[place.end..]].concat();
-        fs::write(name, next).with_context(|| format!("cannot write {name}"))?;
+        // A history takes its time: what the file says by now counts.
+        let name = mode::set_live(&args.paths, &args.rule)?;
         writeln!(terminal.err, "{name}: `{}` is live", args.rule)?;
     }
     Ok(if good { Verdict::Good } else { Verdict::Bad })
 }
 
 /// All that the inbox has of the rule in the shadow.
-fn of_inbox(args: &PromoteArgs, inbox: &Path) -> anyhow::Result<Record> {
+fn of_inbox(args: &PromoteArgs, inbox: &Path) -> anyhow::Result<Shown> {
     let inbox = Inbox::open(inbox, InboxConfig::default())?;
-    let mut record = Record::default();
-    let mut query = Query {
-        standing: Standing::Shadow,
-        text: Some(args.rule.clone()),
-        limit: Query::LIMIT_MAX,
-        ..Query::default()
-    };
-    loop {
-        let page = inbox.list(&query)?;
-        let of_rule = page.alerts.iter().filter(|kept| kept.alert.rule == args.rule);
-        of_rule.for_each(|kept| record.add(&kept.alert));
-        query.after = page.next;
-        if query.after.is_none() {
-            return Ok(record);
-        }
-    }
+    let mut records = inbox.records(Some(&args.rule), Timestamp::MIN)?;
+    Ok(records.remove(&args.rule).unwrap_or_default().shown())
 }
 
 /// What the rule would have done in the history, had it been live; none where a rule is bad.
-fn of_history(args: &PromoteArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Option<Record>> {
+fn of_history(args: &PromoteArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Option<Shown>> {
     let symbols = Symbols::default();
     let Some(mut rules) = history::rule_set(&args.paths, &symbols, terminal)? else {
         return Ok(None);
@@ -248,35 +187,21 @@ fn of_history(args: &PromoteArgs, terminal: &mut Terminal<'_>) -> anyhow::Result
     }
     let found = test.finish()?.comparison;
     let count = found.rules.get(&args.rule).map(Split::after).unwrap_or_default();
-    let mut record = Record { alerts: count.alerts, judged: count.judged, ..Record::default() };
+    let mut given: BTreeMap<(&str, i64), u64> = BTreeMap::new();
     for alert in found.alerts().filter(|alert| alert.rule() == args.rule) {
-        record.gives(alert.owner(), alert.entry.opened_at);
+        *given.entry((alert.owner(), alert.entry.opened_at.day())).or_default() += 1;
     }
-    Ok(Some(record))
+    let busiest = given.iter().max_by_key(|(_, alerts)| **alerts);
+    let busiest = busiest.map(|((owner, _), alerts)| ((*owner).to_owned(), *alerts));
+    Ok(Some(Shown { alerts: count.alerts, judged: count.judged, busiest }))
 }
 
 /// Writes what is asked for and what there is; tells whether all of it is met.
-fn report(
-    args: &PromoteArgs,
-    record: &Record,
-    terminal: &mut Terminal<'_>,
-) -> anyhow::Result<bool> {
-    let judged = record.judged.total();
-    let precise = record.judged.precision().is_some_and(|share| share >= args.min_precision);
-    let (who, most) = record.busiest().unwrap_or(("nobody", 0));
-    let checks = [
-        (judged >= args.min_judged, format!("judged: {judged}, at least {}", args.min_judged)),
-        (
-            precise,
-            format!("precision: {}, at least {:.1} %", record.judged, args.min_precision * 100.0),
-        ),
-        (
-            most <= args.max_per_rep_day,
-            format!("most for one rep in a day: {most} ({who}), at most {}", args.max_per_rep_day),
-        ),
-    ];
+fn report(args: &PromoteArgs, shown: &Shown, terminal: &mut Terminal<'_>) -> anyhow::Result<bool> {
+    let PromoteArgs { min_precision, min_judged, max_per_rep_day, .. } = *args;
+    let checks = Bar { min_precision, min_judged, max_per_rep_day }.checks(shown);
     let good = checks.iter().all(|(met, _)| *met);
-    let alerts = counted(usize::try_from(record.alerts).unwrap_or(usize::MAX), "alert");
+    let alerts = counted(usize::try_from(shown.alerts).unwrap_or(usize::MAX), "alert");
     let place = if args.inbox.is_some() { "in the shadow" } else { "in the history" };
     writeln!(terminal.out, "{}: {alerts} {place}", args.rule)?;
     for (met, check) in checks {
@@ -287,28 +212,13 @@ fn report(
     Ok(good)
 }
 
-/// Where the mode of the rule of this name is written.
-fn mode_of(yaml: &Yaml, rule: &str) -> Option<Range<usize>> {
-    match &yaml.shape {
-        Shape::Null | Shape::Scalar(_) => None,
-        Shape::List(items) => items.iter().find_map(|item| mode_of(item, rule)),
-        Shape::Map(entries) => {
-            let at = |name: &str| {
-                let named = |key: &Yaml| matches!(&key.shape, Shape::Scalar(s) if s.text == name);
-                entries.iter().find(|(key, _)| named(key)).map(|(_, value)| value)
-            };
-            let named = at("alert");
-            if named.is_some_and(|n| matches!(&n.shape, Shape::Scalar(s) if s.text == rule)) {
-                return at("mode").map(|mode| mode.span.clone());
-            }
-            entries.iter().find_map(|(_, value)| mode_of(value, rule))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::alert::AlertState;
+    use crate::alert::CloseReason;
     use crate::delivery::inbox::sample;
     use crate::engine::Output;
 

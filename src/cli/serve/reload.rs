@@ -53,6 +53,11 @@ pub(in crate::cli) struct Reloader {
 }
 
 impl Folder {
+    /// What is read: files and folders; none where the built-in rules run.
+    pub(in crate::cli) fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
     /// These files and folders as they are now; none where the built-in rules run.
     pub(in crate::cli) fn new(paths: Vec<PathBuf>) -> Self {
         let read = stamp(&paths);

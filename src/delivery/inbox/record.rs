@@ -12,6 +12,8 @@ use crate::alert::CloseReason;
 use crate::delivery::inbox::Inbox;
 use crate::delivery::inbox::InboxError;
 use crate::delivery::inbox::SHADOW;
+use crate::engine::backtest::bar::Shown;
+use crate::engine::backtest::outcome::Judged;
 use crate::time::Span;
 use crate::time::Timestamp;
 
@@ -74,6 +76,17 @@ pub struct RuleRecord {
     pub days: Vec<(i64, u64)>,
     /// The most alerts that one owner had on one day.
     pub busiest: u64,
+    /// Who would have had the most alerts of the shadow on one day, and how many.
+    pub busiest_in_shadow: Option<(String, u64)>,
+}
+
+impl RuleRecord {
+    /// What it showed in the shadow, for who decides whether it goes live.
+    pub fn shown(&self) -> Shown {
+        let Outcomes { alerts, won, lost, dismissed, .. } = self.shadow;
+        let judged = Judged { won, lost, dismissed };
+        Shown { alerts, judged, busiest: self.busiest_in_shadow.clone() }
+    }
 }
 
 impl Inbox {
@@ -101,7 +114,9 @@ impl Inbox {
             let outcomes = if is_shadow { &mut tally.shadow } else { &mut tally.live };
             outcomes.count(&state);
             let day = row.get::<_, i64>(4)?.div_euclid(Span::DAY.millis());
-            *tally.cells.entry((row.get(3)?, day)).or_default() += 1;
+            let cell = tally.cells.entry((row.get(3)?, day)).or_default();
+            cell.alerts += 1;
+            cell.shadow += u64::from(is_shadow);
         }
         Ok(tallies.into_iter().map(|(rule, tally)| (rule, tally.record())).collect())
     }
@@ -112,21 +127,31 @@ impl Inbox {
 struct Tally {
     live: Outcomes,
     shadow: Outcomes,
-    cells: BTreeMap<(String, i64), u64>,
+    cells: BTreeMap<(String, i64), Cell>,
+}
+
+/// Alerts of one owner on one day, and those of them in the shadow.
+#[derive(Default)]
+struct Cell {
+    alerts: u64,
+    shadow: u64,
 }
 
 impl Tally {
     fn record(self) -> RuleRecord {
         let (mut owners, mut days) = (BTreeMap::new(), BTreeMap::new());
-        let busiest = self.cells.values().copied().max().unwrap_or(0);
-        for ((owner, day), alerts) in self.cells {
+        let busiest = self.cells.values().map(|cell| cell.alerts).max().unwrap_or(0);
+        let in_shadow = self.cells.iter().filter(|(_, cell)| cell.shadow > 0);
+        let in_shadow = in_shadow.max_by_key(|(_, cell)| cell.shadow);
+        let busiest_in_shadow = in_shadow.map(|((owner, _), cell)| (owner.clone(), cell.shadow));
+        for ((owner, day), Cell { alerts, .. }) in self.cells {
             *owners.entry(owner).or_insert(0_u64) += alerts;
             *days.entry(day).or_insert(0_u64) += alerts;
         }
         let mut owners: Vec<(String, u64)> = owners.into_iter().collect();
         owners.sort_by(|(a, x), (b, y)| y.cmp(x).then_with(|| a.cmp(b)));
         let (live, shadow, days) = (self.live, self.shadow, days.into_iter().collect());
-        RuleRecord { live, shadow, owners, days, busiest }
+        RuleRecord { live, shadow, owners, days, busiest, busiest_in_shadow }
     }
 }
 
@@ -174,6 +199,8 @@ mod tests {
         assert_eq!(record.live.precision(), Some(1.0 / 3.0));
         assert_eq!(record.shadow, Outcomes { alerts: 1, open: 1, ..Outcomes::default() });
         assert_eq!(record.shadow.precision(), None);
+        let busiest = Some(("rep:r3".to_owned(), 1));
+        assert_eq!(record.shown(), Shown { alerts: 1, busiest, ..Shown::default() });
         let owners: Vec<_> = record.owners.iter().map(|(o, n)| (o.as_str(), *n)).collect();
         assert_eq!(owners, [("rep:r1", 3), ("rep:r2", 2), ("rep:r3", 1)]);
         let days: Vec<u64> = record.days.iter().map(|(_, alerts)| *alerts).collect();
