@@ -165,22 +165,29 @@ function opened() {
   return detail?.querySelector("article")?.dataset.id;
 }
 
-let renewed = 0;
+let renewing = false;
+let renewAgain = false;
 
-// The open alert has changed, or may have.
+// The open alert has changed, or may have: at most one fetch at a time, and one more when it changed
+// meanwhile, so that what changes without end is shown all the same.
 async function renew() {
-  const id = opened();
-  if (!id) return;
-  const turn = (renewed += 1);
-  try {
-    const fresh = await fragment("/fragments/alert/" + encodeURIComponent(id));
-    if (turn !== renewed || opened() !== id) return;
-    shown = fresh?.querySelector("article");
-    left = !shown;
-  } catch (error) {
-    return console.warn(error);
+  renewAgain = true;
+  if (renewing) return;
+  renewing = true;
+  while (renewAgain && opened()) {
+    renewAgain = false;
+    const id = opened();
+    try {
+      const fresh = await fragment("/fragments/alert/" + encodeURIComponent(id));
+      if (opened() !== id) continue;
+      shown = fresh?.querySelector("article");
+      left = !shown;
+      settle();
+    } catch (error) {
+      console.warn(error);
+    }
   }
-  settle();
+  renewing = false;
 }
 
 function shut() {
