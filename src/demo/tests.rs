@@ -257,8 +257,10 @@ fn quotas_are_near_what_reps_sell() {
         .iter()
         .map(|rep| sold[&rep.id] * 100.0 / quarters / random::float(rep.quota_cents));
     let attained: Vec<f64> = attained.collect();
-    assert!((0.93..1.03).contains(&mean(&attained)), "{} {attained:?}", mean(&attained));
+    assert!((0.98..1.08).contains(&mean(&attained)), "{} {attained:?}", mean(&attained));
     assert!(attained.iter().all(|a| (0.6..1.4).contains(a)), "{attained:?}");
+    let short = attained.iter().filter(|a| **a < 1.0).count();
+    assert!(short * 2 < attained.len() && short > 0, "{short} of {} miss it", attained.len());
 }
 
 #[test]
