@@ -298,15 +298,23 @@ async fn is_opened_acknowledged_and_taken_back(page: &WebDriver, place: usize) -
         let state = "document.querySelector('#detail article')?.dataset.state";
         wait_until(page, after, &format!("return {state} !== '{before}'")).await;
         if ask(page, &format!("return {state} ?? null")).await != after {
+            // To act on what is over is refused, and the browser notes that.
+            let mut complaints = complaints(page).await;
+            complaints.retain(|line| !line.contains("409 (Conflict)"));
+            assert!(complaints.is_empty(), "the browser complains: {complaints:#?}");
             return false;
         }
     }
     true
 }
 
-pub(crate) async fn nothing_went_wrong(page: &WebDriver) {
+/// What the browser has complained of since it was asked last.
+async fn complaints(page: &WebDriver) -> Vec<String> {
     let log = page.browser_log().await.unwrap();
-    let severe: Vec<String> =
-        log.into_iter().filter(|line| line.level == "SEVERE").map(|line| line.message).collect();
-    assert!(severe.is_empty(), "the browser complains: {severe:#?}");
+    log.into_iter().filter(|line| line.level == "SEVERE").map(|line| line.message).collect()
+}
+
+pub(crate) async fn nothing_went_wrong(page: &WebDriver) {
+    let complaints = complaints(page).await;
+    assert!(complaints.is_empty(), "the browser complains: {complaints:#?}");
 }
