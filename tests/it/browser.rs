@@ -298,7 +298,8 @@ async fn is_opened_acknowledged_and_taken_back(page: &WebDriver, place: usize) -
         let state = "document.querySelector('#detail article')?.dataset.state";
         wait_until(page, after, &format!("return {state} !== '{before}'")).await;
         if ask(page, &format!("return {state} ?? null")).await != after {
-            // To act on what is over is refused, and the browser notes that.
+            // To act on what is over is refused, and the browser notes that, perhaps a moment later.
+            tokio::time::sleep(10 * PAUSE).await;
             let mut complaints = complaints(page).await;
             complaints.retain(|line| !line.contains("409 (Conflict)"));
             assert!(complaints.is_empty(), "the browser complains: {complaints:#?}");
