@@ -23,6 +23,7 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use serde::Deserialize;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::alert::Action;
 use crate::alert::Alert;
@@ -225,9 +226,7 @@ pub(super) async fn act(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let id = alert_id(&id)?;
-    is_json(&headers)?;
-    let body = serde_json::from_slice(&body)
-        .map_err(|error| Problem::bad_request(format!("The body is not an action: {error}.")))?;
+    let body = action_of(&headers, &body)?;
     let mut feed = services.feed.listen();
     let shown_to = Arc::clone(&caller);
     blocking(&services, move |services| {
@@ -283,15 +282,19 @@ fn found(
     given_away.map_or(seen, Ok)
 }
 
-/// Refuses an action that is not sent as JSON.
-pub(super) fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
+/// The action that a body asks for; refuses one that is not sent as JSON.
+pub(super) fn action_of<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<T, Problem> {
     // A form of another site cannot send this type without asking first.
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if kind.is_some_and(|kind| kind.starts_with("application/json")) {
-        return Ok(());
+    if !kind.is_some_and(|kind| kind.starts_with("application/json")) {
+        let detail = "An action is JSON: send `content-type: application/json`.";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
-    let detail = "An action is JSON: send `content-type: application/json`.";
-    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::bad_request(format!("The body is not an action: {error}.")))
 }
 
 /// Gives an action to the engine, or, for an alert that the engine has forgotten, to the inbox.

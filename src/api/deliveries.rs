@@ -127,9 +127,7 @@ pub(super) async fn act(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    alerts::is_json(&headers)?;
-    let body: ActionBody = serde_json::from_slice(&body)
-        .map_err(|error| Problem::bad_request(format!("The body is not an action: {error}.")))?;
+    let body: ActionBody = alerts::action_of(&headers, &body)?;
     let change = match body.action.as_str() {
         "retry" => Outbox::retry,
         "drop" => Outbox::abandon,
