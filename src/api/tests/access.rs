@@ -47,7 +47,7 @@ const ANYBODY: &[&str] = &["anybody"];
 const PEOPLE: &[&str] = &["rep", "manager", "author", "operator", "auditor"];
 
 /// Who may ask which route. A route that is not here fails the test.
-const MAY: [(&str, &[&str]); 41] = [
+const MAY: [(&str, &[&str]); 43] = [
     ("GET /", READERS),
     ("GET /alerts/{id}", READERS),
     ("GET /customers/{id}", READERS),
@@ -69,6 +69,7 @@ const MAY: [(&str, &[&str]); 41] = [
     ("POST /setup", ANYBODY),
     ("POST /v1/events", &["operator", "ingest"]),
     ("GET /v1/alerts", READERS),
+    ("GET /v1/tallies", READERS),
     ("GET /v1/alerts/{id}", READERS),
     ("POST /v1/alerts/{id}/actions", &["rep", "manager", "operator", "act"]),
     ("GET /v1/alerts/{id}/deliveries", READERS),
@@ -80,6 +81,7 @@ const MAY: [(&str, &[&str]); 41] = [
     ("GET /v1/reps/{id}", READERS),
     ("GET /v1/products/{id}", READERS),
     ("GET /v1/rules", &["manager", "author", "operator", "auditor", "read"]),
+    ("GET /v1/rules/{name}", &["manager", "author", "operator", "auditor", "read"]),
     ("POST /v1/rules/{name}/actions", &["author", "operator"]),
     ("GET /v1/models", &["manager", "author", "operator", "auditor", "read"]),
     ("GET /v1/team", READERS),

@@ -129,8 +129,6 @@ pub struct Counts {
     pub closed: Tally,
     /// Within the standing asked for: each family that has any.
     pub families: Vec<(Family, Tally)>,
-    /// Open ones of each owner in sight, whatever owner was asked for; the largest first.
-    pub owners: Vec<(String, Tally)>,
 }
 
 /// What has changed since a number.
@@ -145,7 +143,7 @@ pub enum Since {
 impl Query {
     /// Most alerts on a page.
     pub const LIMIT_MAX: u32 = 200;
-    /// Most owners that [`Counts`] names.
+    /// Most owners that [`Inbox::owners`] names.
     const OWNERS_MAX: usize = 500;
     const WORDS_MAX: usize = 8;
 
@@ -332,19 +330,26 @@ impl Inbox {
         })?;
         let named = Family::ALL.iter().zip(families).filter(|(_, tally)| tally.alerts > 0);
         counts.families = named.map(|((family, _), tally)| (*family, tally)).collect();
+        Ok(counts)
+    }
+
+    /// Open alerts of each owner in sight, the largest number first; at most 500 owners.
+    pub fn owners(&self, sight: &Sight) -> Result<Vec<(String, Tally)>, InboxError> {
+        let query = Query { sight: sight.clone(), ..Query::default() };
         let (sql, params) = query.in_sight();
         let sql = format!("shelf = 0 AND {sql}");
+        let mut owners: Vec<(String, Tally)> = Vec::new();
         self.tally("owner", &sql, params, |owner, currency, alerts, money| {
-            if counts.owners.last().is_none_or(|(last, _)| last != owner) {
-                counts.owners.push((owner.to_owned(), Tally::default()));
+            if owners.last().is_none_or(|(last, _)| last != owner) {
+                owners.push((owner.to_owned(), Tally::default()));
             }
-            if let Some((_, tally)) = counts.owners.last_mut() {
+            if let Some((_, tally)) = owners.last_mut() {
                 tally.add(currency, alerts, money);
             }
         })?;
-        counts.owners.sort_by(|(a, x), (b, y)| y.alerts.cmp(&x.alerts).then_with(|| a.cmp(b)));
-        counts.owners.truncate(Query::OWNERS_MAX);
-        Ok(counts)
+        owners.sort_by(|(a, x), (b, y)| y.alerts.cmp(&x.alerts).then_with(|| a.cmp(b)));
+        owners.truncate(Query::OWNERS_MAX);
+        Ok(owners)
     }
 
     /// Alerts and whole units of money, by `group` and currency, in the order of `group`.
