@@ -61,6 +61,8 @@ use crate::time::Timestamp;
 
 /// How long an action waits for its own effect.
 const EFFECT_WAIT: Duration = Duration::from_secs(1);
+/// Alerts that a page asks for at once; for more it reads the whole list.
+const CHANGED_MAX: usize = 20;
 const NOTE_CHARS_MAX: usize = 500;
 const SNOOZE_MAX: Span = Span::from_millis(366 * 86_400_000);
 
@@ -82,6 +84,8 @@ pub(super) struct Parameters {
     pub(super) limit: Option<u32>,
     /// The alert that lies open beside the list; only pages use it.
     pub(super) alert: Option<String>,
+    /// Ids, parted by commas: of the list only those of them that it has; only pages use it.
+    pub(super) changed: Option<String>,
 }
 
 impl Parameters {
@@ -121,6 +125,14 @@ impl Parameters {
                 Problem::bad_request("`severity` is none of info, warning, critical.")
             })
         });
+        let among: Vec<AlertId> = given(&self.changed)
+            .map(|ids| ids.split(',').map(alert_id).collect())
+            .transpose()?
+            .unwrap_or_default();
+        if among.len() > CHANGED_MAX {
+            let detail = format!("`changed` has more than {CHANGED_MAX} ids.");
+            return Err(Problem::bad_request(detail));
+        }
         let value_min = given(&self.min).map(|word| {
             Decimal::parse(word.trim())
                 .map_err(|_| Problem::bad_request("`min` is not a number: write e.g. `500`."))
@@ -135,6 +147,7 @@ impl Parameters {
             family: family.transpose()?,
             entity: entity.transpose()?,
             text: given(&self.q).map(|text| text.chars().take(200).collect()),
+            among,
             after: given(&self.cursor).map(|text| Cursor::decode(&text)).transpose()?,
             limit: self.limit.unwrap_or(0),
         })

@@ -599,10 +599,12 @@ fn who_gives_an_alert_away_sees_it_no_longer_and_may_take_it_back() {
 #[test]
 fn a_team_is_shown_as_far_as_one_may_see() {
     let server = house();
+    // Who has no alert is one of the team all the same; who leads it, and has none, is not.
+    server.tell(&[rep("r3", "m1", &[]), rep("m1", "m9", &[])]);
     for (asker, want) in [
         ("rep", &["rep:r1", "territory:North"][..]),
-        ("manager", &["queue", "rep:r1", "rep:r2", "territory:North"]),
-        ("author", &["queue", "rep:r1", "rep:r2", "rep:r9", "territory:North"]),
+        ("manager", &["queue", "rep:r1", "rep:r2", "rep:r3", "territory:North"]),
+        ("author", &["queue", "rep:r1", "rep:r2", "rep:r3", "rep:r9", "territory:North"]),
     ] {
         let asker = session(&server, asker);
         let team = server.ask("GET", "/v1/team", &asker.headers(), "");
@@ -617,7 +619,27 @@ fn a_team_is_shown_as_far_as_one_may_see() {
         let page = server.ask("GET", "/team", &asker.headers(), "");
         let of_r9 = page.body.contains("owner=rep%3Ar9");
         assert_eq!(of_r9, want.contains(&"rep:r9"), "{}", asker.name);
+        let tallies = server.ask("GET", "/v1/tallies", &asker.headers(), "");
+        let tallies: serde_json::Value = serde_json::from_str(&tallies.body).unwrap();
+        let with_alerts = tallies["owners"].as_object().unwrap();
+        let seen: Vec<&str> = want.iter().copied().filter(|owner| *owner != "rep:r3").collect();
+        assert_eq!(with_alerts.keys().collect::<Vec<_>>(), seen, "{}", asker.name);
+        assert_eq!(tallies["open"]["alerts"], seen.len());
+        let amount = &tallies["open"]["at_stake"][0]["amount"];
+        assert_eq!(amount.as_f64(), Some(10.0 * seen.len() as f64), "{tallies}");
     }
+}
+
+#[test]
+fn an_alert_can_be_given_to_whoever_sells() {
+    let server = house();
+    let asker = session(&server, "manager");
+    let path = format!("/fragments/alert/{}", alert_of("r1").id);
+    let page = server.ask("GET", &path, &asker.headers(), "").body;
+    assert!(page.contains("<option value=\"rep:r2\">") && !page.contains("value=\"rep:r3\""));
+    server.tell(&[rep("r3", "m1", &[])]);
+    let page = server.ask("GET", &path, &asker.headers(), "").body;
+    assert!(page.contains("<option value=\"rep:r3\">"), "who has no alert yet: {page}");
 }
 
 #[test]

@@ -75,6 +75,9 @@ pub struct Query {
     pub value_min: Option<Decimal>,
     /// With every one of these words in name, id, summary or rule.
     pub text: Option<String>,
+    /// Those of these that the list has; all of it when empty. Tallies are of the whole list all the
+    /// same.
+    pub among: Vec<AlertId>,
     /// Behind this place.
     pub after: Option<Cursor>,
     /// At most this many, up to [`Query::LIMIT_MAX`]; 0 means 50.
@@ -105,6 +108,8 @@ pub struct Kept {
 pub struct Page {
     /// The alerts, ranked.
     pub alerts: Vec<Kept>,
+    /// By what each of them is ranked; whatever is newer comes first among equals.
+    pub keys: Vec<i64>,
     /// Where the next page begins; `None` on the last.
     pub next: Option<Cursor>,
 }
@@ -256,6 +261,11 @@ impl Inbox {
         let limit = if query.limit == 0 { 50 } else { query.limit.min(Query::LIMIT_MAX) };
         let (mut sql, mut params) = query.conditions(true, true);
         let key = query.standing.key();
+        if !query.among.is_empty() {
+            let places = vec!["?"; query.among.len()].join(", ");
+            let _ = write!(sql, " AND id IN ({places})");
+            params.extend(query.among.iter().map(|id| Param::Text(id.to_string())));
+        }
         if let Some(after) = &query.after {
             let _ = write!(sql, " AND ({key}, opened_at, id) < (?, ?, ?)");
             params.push(Param::Integer(after.key));
@@ -277,13 +287,14 @@ impl Inbox {
         }
         let more = alerts.len() > limit as usize;
         alerts.truncate(limit as usize);
-        let next = alerts.last().zip(keys.get(alerts.len().saturating_sub(1)));
-        let next = next.filter(|_| more).map(|(last, key)| Cursor {
+        keys.truncate(limit as usize);
+        let next = alerts.last().zip(keys.last()).filter(|_| more);
+        let next = next.map(|(last, key)| Cursor {
             key: *key,
             opened_at: last.alert.opened_at.millis(),
             id: last.alert.id.to_string(),
         });
-        Ok(Page { alerts, next })
+        Ok(Page { alerts, keys, next })
     }
 
     /// One alert.
