@@ -32,6 +32,7 @@ use crate::delivery::inbox::record::Outcomes;
 use crate::delivery::inbox::record::Volume;
 use crate::delivery::wire::WireTime;
 use crate::engine::backtest::bar::Bar;
+use crate::engine::backtest::bar::Shown;
 use crate::engine::port::RuleView;
 use crate::rule::file::Mode;
 use crate::rule::mode;
@@ -205,10 +206,13 @@ fn recorded(
     let to = services.clock();
     let from = to - Span::from_millis(i64::from(days) * Span::DAY.millis());
     let record = services.inbox.records(Some(name), from)?.remove(name).unwrap_or_default();
-    let promotion = (rule.mode == Mode::Shadow.name()).then(|| checks(services, name));
-    let promotion = promotion.transpose()?.map(|checks| WirePromotion {
-        is_good: checks.iter().all(|(met, _)| *met),
-        checks: checks.into_iter().map(|(met, check)| WireCheck { met, check }).collect(),
+    let promotion = (rule.mode == Mode::Shadow.name()).then(|| shown(services, name));
+    let promotion = promotion.transpose()?.map(|shown| {
+        let checks = Bar::default().checks(&shown);
+        WirePromotion {
+            is_good: checks.iter().all(|(met, _)| *met),
+            checks: checks.map(|(met, check)| WireCheck { met, check }).into(),
+        }
     });
     let sight = caller.sight(services);
     let owners = record.owners.iter().filter(|volume| sight.covers(&volume.owner));
@@ -231,10 +235,10 @@ fn recorded(
     serde_json::to_string(&recorded).map_err(|error| Problem::internal(&error))
 }
 
-/// What a rule in the shadow has to show, and whether it does, however long it has been there.
-pub(super) fn checks(services: &Services, name: &str) -> Result<Vec<(bool, String)>, Problem> {
+/// What a rule has shown in the shadow, however long it has been there.
+pub(super) fn shown(services: &Services, name: &str) -> Result<Shown, Problem> {
     let record = services.inbox.records(Some(name), Timestamp::MIN)?.remove(name);
-    Ok(Bar::default().checks(&record.unwrap_or_default().shown()).into())
+    Ok(record.unwrap_or_default().shown())
 }
 
 #[derive(Deserialize)]
@@ -292,7 +296,7 @@ pub(super) fn promote(services: &Services, caller: &Caller, name: &str) -> Resul
         let detail = "The rules are built in: write them to a folder, and name it in [rules].";
         return Err(conflict(detail.to_owned()));
     };
-    let checks = checks(services, name)?;
+    let checks = Bar::default().checks(&shown(services, name)?);
     let unmet: Vec<&str> =
         checks.iter().filter(|(met, _)| !met).map(|(_, check)| check.as_str()).collect();
     if !unmet.is_empty() {

@@ -284,7 +284,9 @@ pub fn shown_entry(entry: &Entry<'_>, scope: &Scope<'_>, currency: Option<Curren
     }
     let talk = &opened.head.talk;
     let said = [talk.topic, talk.outcome, opened.category, opened.product, talk.campaign];
-    for symbol in said.into_iter().flatten() {
+    for (place, symbol) in said.iter().enumerate() {
+        // A call about a category often names it as its topic, too.
+        let Some(symbol) = symbol.filter(|_| !said[..place].contains(symbol)) else { continue };
         if !text.is_empty() {
             text.push_str(" · ");
         }

@@ -32,6 +32,7 @@ use crate::api::rules;
 use crate::delivery::inbox::record::Outcomes;
 use crate::delivery::inbox::record::RuleRecord;
 use crate::delivery::inbox::record::Volume;
+use crate::engine::backtest::bar::Bar;
 use crate::engine::port::RuleState;
 use crate::engine::port::RuleView;
 use crate::money;
@@ -208,13 +209,14 @@ impl RulePage {
         let record = services.inbox.records(Some(name), from)?.remove(name).unwrap_or_default();
         let sight = caller.sight(services);
         let owners = record.owners.iter().filter(|volume| sight.covers(&volume.owner));
+        let state = state_of(&record);
         let owners = owners.take(OWNERS_MAX).map(|volume| {
             let Volume { owner, alerts, busiest } = volume;
             #[expect(clippy::cast_precision_loss, reason = "a mean that is shown")]
             let a_day = *alerts as f64 / DAYS as f64;
             OwnerRow {
                 name: owner_name(services, owner),
-                href: Link::to(&[("state", "any"), ("owner", owner), ("rule", name)]),
+                href: Link::to(&[("state", state), ("owner", owner), ("rule", name)]),
                 alerts: money::grouped(*alerts),
                 a_day: format!("{a_day:.2}"),
                 busiest: money::grouped(*busiest),
@@ -236,17 +238,28 @@ impl RulePage {
 
 impl Promotion {
     fn new(services: &Services, caller: &Caller, name: &str) -> Result<Self, Problem> {
-        let checks = rules::checks(services, name)?;
+        let shown = rules::shown(services, name)?;
+        let busiest = shown.busiest.as_ref().map(|(owner, _)| owner.as_str()).unwrap_or_default();
+        let checks = Bar::default().checks(&shown).map(|(met, check)| {
+            let named = format!("({})", owner_name(services, busiest));
+            (met, words::capital(&check.replace(&format!("({busiest})"), &named)))
+        });
         Ok(Self {
             alerts_href: Link::to(&[("state", "shadow"), ("rule", name)]),
             is_good: checks.iter().all(|(met, _)| *met),
-            checks,
+            checks: checks.into(),
             is_allowed: caller.viewer.may(Right::Promote),
             command: services.rulebook.as_ref().map(|book| book.command(name)),
             is_on_its_way: false,
             refusal: None,
         })
     }
+}
+
+/// The list that has a rule's alerts: those in the shadow are in no other.
+fn state_of(record: &RuleRecord) -> &'static str {
+    let is_in_shadow = record.live.alerts == 0 && record.shadow.alerts > 0;
+    if is_in_shadow { "shadow" } else { "any" }
 }
 
 fn since(clock: Timestamp) -> Timestamp {
@@ -263,7 +276,7 @@ impl RuleRow {
         };
         Self {
             href: format!("/rules/{}", encoded(&rule.name)),
-            alerts_href: Link::to(&[("state", "any"), ("rule", &rule.name)]),
+            alerts_href: Link::to(&[("state", state_of(record)), ("rule", &rule.name)]),
             name: rule.name.clone(),
             family: rule.family.name(),
             family_label: words::family(rule.family),

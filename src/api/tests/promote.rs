@@ -82,7 +82,7 @@ fn a_rule_goes_live_once_it_has_shown_enough_and_the_log_says_by_whom() {
     assert!(shown.contains("Not yet") && !shown.contains("Set it live"), "{shown}");
     judge(&server, 20, 12);
     let shown = server.ask("GET", "/rules/Shy", &page, "").body;
-    for want in ["Set it live", "precision: 60.0 % of 20", "--rule Shy --inbox "] {
+    for want in ["Set it live", "Precision: 60.0 % of 20", "--rule Shy --inbox "] {
         assert!(shown.contains(want), "no `{want}` in {shown}");
     }
     let record = server.ask("GET", "/v1/rules/Shy?days=7", &page, "").body;
