@@ -290,7 +290,11 @@ pub fn shown_entry(entry: &Entry<'_>, scope: &Scope<'_>, currency: Option<Curren
         if !text.is_empty() {
             text.push_str(" · ");
         }
-        text.push_str(names.text(symbol));
+        // Topic and outcome are words of ours as often as of theirs: `no_answer`.
+        match place {
+            0 | 1 => text.push_str(&names.text(symbol).replace('_', " ")),
+            _ => text.push_str(names.text(symbol)),
+        }
     }
     if let Some(sentiment) = talk.sentiment {
         let gap = if text.is_empty() { "" } else { " · " };

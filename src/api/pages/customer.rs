@@ -19,6 +19,7 @@ use crate::api::entities;
 use crate::api::gate::Caller;
 use crate::api::pages::Frame;
 use crate::api::pages::html;
+use crate::api::pages::owner_name;
 use crate::api::pages::page_or_missing;
 use crate::api::pages::plot;
 use crate::api::pages::plot::Plot;
@@ -194,10 +195,7 @@ fn watched(windows: &[(String, String)]) -> Vec<Watched> {
 
 /// What is known, by name; what is not known is left out.
 fn facts(services: &Services, view: &EntityView, clock: Timestamp) -> Vec<(&'static str, String)> {
-    let owner = view.owner.as_ref().map(|id| {
-        let rep = services.engine.entity(EntityKind::Rep, id);
-        rep.and_then(|rep| rep.name).unwrap_or_else(|| id.clone())
-    });
+    let owner = view.owner.as_ref().map(|id| owner_name(services, &format!("rep:{id}")));
     let last = view.last_seen.map(|at| match words::age(clock - at).as_str() {
         "now" => "just now".to_owned(),
         age => format!("{age} ago"),

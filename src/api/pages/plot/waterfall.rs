@@ -48,7 +48,7 @@ pub(super) fn waterfall(reasons: &[Reason]) -> Option<Plot> {
     let mut x = EDGE;
     for ((label, value, step), ends) in steps.iter().zip(levels.windows(2)) {
         let (top, bottom) = (y(ends[0].max(ends[1])), y(ends[0].min(ends[1])));
-        let (class, did) = if *step < 0.0 { ("negative", "took") } else { ("amount", "gave") };
+        let (class, did) = if *step > 0.0 { ("amount", "gave") } else { ("negative", "took") };
         let text = format!("{label} {did} {}", value.trim_start_matches('-'));
         let across = (x + width * 0.2, width * 0.6);
         shapes.push(Shape::bar(class, across, (top, (bottom - top).max(1.0)), text.clone()));
