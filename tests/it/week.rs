@@ -489,7 +489,8 @@ fn the_managers_figures_are_those_of_the_alerts(branch: &Branch) {
     let mut counted = 0;
     for member in members {
         let alerts = by_owner.get(member["owner"].as_str().unwrap()).map_or(&[][..], Vec::as_slice);
-        let figures = raw(branch, alerts, (from, to));
+        let mut figures = raw(branch, alerts, (from, to));
+        figures.extend(responses(branch, alerts, from));
         counted += figures.len();
         for (name, figure) in figures {
             let told = match member[name].as_array().map(Vec::as_slice) {
@@ -540,19 +541,6 @@ fn raw(
     let is_aside = |state: &AlertState| {
         matches!(state, AlertState::Snoozed { .. } | AlertState::Waiting { .. })
     };
-    let opened = || alerts.iter().filter(|kept| kept.alert.opened_at >= from);
-    let mut took: Vec<i64> = opened()
-        .filter_map(|kept| Some((answered(kept)? - kept.alert.opened_at).millis() / 1_000))
-        .collect();
-    took.sort_unstable();
-    let rank = |tenths: usize| {
-        let place = (took.len() * tenths).div_ceil(10).max(1);
-        took.get(place - 1).map_or(0.0, |seconds| f64::from(i32::try_from(*seconds).unwrap()))
-    };
-    let coverage = match opened().count() {
-        0 => 0.0,
-        count => took.len() as f64 / count as f64,
-    };
     let patience = Span::from_millis(2 * Span::DAY.millis());
     vec![
         ("firing", count(&|kept| is_firing(&kept.alert.state))),
@@ -568,9 +556,6 @@ fn raw(
         ),
         ("opened", count(&|kept| kept.alert.opened_at >= from)),
         ("answered", count(&|kept| kept.alert.opened_at >= from && answered(kept).is_some())),
-        ("coverage", coverage),
-        ("response_median_s", rank(5)),
-        ("response_p90_s", rank(9)),
         ("won", count(&|kept| closed(kept, &|reason| *reason == CloseReason::Won))),
         ("lost", count(&|kept| closed(kept, &|reason| *reason == CloseReason::Lost))),
         ("dismissed", count(&|kept| closed(kept, &|r| matches!(r, CloseReason::Dismissed(_))))),
@@ -587,4 +572,23 @@ fn raw(
         ("won_amount", amount(CloseReason::Won)),
         ("lost_amount", amount(CloseReason::Lost)),
     ]
+}
+
+/// How many of the alerts opened in the period somebody answered, and how soon.
+fn responses(branch: &Branch, alerts: &[Kept], from: Timestamp) -> [(&'static str, f64); 3] {
+    let opened: Vec<&Kept> = alerts.iter().filter(|kept| kept.alert.opened_at >= from).collect();
+    let took = opened.iter().filter_map(|kept| {
+        let deeds = branch.inbox.deeds(kept.alert.id).unwrap();
+        let answered = deeds.iter().find(|deed| deed.action.is_response())?.at;
+        Some((answered - kept.alert.opened_at).millis() / 1_000)
+    });
+    let mut took: Vec<i64> = took.collect();
+    took.sort_unstable();
+    let number = |count: usize| f64::from(u32::try_from(count).unwrap());
+    let rank = |tenths: usize| {
+        let place = (took.len() * tenths).div_ceil(10).max(1);
+        took.get(place - 1).map_or(0.0, |seconds| f64::from(i32::try_from(*seconds).unwrap()))
+    };
+    let coverage = if opened.is_empty() { 0.0 } else { number(took.len()) / number(opened.len()) };
+    [("coverage", coverage), ("response_median_s", rank(5)), ("response_p90_s", rank(9))]
 }

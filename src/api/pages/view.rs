@@ -218,15 +218,7 @@ impl List {
             families,
             total: money::grouped(shown.alerts),
             money: words::tally(shown),
-            rows: page
-                .alerts
-                .iter()
-                .zip(&page.keys)
-                .map(|(kept, key)| RowView {
-                    place: place(*key, &kept.alert),
-                    ..RowView::new(&kept.alert, clock)
-                })
-                .collect(),
+            rows: rows(page, clock),
             is_partial: !query.among.is_empty(),
             next: page.next.as_ref().map(|next| link.with_cursor(&Cursor::encode(next))),
             is_filtered: query.family.is_some()
@@ -256,6 +248,16 @@ impl List {
         }
         Self { status: words.join(" · "), ..self }
     }
+}
+
+/// The lines of a page, each with its place.
+fn rows(page: &Page, clock: Timestamp) -> Vec<RowView> {
+    let keyed = page.alerts.iter().zip(&page.keys);
+    let rows = keyed.map(|(kept, key)| {
+        let place = place(*key, &kept.alert);
+        RowView { place, ..RowView::new(&kept.alert, clock) }
+    });
+    rows.collect()
 }
 
 /// Texts that stand in the order of the list: by its key, the newer first, and then by the id.

@@ -111,7 +111,7 @@ fn slacks_library_reads_every_message_and_each_is_changed_where_it_stands() {
     }
     assert_eq!(methods[count + 1..], ["chat.update", "chat.update"]);
     assert!(methods[..=count].iter().all(|method| *method == "chat.postMessage"), "{methods:?}");
-    let [taken, over] = [&calls[count + 1], &calls[count + 2]].map(|call| call.to_string());
+    let [taken, over] = [&calls[count + 1], &calls[count + 2]].map(Value::to_string);
     assert!(taken.contains("r1 is on it."), "{taken}");
     assert!(over.contains("Over: the moment has passed.") && !over.contains("siaga:won"), "{over}");
 }

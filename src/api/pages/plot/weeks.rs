@@ -49,9 +49,10 @@ pub(super) fn weeks(events: &[Evidence], end: Timestamp) -> Option<Plot> {
         let counted = events.iter().filter(counts);
         counted.filter_map(|event| Some((turned(event.net?), back(event.time)?)))
     };
-    let (title, what, class) = match is_ordered {
-        true => ("Spend by week", "Spend", "amount"),
-        false => ("Returns by week", "Returns", "negative"),
+    let (title, what, class) = if is_ordered {
+        ("Spend by week", "Spend", "amount")
+    } else {
+        ("Returns by week", "Returns", "negative")
     };
     let currency = paid().next()?.0.currency;
     if count < WEEKS_MIN {
