@@ -500,7 +500,9 @@ fn the_managers_figures_are_those_of_the_alerts(branch: &Branch) {
                 // What nobody has answered took no time.
                 _ => member.get(name).map_or(Some(0.0), Value::as_f64),
             };
-            assert_eq!(told, Some(figure), "{name} of {}", member["owner"]);
+            // A share is read back to its last digit but one.
+            let is_same = told.is_some_and(|told| (told - figure).abs() < 1e-9);
+            assert!(is_same, "{name} of {}: {told:?}, not {figure}", member["owner"]);
         }
     }
     assert!(counted >= 2 * 20, "{counted} figures");
