@@ -139,7 +139,7 @@ fn told(reason: &Reason, shares: &[&str]) -> Told {
         (Some(share), ..) if may_be_share(share) => format!("{:.1} %", share * 100.0),
         (_, Some(span), _) => spoken(span),
         (.., Some(day)) => day,
-        _ => reason.value.clone(),
+        _ => reason.value.to_string(),
     };
     Told { label, value, name: reason.name.to_string(), expression: reason.expression.to_string() }
 }
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     fn reason(name: &str, expression: &str, value: &str) -> Reason {
-        Reason { name: name.into(), expression: expression.into(), value: value.to_owned() }
+        Reason { name: name.into(), expression: expression.into(), value: value.into() }
     }
 
     #[test]
