@@ -28,7 +28,9 @@ use crate::cli::rule_set;
 use crate::cli::summary::Summary;
 use crate::delivery::line::LineForm;
 use crate::delivery::ndjson;
+use crate::disk::system::SystemDisk;
 use crate::engine::Output;
+use crate::engine::away::Room;
 use crate::engine::runtime::Engine;
 use crate::engine::runtime::Settings;
 use crate::engine::runtime::Sink;
@@ -74,6 +76,13 @@ pub struct Replay {
     /// Threads that keep histories and evaluate rules; 0 takes one for each processor
     #[arg(long, default_value_t = 0)]
     shards: usize,
+    /// Memory for customers with their histories, in bytes: beyond it, those that were idle for the
+    /// longest lie in the folder of `--scratch`
+    #[arg(long, requires = "scratch")]
+    memory_bytes_max: Option<u64>,
+    /// A folder of its own for customers that have no room in memory
+    #[arg(long, value_name = "FOLDER", requires = "memory_bytes_max")]
+    scratch: Option<PathBuf>,
     /// How much disorder between and within the files is put right before rules see it
     #[arg(long, default_value = "2d", value_parser = Span::parse)]
     reorder: Span,
@@ -126,7 +135,10 @@ pub fn run(args: &Replay) -> anyhow::Result<ExitCode> {
         failure: None,
     }));
     let settings = Settings { shards: threads(args.shards), lateness: args.lateness };
-    let mut engine = Engine::start(&rules, &symbols, settings, sink(&outlet))?;
+    let room = args.memory_bytes_max.zip(args.scratch.clone());
+    let room = room.map(|(bytes, scratch)| Room::new(bytes, Arc::new(SystemDisk), scratch));
+    let sink = sink(&outlet);
+    let mut engine = Engine::start_within(room.as_ref(), (&rules, &symbols), settings, sink)?;
     let mut dead = match &args.dead_letters {
         None => DeadLetters::counting(),
         Some(path) => DeadLetters::create(path, dead_letter::BYTES_MAX)?,

@@ -42,7 +42,10 @@ use crate::delivery::Feed;
 use crate::delivery::courier::Permit;
 use crate::delivery::desk::Desk;
 use crate::delivery::inbox::Inbox;
+use crate::disk::system::SystemDisk;
 use crate::engine::Output;
+use crate::engine::away;
+use crate::engine::away::Room;
 use crate::engine::runtime::Engine;
 use crate::engine::runtime::Settings;
 use crate::engine::runtime::Sink;
@@ -134,7 +137,9 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         Limits { waiting_max: config.engine.queue_records_max as u64, ahead_max: Some(Span::DAY) };
     let wanted = Wanted { rules, lateness: config.engine.lateness, history: config.engine.history };
     let parts = (Arc::clone(&mapping), dead, limits);
-    let mut house = House::open_on((inbox, Some(&stored)), before, symbols, settings, parts)?;
+    let room = room(&config, &folder)?;
+    let mut house =
+        House::open_on((inbox, Some(&stored)), before, symbols, (settings, room), parts)?;
     house.desk = desk;
     house.oidc = Provider::new(&config.oidc)?.map(Arc::new);
     house.permit = shared.as_ref().map_or_else(|| house.permit.clone(), Shared::permit);
@@ -197,6 +202,16 @@ fn first_rules(
         share::check(&rules)?;
     }
     Ok((folder, Arc::new(rules)))
+}
+
+/// How much memory customers may take, where that is bounded. What an earlier process moved to disk
+/// goes: the journal and the snapshots have it.
+fn room(config: &Config, folder: &Path) -> anyhow::Result<Option<Room>> {
+    let folder = folder.join("away");
+    away::clear(&SystemDisk, &folder)
+        .with_context(|| format!("cannot empty {}", folder.display()))?;
+    let bytes_max = config.engine.memory_bytes_max;
+    Ok((bytes_max > 0).then(|| Room::new(bytes_max, Arc::new(SystemDisk), folder)))
 }
 
 /// Where refused records go.
@@ -288,6 +303,8 @@ fn keep_time(service: &Service, metrics: &Metrics, alarm: &Running) {
     }
     if let Some(failure) = service.failure() {
         alarm.raise(failure.into());
+    } else if let Some(reason) = service.broken() {
+        alarm.raise(anyhow::anyhow!(reason));
     }
 }
 
@@ -385,7 +402,7 @@ impl House {
         settings: Settings,
         parts: (Arc<Mapping>, DeadLetters, Limits),
     ) -> anyhow::Result<Self> {
-        Self::open_on((inbox, None), rules, symbols, settings, parts)
+        Self::open_on((inbox, None), rules, symbols, (settings, None), parts)
     }
 
     /// As [`House::open`]; the inbox is in this file.
@@ -393,7 +410,7 @@ impl House {
         (inbox, stored): (Inbox, Option<&Path>),
         rules: Arc<RuleSet>,
         symbols: Symbols,
-        settings: Settings,
+        (settings, room): (Settings, Option<Room>),
         (mapping, dead, limits): (Arc<Mapping>, DeadLetters, Limits),
     ) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new()?);
@@ -407,7 +424,7 @@ impl House {
             // The receiver only goes when the program ends.
             let _ = outputs.send(std::mem::take(found));
         });
-        let engine = Engine::start(&rules, &symbols, settings, sink)?;
+        let engine = Engine::start_within(room.as_ref(), (&rules, &symbols), settings, sink)?;
         let mut delivery = Delivery {
             inbox: Arc::clone(&inbox),
             feed: feed.clone(),

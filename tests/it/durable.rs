@@ -6,6 +6,7 @@
 //!                         who got no answer sends again, as HTTP clients do
 //! ```
 
+mod away;
 mod crash;
 mod fault;
 mod kill;
