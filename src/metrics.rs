@@ -80,6 +80,10 @@ pub struct Metrics {
     pub queue_capacity: IntGauge,
     /// Whether it has caught up and takes events.
     pub ready: IntGauge,
+    /// Whether it follows the journal of another process.
+    pub standby: IntGauge,
+    /// The record of the journal up to which it has followed.
+    pub standby_position: IntGauge,
     /// Event time up to which everything has arrived.
     pub watermark_timestamp_seconds: Gauge,
     /// Entities with a history, by kind.
@@ -251,6 +255,12 @@ impl Metrics {
                 "Records that may wait for the engine before more are turned away.",
             )?,
             ready: gauge(r, "ready", "1 if the engine has caught up and takes events, else 0.")?,
+            standby: gauge(r, "standby", "1 while it follows the journal of another process.")?,
+            standby_position: gauge(
+                r,
+                "standby_position",
+                "The record up to which a standby has followed the journal.",
+            )?,
             watermark_timestamp_seconds: instant(
                 r,
                 "watermark_timestamp_seconds",

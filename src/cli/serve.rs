@@ -1,10 +1,12 @@
 //! `siaga serve`: takes events over HTTP, shows alerts as they fire, and outlives its process.
 
 mod durable;
+mod gate;
 mod outbound;
 pub(in crate::cli) mod reload;
 mod settled;
 mod share;
+mod standby;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -31,6 +33,7 @@ use crate::cli::replay::threads;
 use crate::cli::rule_set;
 use crate::cli::serve::durable::Kept;
 use crate::cli::serve::durable::Wanted;
+use crate::cli::serve::gate::Gate;
 use crate::cli::serve::reload::Folder;
 use crate::cli::serve::reload::Reloader;
 use crate::cli::serve::settled::Settled;
@@ -42,13 +45,12 @@ use crate::delivery::Feed;
 use crate::delivery::courier::Permit;
 use crate::delivery::desk::Desk;
 use crate::delivery::inbox::Inbox;
+use crate::disk::Disk;
 use crate::disk::system::SystemDisk;
 use crate::engine::Output;
-use crate::engine::away;
 use crate::engine::away::Room;
 use crate::engine::runtime::Engine;
 use crate::engine::runtime::Settings;
-use crate::engine::runtime::Sink;
 use crate::engine::service::Limits;
 use crate::engine::service::Parts;
 use crate::engine::service::Service;
@@ -90,6 +92,7 @@ const TICK: Duration = Duration::from_millis(100);
 Examples:
   siaga serve
   siaga serve --data /var/lib/siaga
+  siaga serve --data /var/lib/siaga --standby
   siaga serve --config siaga.toml --history transactions.ndjson.zst --history customers.ndjson
   curl -H 'content-type: application/x-ndjson' --data-binary @today.ndjson localhost:8080/v1/events
 
@@ -108,6 +111,10 @@ pub struct Serve {
     /// How your fields map to ours (TOML), in files and in bodies
     #[arg(long)]
     mapping: Option<PathBuf>,
+    /// Stand by: follow the journal of the process that runs in the same folder of data, and take
+    /// its place when it ends
+    #[arg(long)]
+    standby: bool,
 }
 
 /// Runs it until it is told to stop.
@@ -119,27 +126,39 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let folder = config.storage.data_dir.clone();
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let shared = Shared::new(&config, &folder, &args.history)?;
-    let symbols = Symbols::default();
-    let kept = Kept::open(&folder, &symbols)?;
-    // What runs first is what was running last; the configuration's rules come behind it.
-    let before = kept.rules(&symbols)?;
-    let (folder_of_rules, rules) = first_rules(&config, args, &symbols, shared.is_some())?;
+    let mut shared = Shared::new(&config, &folder, &args.history)?;
     let mapping = mapping(args.mapping.as_deref())?;
-    let stored = folder.join("inbox.sqlite");
-    let inbox = Inbox::open(&stored, config.inbox.clone())?;
-    let desk = outbound::desk(&config)?;
-    let access = Access::open(&folder.join(Access::FILE), config.access.clone())?;
-    let dead = dead_letters(&config, &folder)?;
     let settings =
         Settings { shards: threads(config.engine.shards), lateness: config.engine.lateness };
     let limits =
         Limits { waiting_max: config.engine.queue_records_max as u64, ahead_max: Some(Span::DAY) };
-    let wanted = Wanted { rules, lateness: config.engine.lateness, history: config.engine.history };
-    let parts = (Arc::clone(&mapping), dead, limits);
     let room = room(&config, &folder)?;
-    let mut house =
-        House::open_on((inbox, Some(&stored)), before, symbols, (settings, room), parts)?;
+    let make = |rules, symbols, metrics| {
+        let parts = (Arc::clone(&mapping), DeadLetters::counting(), limits);
+        Core::new(rules, (symbols, metrics), (settings, room.as_ref()), parts)
+    };
+    let (core, kept, since) = if args.standby {
+        let Some(next) = standby::stand_by(&config.http, &folder, &make)? else {
+            return Ok(ExitCode::SUCCESS);
+        };
+        // The other process may have marked the folder in between.
+        shared = Shared::new(&config, &folder, &args.history)?;
+        (next.core, next.kept, Some(next.since))
+    } else {
+        let symbols = Symbols::default();
+        let kept = Kept::open(&folder, &symbols)?;
+        // What runs first is what was running last; the configuration's rules come behind it.
+        let before = kept.rules(&symbols)?;
+        (make(before, symbols, Arc::new(Metrics::new()?))?, kept, None)
+    };
+    let (folder_of_rules, rules) = first_rules(&config, args, &core.symbols, shared.is_some())?;
+    let stored = folder.join("inbox.sqlite");
+    let inbox = Inbox::open(&stored, config.inbox.clone())?;
+    let desk = outbound::desk(&config)?;
+    let access = Access::open(&folder.join(Access::FILE), config.access.clone())?;
+    core.service.bury_in(dead_letters(&config, &folder)?);
+    let wanted = Wanted { rules, lateness: config.engine.lateness, history: config.engine.history };
+    let mut house = House::open_on((inbox, Some(&stored)), core)?;
     house.desk = desk;
     house.oidc = Provider::new(&config.oidc)?.map(Arc::new);
     house.permit = shared.as_ref().map_or_else(|| house.permit.clone(), Shared::permit);
@@ -167,6 +186,13 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         take_history(&service, &history, &mapping)?;
         *begun.lock() = topics.read(&service, mapping, (shared, running))?;
         service.set_ready();
+        if let Some(since) = since {
+            let took = time::steady().saturating_duration_since(since);
+            crate::cli::say(&format!(
+                "siaga: took over, {} ms after the other process was found to have ended",
+                took.as_millis()
+            ));
+        }
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
         let saved = Arc::clone(&service);
@@ -204,14 +230,11 @@ fn first_rules(
     Ok((folder, Arc::new(rules)))
 }
 
-/// How much memory customers may take, where that is bounded. What an earlier process moved to disk
-/// goes: the journal and the snapshots have it.
+/// How much memory customers may take, where that is bounded.
 fn room(config: &Config, folder: &Path) -> anyhow::Result<Option<Room>> {
-    let folder = folder.join("away");
-    away::clear(&SystemDisk, &folder)
-        .with_context(|| format!("cannot empty {}", folder.display()))?;
-    let bytes_max = config.engine.memory_bytes_max;
-    Ok((bytes_max > 0).then(|| Room::new(bytes_max, Arc::new(SystemDisk), folder)))
+    let (folder, disk) = (folder.join("away"), Arc::new(SystemDisk) as Arc<dyn Disk>);
+    Room::take(config.engine.memory_bytes_max, &disk, &folder)
+        .with_context(|| format!("cannot use {}", folder.display()))
 }
 
 /// Where refused records go.
@@ -393,6 +416,37 @@ pub(super) struct House {
     rulebook: Option<Rulebook>,
 }
 
+/// The engine with its names, before anybody hears of it.
+pub(super) struct Core {
+    service: Arc<Service>,
+    symbols: Symbols,
+    metrics: Arc<Metrics>,
+    gate: Arc<Gate>,
+}
+
+impl Core {
+    /// Starts the engine; what it tells is held until there is a house around it.
+    fn new(
+        rules: Arc<RuleSet>,
+        (symbols, metrics): (Symbols, Arc<Metrics>),
+        (settings, room): (Settings, Option<&Room>),
+        (mapping, dead, limits): (Arc<Mapping>, DeadLetters, Limits),
+    ) -> anyhow::Result<Self> {
+        let gate = Arc::new(Gate::default());
+        let engine = Engine::start_within(room, (&rules, &symbols), settings, gate.sink())?;
+        let service = Arc::new(Service::new(Parts {
+            engine,
+            rules,
+            symbols: symbols.clone(),
+            mapping,
+            dead,
+            metrics: Arc::clone(&metrics),
+            limits,
+        }));
+        Ok(Self { service, symbols, metrics, gate })
+    }
+}
+
 impl House {
     /// Starts the engine and the delivery behind it, with an inbox in memory.
     pub(super) fn open(
@@ -402,29 +456,18 @@ impl House {
         settings: Settings,
         parts: (Arc<Mapping>, DeadLetters, Limits),
     ) -> anyhow::Result<Self> {
-        Self::open_on((inbox, None), rules, symbols, (settings, None), parts)
+        let metrics = Arc::new(Metrics::new()?);
+        let core = Core::new(rules, (symbols, metrics), (settings, None), parts)?;
+        Self::open_on((inbox, None), core)
     }
 
-    /// As [`House::open`]; the inbox is in this file.
-    fn open_on(
-        (inbox, stored): (Inbox, Option<&Path>),
-        rules: Arc<RuleSet>,
-        symbols: Symbols,
-        (settings, room): (Settings, Option<Room>),
-        (mapping, dead, limits): (Arc<Mapping>, DeadLetters, Limits),
-    ) -> anyhow::Result<Self> {
-        let metrics = Arc::new(Metrics::new()?);
+    /// Starts the delivery behind an engine; the inbox is in this file.
+    fn open_on((inbox, stored): (Inbox, Option<&Path>), core: Core) -> anyhow::Result<Self> {
+        let Core { service, symbols, metrics, gate } = core;
         let settled = Arc::new(Settled::new(stored, Arc::clone(&metrics)));
-        let sending = Arc::clone(&settled);
         let inbox = Arc::new(inbox);
         let feed = Feed::new(FEED_CHANGES);
         let (outputs, waiting) = std::sync::mpsc::sync_channel::<Vec<Output>>(OUTPUT_BATCHES);
-        let sink: Sink = Arc::new(move |found: &mut Vec<Output>| {
-            sending.sends();
-            // The receiver only goes when the program ends.
-            let _ = outputs.send(std::mem::take(found));
-        });
-        let engine = Engine::start_within(room.as_ref(), (&rules, &symbols), settings, sink)?;
         let mut delivery = Delivery {
             inbox: Arc::clone(&inbox),
             feed: feed.clone(),
@@ -441,15 +484,7 @@ impl House {
                     delivering.delivered();
                 }
             })?;
-        let service = Arc::new(Service::new(Parts {
-            engine,
-            rules,
-            symbols: symbols.clone(),
-            mapping,
-            dead,
-            metrics: Arc::clone(&metrics),
-            limits,
-        }));
+        gate.open(outputs, Arc::clone(&settled));
         Ok(Self {
             service,
             symbols,

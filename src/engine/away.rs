@@ -29,6 +29,7 @@ use rapidhash::fast::RandomState;
 
 use crate::disk;
 use crate::disk::Disk;
+use crate::disk::Lock;
 use crate::engine::away::segments::Segments;
 use crate::event::Symbol;
 use crate::event::Symbols;
@@ -43,6 +44,9 @@ const SUFFIX: &str = ".away";
 
 /// Tables of places. One of them grows at a time, so that no event waits for a large one.
 const TABLES: usize = 64;
+
+/// Processes that may share a folder of data: one that runs, and some that stand by.
+const FOLDERS_MAX: u32 = 8;
 
 /// How often a record is read before it counts as lost.
 const TRIES: usize = 3;
@@ -66,6 +70,8 @@ pub struct Room {
     pub segment_bytes: u64,
     /// Bytes that stay free on the disk.
     pub free_bytes_min: u64,
+    /// Held as long as the folder is used.
+    held: Option<Arc<dyn Lock>>,
 }
 
 /// Where a customer lies.
@@ -97,6 +103,7 @@ pub struct Away {
     back: AtomicU64,
     failures: AtomicU64,
     failure: OnceLock<String>,
+    _held: Option<Arc<dyn Lock>>,
 }
 
 /// How much is where, of one shard or of all.
@@ -155,16 +162,41 @@ impl Room {
     /// So many bytes for customers; the others lie in this folder.
     pub fn new(bytes_max: u64, disk: Arc<dyn Disk>, folder: PathBuf) -> Self {
         let (segment_bytes, free_bytes_min) = (SEGMENT_BYTES, FREE_BYTES_MIN);
-        Self { bytes_max, disk, folder, segment_bytes, free_bytes_min }
+        Self { bytes_max, disk, folder, segment_bytes, free_bytes_min, held: None }
+    }
+
+    /// So many bytes for customers; the others lie in a folder below this one that no other process
+    /// uses. Where 0 bytes stand for no bound there is none. What processes left that have ended
+    /// goes: the journal and the snapshots have it.
+    pub fn take(bytes_max: u64, disk: &Arc<dyn Disk>, below: &Path) -> io::Result<Option<Self>> {
+        let mut taken = None;
+        for number in 1..=FOLDERS_MAX {
+            let folder = below.join(number.to_string());
+            let wanted = bytes_max > 0 && taken.is_none();
+            if !wanted && !disk.exists(&folder)? {
+                continue;
+            }
+            disk::make_folders(&**disk, &folder)?;
+            let held = match disk.lock(&folder.join("lock")) {
+                Ok(held) => held,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error),
+            };
+            clear(&**disk, &folder)?;
+            if wanted {
+                let room = Self::new(bytes_max, Arc::clone(disk), folder);
+                taken = Some(Self { held: Some(Arc::from(held)), ..room });
+            }
+        }
+        if bytes_max > 0 && taken.is_none() {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
+        Ok(taken)
     }
 }
 
-/// Removes what an earlier process left in the folder, if there is one; it is known from journal
-/// and snapshots.
-pub fn clear(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
-    if !disk.exists(folder)? {
-        return Ok(());
-    }
+/// Removes what an earlier process left in the folder.
+fn clear(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
     for name in disk.list(folder)?.iter().filter(|name| name.ends_with(SUFFIX)) {
         disk.remove(&folder.join(name))?;
     }
@@ -186,6 +218,7 @@ impl Away {
             back: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             failure: OnceLock::new(),
+            _held: room.held.clone(),
         }
     }
 

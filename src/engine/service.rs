@@ -169,6 +169,11 @@ impl Service {
         service
     }
 
+    /// Where refused records go from here on.
+    pub fn bury_in(&self, dead: DeadLetters) {
+        *self.dead.lock() = dead;
+    }
+
     /// Says that the history is in and records are welcome.
     pub fn set_ready(&self) {
         self.ready.store(true, Ordering::Release);

@@ -32,16 +32,23 @@ pub struct Follow {
     reader: Option<Reader>,
     from: Position,
     /// The place that could not be read, and how often it was looked at.
-    stuck: (u64, u32),
+    stuck: (Position, u32),
     /// The place at which there is more in this segment, as the one behind it says.
-    more: Option<u64>,
+    more: Option<Position>,
 }
 
 impl Follow {
     /// Begins with the record at `from`; nothing is read yet, and no lock is taken.
     pub fn new(disk: Arc<dyn Disk>, folder: &Path, from: Position) -> Self {
         let from = from.max(Position::FIRST);
-        Self { disk, folder: folder.to_owned(), reader: None, from, stuck: (0, 0), more: None }
+        Self {
+            disk,
+            folder: folder.to_owned(),
+            reader: None,
+            from,
+            stuck: (Position::ZERO, 0),
+            more: None,
+        }
     }
 
     /// The position that comes next.
@@ -74,7 +81,7 @@ impl Follow {
                 }
             }
         };
-        self.stuck = (0, 0);
+        self.stuck = (Position::ZERO, 0);
         let Some(reader) = &self.reader else { return Ok(None) };
         let payload = reader.payload(&frame);
         Ok(Some(Record { position: frame.position, kind: frame.kind, payload }))
@@ -112,7 +119,8 @@ impl Follow {
         if next.header.end_before > reader.offset() {
             // There is more in this one than there was at the last look, unless it cannot be read.
             reader.set_end(next.header.end_before);
-            return Ok(self.more.replace(reader.offset()) != Some(reader.offset()));
+            let place = reader.next_position();
+            return Ok(self.more.replace(place) != Some(place));
         }
         if first != reader.next_position() || next.header.end_before < reader.offset() {
             let (want, found) = (reader.next_position().number(), first.number());
@@ -125,14 +133,20 @@ impl Follow {
     /// Nothing more for now; an error where what stands here was written whole once.
     fn wait(&mut self, next: Next) -> Result<Option<Record<'_>>, JournalError> {
         let (Some(reader), Next::Flaw(flaw)) = (&self.reader, next) else { return Ok(None) };
+        let place = reader.next_position();
         self.stuck = match self.stuck {
-            (offset, looks) if offset == reader.offset() => (offset, looks + 1),
-            _ => (reader.offset(), 1),
+            (known, looks) if known == place => (known, looks + 1),
+            _ => (place, 1),
         };
-        let whole = self.more == Some(reader.offset());
+        let whole = self.more == Some(place);
         if self.stuck.1.is_multiple_of(LOOKS) && (whole || !reader.is_torn(flaw)?) {
             let (file, offset) = (segment::shown(reader.path()), reader.offset());
             return Err(JournalError::Corrupt { file, offset, flaw });
+        }
+        if place == reader.header.first {
+            // Nothing in it counts yet: the next writer may give its name to another file.
+            self.from = self.from.max(place);
+            self.reader = None;
         }
         Ok(None)
     }

@@ -16,3 +16,4 @@ mod replay;
 pub(crate) mod script;
 mod snapshot;
 pub(crate) mod stage;
+mod standby;

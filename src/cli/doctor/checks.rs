@@ -45,7 +45,7 @@ pub(super) fn all(config: &Config, named: bool) -> Vec<Finding> {
     findings.push(port(config));
     findings.extend(topics(config));
     findings.push(open_files(config.http.streams_max as u64));
-    findings.push(memory());
+    findings.push(memory(config.engine.memory_bytes_max));
     findings
 }
 
@@ -225,16 +225,26 @@ fn open_files(streams: u64) -> Finding {
     }
 }
 
-/// Memory that is left, from what the kernel tells.
-fn memory() -> Finding {
+/// Memory that is left, from what the kernel tells, beside what customers may take; 0 for no bound.
+fn memory(bytes_max: u64) -> Finding {
     let told = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     match kilobytes.map(|kilobytes| kilobytes << 10) {
+        Some(free) if free < bytes_max => Finding::note(
+            "memory",
+            format!("{} available, customers may take {}", HumanBytes(free), HumanBytes(bytes_max)),
+            "lower engine.memory_bytes_max: names, pages and the journal need some beside it",
+        ),
+        Some(free) if bytes_max > 0 => Finding::good(
+            "memory",
+            format!("{} available, customers may take {}", HumanBytes(free), HumanBytes(bytes_max)),
+        ),
         Some(free) if free < 1 << 30 => Finding::note(
             "memory",
             format!("{} available", HumanBytes(free)),
-            "a customer with 50 orders takes about 2 KB: a million want 2 GB",
+            "a customer with 50 orders takes about 2 KB: a million want 2 GB; \
+             engine.memory_bytes_max keeps the idle ones on disk",
         ),
         Some(free) => Finding::good("memory", format!("{} available", HumanBytes(free))),
         None => Finding::note("memory", "what is left is not known here", ""),

@@ -26,8 +26,9 @@ use crate::durable::stage::undisturbed;
 
 /// Room for so many bytes, in files of some customers.
 fn room(disk: &SimulatedDisk, bytes_max: u64) -> Room {
-    let room = Room::new(bytes_max, Arc::new(disk.clone()), AWAY.into());
-    Room { segment_bytes: 3_000, free_bytes_min: 0, ..room }
+    let mut room = Room::new(bytes_max, Arc::new(disk.clone()), AWAY.into());
+    (room.segment_bytes, room.free_bytes_min) = (3_000, 0);
+    room
 }
 
 fn start(
@@ -142,7 +143,8 @@ fn with_no_room_on_the_disk_either_all_stay_in_memory_and_it_is_told() {
     let want = undisturbed(&script, 1);
     let (disk, told) = (SimulatedDisk::new(2), Arc::<Mutex<Ledger>>::default());
     disk.set_faults(Faults { capacity: Some(1 << 20), ..Faults::default() });
-    let room = Room { free_bytes_min: 1 << 20, ..room(&disk, 1) };
+    let mut room = room(&disk, 1);
+    room.free_bytes_min = 1 << 20;
     let stage = Stage::start_bounded(&room, &disk, &told, 1).unwrap();
     for step in &script {
         stage.step(step).unwrap();
