@@ -35,6 +35,7 @@ use crate::engine::runtime::Engine;
 use crate::engine::runtime::Settings;
 use crate::engine::runtime::Sink;
 use crate::event::Symbols;
+use crate::rule::set::RuleSet;
 use crate::source::Batch;
 use crate::source::dead_letter;
 use crate::source::dead_letter::DeadLetters;
@@ -134,11 +135,7 @@ pub fn run(args: &Replay) -> anyhow::Result<ExitCode> {
         summary: Summary::default(),
         failure: None,
     }));
-    let settings = Settings { shards: threads(args.shards), lateness: args.lateness };
-    let room = args.memory_bytes_max.zip(args.scratch.clone());
-    let room = room.map(|(bytes, scratch)| Room::new(bytes, Arc::new(SystemDisk), scratch));
-    let sink = sink(&outlet);
-    let mut engine = Engine::start_within(room.as_ref(), (&rules, &symbols), settings, sink)?;
+    let mut engine = engine(args, (&rules, &symbols), sink(&outlet))?;
     let mut dead = match &args.dead_letters {
         None => DeadLetters::counting(),
         Some(path) => DeadLetters::create(path, dead_letter::BYTES_MAX)?,
@@ -195,6 +192,14 @@ pub fn run(args: &Replay) -> anyhow::Result<ExitCode> {
     let to: &mut dyn Write = if mixed { &mut io::stderr() } else { &mut io::stdout() };
     to.write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The engine as it is asked for.
+fn engine(args: &Replay, of: (&Arc<RuleSet>, &Symbols), sink: Sink) -> io::Result<Engine> {
+    let settings = Settings { shards: threads(args.shards), lateness: args.lateness };
+    let room = args.memory_bytes_max.zip(args.scratch.clone());
+    let room = room.map(|(bytes, scratch)| Room::new(bytes, Arc::new(SystemDisk), scratch));
+    Engine::start_within(room.as_ref(), of, settings, sink)
 }
 
 /// So many threads; one for each processor instead of 0.

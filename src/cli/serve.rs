@@ -17,6 +17,7 @@ use std::sync::Weak;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -128,29 +129,13 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let mut shared = Shared::new(&config, &folder, &args.history)?;
     let mapping = mapping(args.mapping.as_deref())?;
-    let settings =
-        Settings { shards: threads(config.engine.shards), lateness: config.engine.lateness };
-    let limits =
-        Limits { waiting_max: config.engine.queue_records_max as u64, ahead_max: Some(Span::DAY) };
-    let room = room(&config, &folder)?;
-    let make = |rules, symbols, metrics| {
-        let parts = (Arc::clone(&mapping), DeadLetters::counting(), limits);
-        Core::new(rules, (symbols, metrics), (settings, room.as_ref()), parts)
+    let Some((core, kept, since)) = begun(args.standby, &config, &folder, &mapping)? else {
+        return Ok(ExitCode::SUCCESS);
     };
-    let (core, kept, since) = if args.standby {
-        let Some(next) = standby::stand_by(&config.http, &folder, &make)? else {
-            return Ok(ExitCode::SUCCESS);
-        };
+    if args.standby {
         // The other process may have marked the folder in between.
         shared = Shared::new(&config, &folder, &args.history)?;
-        (next.core, next.kept, Some(next.since))
-    } else {
-        let symbols = Symbols::default();
-        let kept = Kept::open(&folder, &symbols)?;
-        // What runs first is what was running last; the configuration's rules come behind it.
-        let before = kept.rules(&symbols)?;
-        (make(before, symbols, Arc::new(Metrics::new()?))?, kept, None)
-    };
+    }
     let (folder_of_rules, rules) = first_rules(&config, args, &core.symbols, shared.is_some())?;
     let stored = folder.join("inbox.sqlite");
     let inbox = Inbox::open(&stored, config.inbox.clone())?;
@@ -186,13 +171,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         take_history(&service, &history, &mapping)?;
         *begun.lock() = topics.read(&service, mapping, (shared, running))?;
         service.set_ready();
-        if let Some(since) = since {
-            let took = time::steady().saturating_duration_since(since);
-            crate::cli::say(&format!(
-                "siaga: took over, {} ms after the other process was found to have ended",
-                took.as_millis()
-            ));
-        }
+        since.iter().for_each(|since| standby::say(*since));
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
         let saved = Arc::clone(&service);
@@ -209,6 +188,34 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     // Nothing is sent any more: a successor may speak at once.
     drop(holding);
     ended
+}
+
+/// The engine, what an earlier process left, and when the place of another was free, if this one
+/// stood by; none when it was told to stop before.
+fn begun(
+    stands_by: bool,
+    config: &Config,
+    folder: &Path,
+    mapping: &Arc<Mapping>,
+) -> anyhow::Result<Option<(Core, Kept, Option<Instant>)>> {
+    let settings =
+        Settings { shards: threads(config.engine.shards), lateness: config.engine.lateness };
+    let limits =
+        Limits { waiting_max: config.engine.queue_records_max as u64, ahead_max: Some(Span::DAY) };
+    let room = room(config, folder)?;
+    let make = |rules, symbols, metrics| {
+        let parts = (Arc::clone(mapping), DeadLetters::counting(), limits);
+        Core::new(rules, (symbols, metrics), (settings, room.as_ref()), parts)
+    };
+    if stands_by {
+        let next = standby::stand_by(&config.http, folder, &make)?;
+        return Ok(next.map(|next| (next.core, next.kept, Some(next.since))));
+    }
+    let symbols = Symbols::default();
+    let kept = Kept::open(folder, &symbols)?;
+    // What runs first is what was running last; the configuration's rules come behind it.
+    let before = kept.rules(&symbols)?;
+    Ok(Some((make(before, symbols, Arc::new(Metrics::new()?))?, kept, None)))
 }
 
 /// The rules of the configuration, and the folder that is watched for others.

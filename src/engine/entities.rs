@@ -21,6 +21,8 @@ use crate::event::EntityId;
 use crate::event::EntityKind;
 use crate::rule::set::RuleSet;
 use crate::state::catalog::Catalog;
+use crate::state::window::Plan;
+use crate::time::Timestamp;
 
 /// Tables of a shard. One of them grows at a time, so that no event waits for a large one.
 const TABLES: usize = 64;
@@ -40,7 +42,7 @@ pub struct Entities {
 /// The sets by which entities are laid out.
 struct Sets {
     running: Arc<RuleSet>,
-    /// Its number: see [`Entity::laid_out`].
+    /// Its number: see [`Entity::laid_out`](crate::state::Entity).
     number: u8,
     /// The set before it, while not all have changed over.
     before: Option<Arc<RuleSet>>,
@@ -148,18 +150,21 @@ impl Entities {
     /// of them at once: what they need lies far apart, and a look that does not wait for the look
     /// before it costs a fraction of one that does. The tables are locked once for all entities,
     /// since a lock in between would make each look wait.
-    pub(crate) fn touch(&self, ids: impl Iterator<Item = EntityId>) {
+    pub(crate) fn touch(&self, rules: &RuleSet, ids: impl Iterator<Item = (EntityId, Timestamp)>) {
         let tables: SmallVec<[_; TABLES]> =
             self.map.shards().iter().map(|table| table.read()).collect();
-        let found = ids.filter_map(|id| {
+        let found = ids.filter_map(|(id, now)| {
             let hash = self.map.hasher().hash_one(id);
             let place = usize::try_from(hash).unwrap_or(0);
             let table = &tables[self.map.determine_shard(place)];
-            table.get(hash, |(known, _)| *known == id).map(|(_, live)| &**live.get())
+            table.get(hash, |(known, _)| *known == id).map(|(_, live)| {
+                let live: &Live = live.get();
+                (live, rules.plan(id.kind), now)
+            })
         });
-        let lives: SmallVec<[&Live; NEAR]> = found.collect();
+        let lives: SmallVec<[(&Live, &Plan, Timestamp); NEAR]> = found.collect();
         for step in Live::TOUCHES {
-            black_box(lives.iter().fold(0, |all, live| all ^ step(live)));
+            black_box(lives.iter().fold(0, |all, (live, plan, now)| all ^ step(live, plan, *now)));
         }
     }
 

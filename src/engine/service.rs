@@ -381,8 +381,8 @@ impl Service {
     /// Why the engine has stopped by itself, once it has: a customer that was moved to disk cannot
     /// be read back.
     pub fn broken(&self) -> Option<String> {
-        let away = self.entities.iter().filter_map(|shard| shard.away());
-        away.filter_map(|away| away.failure()).next().map(str::to_owned)
+        let failure = self.entities.iter().find_map(|shard| shard.away()?.failure());
+        failure.map(str::to_owned)
     }
 
     /// Writes refused records down.

@@ -96,7 +96,26 @@ fn data_folder(folder: &Path) -> Vec<Finding> {
     } else {
         Finding::good("data folder", speed)
     };
-    vec![speed, space(folder)]
+    vec![speed, locks(folder), space(folder)]
+}
+
+/// Whether the file system keeps a lock from a second holder: by it one process writes, and one that
+/// stands by knows when to take over.
+fn locks(folder: &Path) -> Finding {
+    let path = folder.join(format!(".siaga-doctor-{}.lock", std::process::id()));
+    let tried = || {
+        let _first = SystemDisk.lock(&path)?;
+        Ok(SystemDisk.lock(&path).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock))
+    };
+    let held: io::Result<bool> = tried();
+    // The scratch file goes in any case; that it was never made is told already.
+    let _ = SystemDisk.remove(&path);
+    let mend = "use a local file system, or NFS 4: else two processes could write the same journal";
+    match held {
+        Ok(true) => Finding::good("locks", "one process writes, a standby waits"),
+        Ok(false) => Finding::bad("locks", "a lock is given twice", mend),
+        Err(error) => Finding::bad("locks", format!("no lock is to be had: {error}"), mend),
+    }
 }
 
 /// The median time of a small durable write in a folder.

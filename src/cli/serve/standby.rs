@@ -128,6 +128,12 @@ pub(super) fn stand_by(
     }
 }
 
+/// Says how long it took from when the place was free to here.
+pub(super) fn say(since: Instant) {
+    let took = time::steady().saturating_duration_since(since).as_millis();
+    cli::say(&format!("siaga: took over, {took} ms after the other process was found to have ended"));
+}
+
 /// Whether the records that come next are gone.
 fn gave_up(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(JournalError::Begins { .. }))

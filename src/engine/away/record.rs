@@ -90,8 +90,8 @@ impl Batch {
         let mut entity = Out::default();
         entity.blob(out.bytes());
         self.bytes.extend_from_slice(entity.bytes());
-        if let Some(profile) = &live.entity.profile {
-            let profile = Reference::Customer((**profile).clone());
+        if let Some(profile) = live.entity.profile() {
+            let profile = Reference::Customer(profile.clone());
             let profile = [Record::Reference(Box::new(profile))];
             self.bytes.extend_from_slice(self.encoder.records(&profile, symbols).1);
         }
@@ -134,21 +134,23 @@ impl Batch {
 /// The customer and the length of a record that begins with these bytes; none where nothing was
 /// written.
 pub(super) fn peek(head: [u8; HEAD]) -> Option<(Symbol, u32)> {
-    let [_, _, _, _, a, b, c, d, e, f, g, h] = head;
-    let name = Symbol::from_number(u32::from_le_bytes([e, f, g, h]))?;
-    let body = u32::from_le_bytes([a, b, c, d]);
-    Some((name, body.checked_add(u32::try_from(FRAME).ok()?)?))
+    let name = Symbol::from_number(word(&head, FRAME))?;
+    Some((name, word(&head, CHECKSUM).checked_add(u32::try_from(FRAME).ok()?)?))
 }
 
 /// Whether these bytes are the record of this customer that was written there.
 pub(super) fn is_right(record: &[u8], name: Symbol, place: Place) -> bool {
-    let word = |at: usize| match record.get(at..at + 4) {
+    record.len() >= HEAD
+        && word(record, FRAME) == name.number()
+        && word(record, 0) == checksum(record, place.segment, place.offset)
+}
+
+/// A number of four bytes; 0 where there are none.
+fn word(bytes: &[u8], at: usize) -> u32 {
+    match bytes.get(at..at + 4) {
         Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
         _ => 0,
-    };
-    record.len() >= HEAD
-        && word(FRAME) == name.number()
-        && word(0) == checksum(record, place.segment, place.offset)
+    }
 }
 
 fn checksum(record: &[u8], segment: u32, offset: u32) -> u32 {

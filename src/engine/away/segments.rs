@@ -109,7 +109,9 @@ impl Segments {
             let gone = all.extract_if(..number, |_, older| older.live == 0);
             gone.map(|(number, _)| number).collect()
         };
-        gone.into_iter().for_each(|number| self.remove(number));
+        for number in gone {
+            self.remove(number);
+        }
         Ok(file)
     }
 
@@ -206,6 +208,8 @@ impl Segments {
 impl Drop for Segments {
     fn drop(&mut self) {
         let numbers: Vec<u32> = self.all.read().keys().copied().collect();
-        numbers.into_iter().for_each(|number| self.remove(number));
+        for number in numbers {
+            self.remove(number);
+        }
     }
 }

@@ -16,7 +16,7 @@ const AWAY: u32 = u32::MAX;
 /// Customers by number, from the one that was idle for the longest on.
 #[derive(Debug)]
 pub(super) struct Order {
-    pages: Vec<Box<[Link; PAGE]>>,
+    pages: Vec<Box<[Link]>>,
     coldest: u32,
     warmest: u32,
     bytes: u64,
@@ -51,7 +51,7 @@ impl Order {
         let number = number as usize;
         while self.pages.len() <= number / PAGE {
             let empty = Link { colder: NOBODY, warmer: NOBODY, bytes: 0 };
-            self.pages.push(Box::new([empty; PAGE]));
+            self.pages.push(vec![empty; PAGE].into_boxed_slice());
         }
         &mut self.pages[number / PAGE][number % PAGE]
     }

@@ -20,6 +20,7 @@ use crate::engine::away::Place;
 use crate::engine::away::Room;
 use crate::engine::entities::Entities;
 use crate::engine::shard::Shard;
+use crate::engine::shard::changeover::Changeover;
 use crate::engine::shard::idle::Order;
 use crate::event::EntityId;
 use crate::event::EntityKind;
@@ -244,7 +245,7 @@ impl Shard {
         if place.as_ref().is_some_and(|place| !wanted(place)) {
             return true;
         }
-        let old = self.changeover.as_ref().map(|changeover| changeover.old());
+        let old = self.changeover.as_ref().map(Changeover::old);
         let (rules, catalog) = (&self.rules, &self.catalog);
         let back = place.ok_or(AwayError::Gone).and_then(|place| {
             let rules = if place.laid_out == self.laid_out { rules } else { old.unwrap_or(rules) };
