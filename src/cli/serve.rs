@@ -171,7 +171,9 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         take_history(&service, &history, &mapping)?;
         *begun.lock() = topics.read(&service, mapping, (shared, running))?;
         service.set_ready();
-        since.iter().for_each(|since| standby::say(*since));
+        if let Some(since) = since {
+            standby::say(since);
+        }
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
         let saved = Arc::clone(&service);

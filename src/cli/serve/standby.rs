@@ -131,7 +131,9 @@ pub(super) fn stand_by(
 /// Says how long it took from when the place was free to here.
 pub(super) fn say(since: Instant) {
     let took = time::steady().saturating_duration_since(since).as_millis();
-    cli::say(&format!("siaga: took over, {took} ms after the other process was found to have ended"));
+    cli::say(&format!(
+        "siaga: took over, {took} ms after the other process was found to have ended"
+    ));
 }
 
 /// Whether the records that come next are gone.
