@@ -9,9 +9,8 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver as Heard;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
-use std::time::Instant;
 
 use siaga::disk::Disk;
 use siaga::disk::simulated::Faults;
@@ -46,7 +45,7 @@ struct Standby {
 impl Standby {
     fn start(folder: &Path) -> Self {
         let (child, lines) = spawn(folder, &["--standby"]);
-        let (say, heard) = channel();
+        let (say, heard) = sync_channel(1_000);
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if line.contains("ERROR") {
@@ -87,7 +86,7 @@ impl Standby {
 fn hear(heard: &Heard<String>, words: &str) -> String {
     let mut all = Vec::new();
     loop {
-        let line = heard.recv_timeout(Duration::from_secs(60));
+        let line = heard.recv_timeout(Duration::from_mins(1));
         let line = line.unwrap_or_else(|_| panic!("it does not say `{words}`: {all:#?}"));
         if let Some(rest) = line.strip_prefix(words) {
             return rest.to_owned();
@@ -153,7 +152,7 @@ fn a_standby_takes_the_place_of_a_killed_process_and_no_alert_is_lost_or_told_tw
             });
             std::thread::sleep(Duration::from_millis(40));
             server.child.kill().unwrap();
-            let begun = Instant::now();
+            let begun = siaga::time::steady();
             server.child.wait().unwrap();
             (begun, more.join().unwrap())
         });
