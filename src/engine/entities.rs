@@ -17,6 +17,7 @@ use crate::engine::away::Away;
 use crate::engine::away::AwayError;
 use crate::engine::away::Place;
 use crate::engine::live::Live;
+use crate::engine::live::Touch;
 use crate::event::EntityId;
 use crate::event::EntityKind;
 use crate::rule::set::RuleSet;
@@ -150,7 +151,12 @@ impl Entities {
     /// of them at once: what they need lies far apart, and a look that does not wait for the look
     /// before it costs a fraction of one that does. The tables are locked once for all entities,
     /// since a lock in between would make each look wait.
-    pub(crate) fn touch(&self, rules: &RuleSet, ids: impl Iterator<Item = (EntityId, Timestamp)>) {
+    pub(crate) fn touch(
+        &self,
+        rules: &RuleSet,
+        ids: impl Iterator<Item = (EntityId, Timestamp)>,
+        steps: &[Touch],
+    ) {
         let tables: SmallVec<[_; TABLES]> =
             self.map.shards().iter().map(|table| table.read()).collect();
         let found = ids.filter_map(|(id, now)| {
@@ -163,7 +169,7 @@ impl Entities {
             })
         });
         let lives: SmallVec<[(&Live, &Plan, Timestamp); NEAR]> = found.collect();
-        for step in Live::TOUCHES {
+        for step in steps {
             black_box(lives.iter().fold(0, |all, (live, plan, now)| all ^ step(live, plan, *now)));
         }
     }
