@@ -226,6 +226,16 @@ impl Cut {
                 return Some(Self { at, length: whole + 1 + places, form: Form::Decimal, value });
             }
         }
+        // Times in milliseconds, long ids: nine to fifteen digits.
+        if whole == 8 && digits.byte(0) != b'0' {
+            let more = line.at(at + whole);
+            let places = more.digits();
+            if (1..8).contains(&places) && more.byte(places) != b'.' {
+                let number = digits.some_number(8) * Eight::TENS[places] + more.some_number(places);
+                return Self { at, length: whole + places, form: Form::Whole, value: 0 }
+                    .worth(number);
+            }
+        }
         Self::rare_number(line, at)
     }
 
