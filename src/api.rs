@@ -46,7 +46,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
 use axum::middleware::from_fn;
 use axum::middleware::from_fn_with_state;
 use serde::Deserialize;
@@ -54,7 +53,6 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
-use tower_http::timeout::TimeoutLayer;
 
 use crate::access::Access;
 use crate::access::AccessError;
@@ -256,7 +254,7 @@ pub fn router(services: Arc<Services>) -> Router {
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(services.http.body_bytes_max))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout))
+        .layer(from_fn(move |request, next| guard::in_time(timeout, request, next)))
         .layer(from_fn_with_state(Arc::clone(&services), guard::admit))
         .layer(from_fn_with_state(Arc::clone(&services), health::count))
         .layer(from_fn(guard::secure))

@@ -1,5 +1,5 @@
-//! The reps who are connected: each listens, and fetches the list again when something changed, as
-//! the page does.
+//! The reps who are connected: each listens, and fetches the row of what has changed, with the
+//! tallies, as the page does.
 
 use std::io::BufRead;
 use std::sync::Arc;
@@ -43,8 +43,10 @@ fn follow(stream: Socket, mut lists: Socket, seen: &Mutex<Seen>) {
         if stream.read_line(&mut line).unwrap_or(0) == 0 {
             return;
         }
-        if line.starts_with("event: ") {
-            let list = lists.get("/fragments/list");
+        let Some(data) = line.strip_prefix("data: ") else { continue };
+        let change: serde_json::Value = serde_json::from_str(data).unwrap();
+        if let Some(id) = change["id"].as_str() {
+            let list = lists.get(&format!("/fragments/list?changed={id}"));
             let at = now();
             let mut seen = seen.lock().unwrap();
             for part in list.split("class=\"who\">").skip(1) {

@@ -6,6 +6,7 @@
 //!       └── 200 the alert as it is now ◄────────────────┘ else 202: accepted, not yet done
 //! ```
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ use crate::alert::Deed;
 use crate::alert::Family;
 use crate::alert::Owner;
 use crate::alert::Severity;
+use crate::alert::Value;
 use crate::api::Services;
 use crate::api::blocking;
 use crate::api::gate;
@@ -43,6 +45,7 @@ use crate::delivery::inbox::query;
 use crate::delivery::inbox::query::Cursor;
 use crate::delivery::inbox::query::Kept;
 use crate::delivery::inbox::query::Standing;
+use crate::delivery::inbox::query::Tally;
 use crate::delivery::wire::WireAlert;
 use crate::delivery::wire::WireDeed;
 use crate::delivery::wire::WireValue;
@@ -58,6 +61,8 @@ use crate::time::Timestamp;
 
 /// How long an action waits for its own effect.
 const EFFECT_WAIT: Duration = Duration::from_secs(1);
+/// Alerts that a page asks for at once; for more it reads the whole list.
+const CHANGED_MAX: usize = 20;
 const NOTE_CHARS_MAX: usize = 500;
 const SNOOZE_MAX: Span = Span::from_millis(366 * 86_400_000);
 
@@ -79,6 +84,8 @@ pub(super) struct Parameters {
     pub(super) limit: Option<u32>,
     /// The alert that lies open beside the list; only pages use it.
     pub(super) alert: Option<String>,
+    /// Ids, parted by commas: of the list only those of them that it has; only pages use it.
+    pub(super) changed: Option<String>,
 }
 
 impl Parameters {
@@ -118,6 +125,14 @@ impl Parameters {
                 Problem::bad_request("`severity` is none of info, warning, critical.")
             })
         });
+        let among: Vec<AlertId> = given(&self.changed)
+            .map(|ids| ids.split(',').map(alert_id).collect())
+            .transpose()?
+            .unwrap_or_default();
+        if among.len() > CHANGED_MAX {
+            let detail = format!("`changed` has more than {CHANGED_MAX} ids.");
+            return Err(Problem::bad_request(detail));
+        }
         let value_min = given(&self.min).map(|word| {
             Decimal::parse(word.trim())
                 .map_err(|_| Problem::bad_request("`min` is not a number: write e.g. `500`."))
@@ -132,6 +147,7 @@ impl Parameters {
             family: family.transpose()?,
             entity: entity.transpose()?,
             text: given(&self.q).map(|text| text.chars().take(200).collect()),
+            among,
             after: given(&self.cursor).map(|text| Cursor::decode(&text)).transpose()?,
             limit: self.limit.unwrap_or(0),
         })
@@ -196,6 +212,59 @@ pub(super) async fn list(
         let page = services.inbox.list(&query)?;
         let next = page.next.as_ref().map(Cursor::encode);
         json(&Listed { alerts: page.alerts.iter().map(Numbered::from).collect(), next })
+    });
+    Ok(answer(StatusCode::OK, text.await?))
+}
+
+/// Alerts and the money in them.
+#[derive(Serialize)]
+struct WireTally {
+    alerts: u64,
+    /// In whole units of each currency.
+    at_stake: Vec<WireValue>,
+}
+
+impl From<&Tally> for WireTally {
+    fn from(tally: &Tally) -> Self {
+        let values = tally.money.iter().map(|(currency, units)| {
+            let amount = Decimal::from_micros(units.saturating_mul(Decimal::SCALE));
+            WireValue::from(Value { amount, currency: *currency })
+        });
+        Self { alerts: tally.alerts, at_stake: values.collect() }
+    }
+}
+
+#[derive(Serialize)]
+struct Tallied {
+    open: WireTally,
+    snoozed: WireTally,
+    /// Only where closed ones are asked for: they are many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed: Option<WireTally>,
+    families: BTreeMap<&'static str, WireTally>,
+    owners: BTreeMap<String, WireTally>,
+}
+
+/// `GET /v1/tallies`
+pub(super) async fn tallies(
+    State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(parameters) = parameters.map_err(|e| Problem::bad_request(e.body_text()))?;
+    let query = parameters.query(&services, &caller)?;
+    let text = blocking(&services, move |services| {
+        let counts = services.inbox.counts(&query)?;
+        let owners = services.inbox.owners(&query.sight)?;
+        let has_closed = matches!(query.standing, Standing::Closed | Standing::Any);
+        let families = counts.families.iter();
+        json(&Tallied {
+            open: WireTally::from(&counts.open),
+            snoozed: WireTally::from(&counts.snoozed),
+            closed: has_closed.then(|| WireTally::from(&counts.closed)),
+            families: families.map(|(f, tally)| (f.name(), WireTally::from(tally))).collect(),
+            owners: owners.iter().map(|(o, tally)| (o.clone(), WireTally::from(tally))).collect(),
+        })
     });
     Ok(answer(StatusCode::OK, text.await?))
 }

@@ -22,6 +22,7 @@ use crate::delivery::wire::WireTime;
 use crate::delivery::wire::WireValue;
 use crate::engine::port::EntityView;
 use crate::engine::port::OfferView;
+use crate::engine::port::RestView;
 use crate::event::EntityKind;
 use crate::money::Currency;
 
@@ -54,6 +55,25 @@ struct WireEntity<'a> {
     recent: Vec<WireEvidence<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     offers: Vec<WireOffer<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resting: Vec<WireRest<'a>>,
+}
+
+/// A rule that is quiet for now.
+#[derive(Serialize)]
+struct WireRest<'a> {
+    rule: &'a str,
+    closed_at: WireTime,
+    until: WireTime,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holds: Option<bool>,
+}
+
+impl<'a> From<&'a RestView> for WireRest<'a> {
+    fn from(rest: &'a RestView) -> Self {
+        let (closed_at, until) = (WireTime(rest.closed_at), WireTime(rest.until));
+        Self { rule: &rest.rule, closed_at, until, holds: rest.holds }
+    }
 }
 
 #[derive(Serialize)]
@@ -168,5 +188,6 @@ fn wire(kind: EntityKind, view: &EntityView) -> WireEntity<'_> {
         windows: view.windows.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         recent: view.recent.iter().map(WireEvidence::from).collect(),
         offers: view.offers.iter().map(WireOffer::from).collect(),
+        resting: view.resting.iter().map(WireRest::from).collect(),
     }
 }

@@ -3,10 +3,12 @@
 //! ```text
 //! Host    ─ a name of ours?   else 403   (another site's name that points here: DNS rebinding)
 //! Origin  ─ our own page?     else 403   (another site's page that makes a rep act: CSRF)
-//! answer  ─ our scripts and styles only, in no frame, of the type that it says
+//! answer  ─ in time?          else 408
+//!         ─ our scripts and styles only, in no frame, of the type that it says
 //! ```
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::extract::State;
@@ -49,6 +51,16 @@ pub(super) async fn admit(
         return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
     }
     next.run(request).await
+}
+
+/// Gives up what takes too long; a live stream has answered when it begins.
+pub(super) async fn in_time(limit: Duration, request: Request, next: Next) -> Response {
+    let answered = tokio::time::timeout(limit, next.run(request)).await;
+    answered.unwrap_or_else(|_| {
+        let detail =
+            "It took too long, and may have been done all the same: look before you repeat it.";
+        Problem::new(StatusCode::REQUEST_TIMEOUT, detail).into_response()
+    })
 }
 
 /// Tells browsers to be strict.
@@ -105,7 +117,32 @@ fn is_foreign(headers: &HeaderMap, host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+    use tokio::net::TcpStream;
+
     use super::*;
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_a_problem_like_others() {
+        let limit = Duration::from_millis(5);
+        let router = Router::new()
+            .route("/", get(std::future::pending::<()>))
+            .layer(from_fn(move |request, next| in_time(limit, request, next)));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        socket.write_all(b"GET / HTTP/1.0\r\nhost: a\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        for want in ["HTTP/1.0 408", "application/problem+json", "look before you repeat it"] {
+            assert!(answer.contains(want), "no `{want}` in {answer}");
+        }
+    }
 
     #[test]
     fn only_our_own_names_are_ours() {

@@ -1,11 +1,15 @@
 //! The API's description, in `OpenAPI` 3.1: made from the table of routes, so that both say the same.
 
+mod schemas;
+
 use axum::Json;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::access::role::Right;
+use crate::api::openapi::schemas::reference;
+use crate::api::openapi::schemas::schemas;
 use crate::api::routes::Need;
 use crate::api::routes::ROUTES;
 use crate::api::routes::Reader;
@@ -131,10 +135,28 @@ pub(super) static ALERTS: Operation = Operation {
     answers: &[(200, JSON, "Alerts", "A page of them.")],
     problems: &[400],
 };
+pub(super) static TALLIES: Operation = Operation {
+    id: "tallyAlerts",
+    summary: "How many alerts a list has, by where they stand, family and owner, and the money in them.",
+    query: &[
+        one_of("state", STATES, "Whose families are counted; `open` when left out."),
+        text("owner", "Of this owner: `rep:r07`, `territory:North`, `queue`."),
+        one_of("family", FAMILIES, "Of this family."),
+        text("entity", "About this one: `customer:c1`, `rep:r1`, `product:p1`."),
+        text("q", "With every one of these words in name, id, summary or rule."),
+        text("rule", "Of this rule."),
+        one_of("severity", &["info", "warning", "critical"], "As urgent as this."),
+        text("min", "Worth at least this much."),
+    ],
+    headers: &[],
+    body: &[],
+    answers: &[(200, JSON, "Tallies", "Tallies; `closed` only where closed ones are asked for.")],
+    problems: &[400],
+};
 pub(super) static ALERT: Operation = gives("getAlert", "Alert", "One alert.");
 pub(super) static ACT: Operation = Operation {
     id: "actOnAlert",
-    summary: "Acknowledge, snooze, close or reopen an alert.",
+    summary: "Acknowledge, snooze, wait, close, reopen, reassign, comment on an alert, or retract that.",
     query: &[],
     headers: &[],
     body: &[(JSON, "Action")],
@@ -186,6 +208,15 @@ pub(super) static CUSTOMER: Operation =
 pub(super) static REP: Operation = gives("getRep", "Entity", "What is known of a rep.");
 pub(super) static PRODUCT: Operation = gives("getProduct", "Entity", "What is known of a product.");
 pub(super) static RULES: Operation = gives("listRules", "Rules", "The rules, and how they do.");
+pub(super) static RULE: Operation = Operation {
+    id: "getRule",
+    summary: "A rule, what became of its alerts, for whom and on which days, and what it shows in the shadow.",
+    query: &[whole("days", "Days up to now, from 1 to 366; 90 when left out.")],
+    headers: &[],
+    body: &[],
+    answers: &[(200, JSON, "RuleRecord", "Its record.")],
+    problems: &[400, 404],
+};
 pub(super) static PROMOTE: Operation = Operation {
     id: "actOnRule",
     summary: "Set a rule live that has shown enough in the shadow (`promote`), in its file.",
@@ -388,137 +419,6 @@ pub(super) fn about(status: u16) -> &'static str {
         429 => "Too much at once; `retry-after` says when to come back.",
         _ => "Not at this moment; `retry-after` says when to come back.",
     }
-}
-
-fn reference(schema: &str) -> Value {
-    match schema {
-        "Any" => json!({}),
-        "Text" => json!({"type": "string"}),
-        name => json!({"$ref": format!("#/components/schemas/{name}")}),
-    }
-}
-
-fn object(required: &[&str], properties: &Value) -> Value {
-    json!({"type": "object", "required": required, "properties": properties})
-}
-
-#[expect(clippy::too_many_lines, reason = "a table: one schema after the other")]
-fn schemas() -> Value {
-    let (text, whole) = (json!({"type": "string"}), json!({"type": "integer"}));
-    let (time, number) =
-        (json!({"type": "string", "format": "date-time"}), json!({"type": "number"}));
-    let list = |of: &str| json!({"type": "array", "items": reference(of)});
-    let texts = json!({"type": "object", "additionalProperties": {"type": "string"}});
-    let kind = json!({"enum": ["customer", "rep", "product"]});
-    json!({
-        "Problem": object(&["type", "title", "status", "detail"], &json!({
-            "type": text, "title": text, "status": whole, "detail": text, "errors": list("Refused"),
-        })),
-        "Refused": object(&["position", "code", "reason"], &json!({
-            "position": whole, "code": text, "reason": text,
-        })),
-        "Report": object(&["accepted", "duplicates", "refused_total", "refused"], &json!({
-            "accepted": whole, "duplicates": whole, "refused_total": whole, "refused": list("Refused"),
-        })),
-        "Value": object(&["amount"], &json!({"amount": number, "currency": text})),
-        "Evidence": object(&["event_id", "time", "kind", "text"], &json!({
-            "event_id": text, "time": time, "kind": text, "text": text,
-            "net": reference("Value"), "margin": number,
-        })),
-        "Alert": object(
-            &["id", "seq", "rule", "family", "severity", "entity", "owner", "state", "opened_at",
-              "summary", "reasons", "evidence", "evidence_total"],
-            &json!({
-                "id": text, "seq": whole, "rule": text, "family": {"enum": FAMILIES},
-                "severity": {"enum": ["info", "warning", "critical"]},
-                "entity": object(&["kind", "id"], &json!({"kind": kind, "id": text, "name": text})),
-                "owner": text,
-                "state": object(&["name"], &json!({
-                    "name": text, "by": text, "at": time, "since": time, "until": time,
-                    "reason": text, "note": text,
-                })),
-                "opened_at": time, "expires_at": time, "event_id": text, "value": reference("Value"),
-                "summary": text, "description": text, "labels": texts,
-                "reasons": {"type": "array", "items": object(&["name", "expression", "value"], &json!({
-                    "name": text, "expression": text, "value": text,
-                }))},
-                "evidence": list("Evidence"), "evidence_total": whole, "shadow": {"type": "boolean"},
-                "amount": reference("Value"), "history": list("Deed"),
-            }),
-        ),
-        "Alerts": object(&["alerts"], &json!({"alerts": list("Alert"), "next": text})),
-        "Action": object(&["action"], &json!({
-            "action": {"enum": ACTIONS},
-            "by": {"type": "string", "description": "In whose name a token acts."},
-            "until": time,
-            "for": {"type": "string", "description": "How long a snooze lasts: `1h`, `3d`."},
-            "reason": {"enum": ["won", "lost", "dismissed"]},
-            "note": {"type": "string", "description": "Why it was dismissed, or what is said."},
-            "amount": {"type": "number", "minimum": 0, "description": "What was won or lost."},
-            "owner": {"type": "string", "description": "To whom it goes: `rep:r1`, `queue` …"},
-        })),
-        "Entity": object(&["kind", "id", "orders", "windows", "recent"], &json!({
-            "kind": kind, "id": text, "name": text, "segment": text, "tier": text, "territory": text,
-            "owner": text, "first_seen": time, "last_seen": time, "orders": whole, "currency": text,
-            "net_30d": reference("Value"), "net_365d": reference("Value"), "windows": texts,
-            "recent": list("Evidence"),
-        })),
-        "Rules": object(&["rules", "last_reload"], &json!({
-            "rules": {"type": "array", "items": object(&["name", "family", "entity", "mode", "state"], &json!({
-                "name": text, "family": {"enum": FAMILIES}, "entity": kind, "mode": text,
-                "state": {"enum": ["running", "failing", "quarantined"]}, "reason": text,
-                "evaluations": whole, "failures": whole, "alerts_opened": whole, "items": whole,
-            }))},
-            "last_reload": object(&["at", "successful"], &json!({
-                "at": time, "successful": {"type": "boolean"}, "problem": text,
-            })),
-        })),
-        "Models": object(&["versions"], &json!({
-            "versions": {"type": "array", "items": {"type": "object"}},
-            "current": {"type": "object"},
-        })),
-        "Deed": object(&["action", "by", "at"], &json!({
-            "action": {"enum": ACTIONS}, "by": text, "at": time, "until": time, "reason": text,
-            "note": text, "amount": number, "owner": text,
-        })),
-        "Team": object(&["from", "to", "members"], &json!({
-            "from": time, "to": time,
-            "members": {"type": "array", "items": object(&["owner"], &json!({
-                "owner": text, "firing": whole, "acknowledged": whole, "snoozed": whole,
-                "overdue": whole, "at_stake": list("Value"), "opened": whole, "answered": whole,
-                "coverage": number, "response_median_s": whole, "response_p90_s": whole,
-                "won": whole, "lost": whole, "dismissed": whole, "missed": whole,
-                "won_amount": list("Value"),
-            }))},
-        })),
-        "Promotion": object(&["action"], &json!({"action": {"enum": ["promote"]}})),
-        "Promoted": object(&["rule", "mode", "file"], &json!({
-            "rule": text, "mode": {"enum": ["live"]},
-            "file": {"type": "string", "description": "Name of the file that says so now."},
-        })),
-        "Redrive": object(&["action"], &json!({"action": {"enum": ["retry", "drop"]}})),
-        "Delivery": object(
-            &["row", "id", "channel", "about", "status", "reason", "route", "attempts", "created_at",
-              "due_at", "changed_at"],
-            &json!({
-                "row": whole, "id": text, "alert": text, "rule": text, "channel": text,
-                "address": text, "person": text,
-                "about": {"enum": ["opened", "changed", "updated", "escalated", "digest"]},
-                "status": {"enum": STATUSES}, "reason": text, "route": text,
-                "digest": {"type": "string", "description": "Id of the digest that tells it."},
-                "attempts": whole, "created_at": time, "due_at": time, "changed_at": time,
-            }),
-        ),
-        "Deliveries": object(&["deliveries"], &json!({
-            "deliveries": list("Delivery"), "next": whole,
-        })),
-        "Deeds": object(&["deeds"], &json!({
-            "deeds": {"type": "array", "items": object(&["seq", "at", "who", "did", "object"], &json!({
-                "seq": whole, "at": time, "who": text, "did": text, "object": text, "detail": text,
-            }))},
-            "next": whole,
-        })),
-    })
 }
 
 #[cfg(test)]

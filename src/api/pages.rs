@@ -27,6 +27,7 @@ mod view;
 mod why;
 mod words;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -61,12 +62,15 @@ use crate::api::alerts::Parameters;
 use crate::api::blocking;
 use crate::api::gate::Caller;
 use crate::api::problem::Problem;
+use crate::delivery::inbox::people::Sight;
 use crate::delivery::inbox::query;
 use crate::delivery::outbox;
 use crate::event::EntityKind;
 
 /// Owners whose names are looked up for the chooser.
 const OWNERS_NAMED_MAX: usize = 200;
+/// People to whom an alert can be given by choosing; the API takes anybody.
+const OTHERS_MAX: usize = 500;
 /// Deliveries of an alert that its page shows, the newest.
 const DELIVERIES_SHOWN_MAX: u32 = 40;
 
@@ -124,8 +128,9 @@ pub(super) async fn inbox(
             let frame = Frame::new(services, &caller, "inbox")?;
             let open = parameters.alert.as_deref().and_then(|id| alerts::alert_id(id).ok());
             let detail = open.and_then(|id| detail(services, &caller, id).ok());
-            let (list, counts) = list(services, &caller, &parameters)?;
-            let owners = owners(services, &counts, parameters.owner.as_deref());
+            let list = list(services, &caller, &parameters)?;
+            let owners = services.inbox.owners(&caller.sight(services))?;
+            let owners = self::owners(services, &owners, parameters.owner.as_deref());
             let rules = rules(services, &caller, parameters.rule.as_deref());
             html(&InboxPage { frame, parameters, owners, rules, list, detail })
         })
@@ -156,7 +161,7 @@ pub(super) async fn list_fragment(
 ) -> Result<Html<String>, Problem> {
     let Query(parameters) = given.map_err(|e| Problem::bad_request(e.body_text()))?;
     let page = blocking(&services, move |services| {
-        html(&ListFragment { list: list(services, &caller, &parameters)?.0 })
+        html(&ListFragment { list: list(services, &caller, &parameters)? })
     });
     page.await
 }
@@ -173,40 +178,42 @@ pub(super) async fn alert_fragment(
     page.await
 }
 
-fn list(
-    services: &Services,
-    caller: &Caller,
-    parameters: &Parameters,
-) -> Result<(List, query::Counts), Problem> {
+fn list(services: &Services, caller: &Caller, parameters: &Parameters) -> Result<List, Problem> {
     let query = parameters.query(services, caller)?;
     let page = services.inbox.list(&query)?;
     let counts = services.inbox.counts(&query)?;
     let latency = services.metrics.event_to_alert_latency.quantile(0.99);
     let (status, clock) = (services.engine.status(), services.clock());
     let list = List::new(&page, &counts, &Link::from(parameters), &query, clock);
-    Ok((list.with_status(&status, latency), counts))
+    Ok(list.with_status(&status, latency))
 }
 
 fn detail(services: &Services, caller: &Caller, id: AlertId) -> Result<Detail, Problem> {
     let kept = alerts::find(services, caller, id)?;
     let deeds = services.inbox.deeds(id)?;
     let mut detail = Detail::new(&kept, &deeds, services.clock(), |key| owner_name(services, key));
-    // To whom it can be given: everybody, so without how many alerts each of them has.
-    let counts = services.inbox.counts(&query::Query::default())?;
-    let others = counts.owners.into_iter().map(|(key, _)| key);
-    let others = others.filter(|key| *key != detail.owner_key).take(OWNERS_NAMED_MAX);
-    let others = others.map(|key| {
-        let label = owner_name(services, &key);
-        Choice { key, label, chosen: false }
-    });
-    detail.others = others.collect();
-    detail.others.sort_by(|a, b| a.label.cmp(&b.label));
+    detail.others = others(services, &detail.owner_key)?;
     let sent = services.outbox().list(&outbox::query::Query {
         alert: Some(id),
         limit: DELIVERIES_SHOWN_MAX,
         ..outbox::query::Query::default()
     })?;
     Ok(detail.with_sent(&sent))
+}
+
+/// To whom an alert can be given: everybody who has alerts, and everybody who is known to sell;
+/// without how many each of them has.
+fn others(services: &Services, owner: &str) -> Result<Vec<Choice>, Problem> {
+    let with_alerts = services.inbox.owners(&Sight::Everything)?;
+    let people = services.inbox.people();
+    let known = people.iter().map(|(id, _)| format!("rep:{id}"));
+    let keys: BTreeSet<String> = with_alerts.into_iter().map(|(key, _)| key).chain(known).collect();
+    let others = keys.into_iter().filter(|key| key != owner).take(OTHERS_MAX);
+    let mut others: Vec<Choice> = others
+        .map(|key| Choice { label: owner_name(services, &key), key, chosen: false })
+        .collect();
+    others.sort_by(|a, b| a.label.cmp(&b.label));
+    Ok(others)
 }
 
 /// The rules to choose from, for who may see them.
@@ -224,19 +231,22 @@ fn rules(services: &Services, caller: &Caller, chosen: Option<&str>) -> Vec<Choi
         .collect()
 }
 
-/// A rep's name where the engine or the reference data know it, else the key in words.
+/// A rep's name where the reference data or the engine know it, else the key in words.
 fn owner_name(services: &Services, key: &str) -> String {
     let name = key.strip_prefix("rep:").and_then(|id| {
-        let known = services.engine.entity(EntityKind::Rep, id).and_then(|rep| rep.name);
-        known.or_else(|| services.inbox.people().get(id)?.name.clone())
+        let known = services.inbox.people().get(id).and_then(|person| person.name.clone());
+        known.or_else(|| services.engine.entity(EntityKind::Rep, id)?.name)
     });
     name.unwrap_or_else(|| words::owner(key))
 }
 
 /// The owners to choose from, with the names that the engine knows.
-fn owners(services: &Services, counts: &query::Counts, chosen: Option<&str>) -> Vec<Choice> {
-    let mut choices: Vec<Choice> = counts
-        .owners
+fn owners(
+    services: &Services,
+    owners: &[(String, query::Tally)],
+    chosen: Option<&str>,
+) -> Vec<Choice> {
+    let mut choices: Vec<Choice> = owners
         .iter()
         .enumerate()
         .map(|(index, (key, tally))| {

@@ -128,7 +128,7 @@ const fn api(
 }
 
 /// Everything that is served.
-pub(super) static ROUTES: [Route; 41] = [
+pub(super) static ROUTES: [Route; 43] = [
     page("/", READ, || get(pages::inbox)),
     page("/alerts/{id}", READ, || get(pages::alert)),
     page("/customers/{id}", READ, || get(pages::customer)),
@@ -153,6 +153,7 @@ pub(super) static ROUTES: [Route; 41] = [
         post(ingest::events)
     }),
     api(("GET", "/v1/alerts"), READ, &openapi::ALERTS, || get(alerts::list)),
+    api(("GET", "/v1/tallies"), READ, &openapi::TALLIES, || get(alerts::tallies)),
     api(("GET", "/v1/alerts/{id}"), READ, &openapi::ALERT, || get(alerts::one)),
     api(("POST", "/v1/alerts/{id}/actions"), Need::Right(Right::Act), &openapi::ACT, || {
         post(alerts::act)
@@ -173,6 +174,7 @@ pub(super) static ROUTES: [Route; 41] = [
     api(("GET", "/v1/reps/{id}"), READ, &openapi::REP, || get(entities::rep)),
     api(("GET", "/v1/products/{id}"), READ, &openapi::PRODUCT, || get(entities::product)),
     api(("GET", "/v1/rules"), Need::Right(Right::Rules), &openapi::RULES, || get(rules::rules)),
+    api(("GET", "/v1/rules/{name}"), Need::Right(Right::Rules), &openapi::RULE, || get(rules::one)),
     api(
         ("POST", "/v1/rules/{name}/actions"),
         Need::Right(Right::Promote),

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::Path;
+use axum::extract::Query;
 use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
@@ -26,12 +28,20 @@ use crate::api::alerts;
 use crate::api::blocking;
 use crate::api::gate::Caller;
 use crate::api::problem::Problem;
+use crate::delivery::inbox::record::Outcomes;
+use crate::delivery::inbox::record::Volume;
 use crate::delivery::wire::WireTime;
 use crate::engine::backtest::bar::Bar;
+use crate::engine::backtest::bar::Shown;
 use crate::engine::port::RuleView;
 use crate::rule::file::Mode;
 use crate::rule::mode;
+use crate::time::Span;
 use crate::time::Timestamp;
+
+/// Days whose alerts are counted when none are asked for.
+pub(super) const DAYS: u32 = 90;
+const DAYS_MAX: u32 = 366;
 
 #[derive(Serialize)]
 struct Listed<'a> {
@@ -93,6 +103,144 @@ pub(super) async fn rules(State(services): State<Arc<Services>>) -> Result<Respo
     Ok(([(header::CONTENT_TYPE, kind)], text.await?).into_response())
 }
 
+/// Which days are looked at.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parameters {
+    days: Option<u32>,
+}
+
+/// A rule with what became of its alerts.
+#[derive(Serialize)]
+struct Recorded<'a> {
+    #[serde(flatten)]
+    rule: WireRule<'a>,
+    from: WireTime,
+    to: WireTime,
+    live: WireOutcomes,
+    shadow: WireOutcomes,
+    /// The most alerts that one owner had on one day.
+    busiest: u64,
+    owners: Vec<WireVolume<'a>>,
+    days: Vec<WireDay>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    promotion: Option<WirePromotion>,
+}
+
+#[derive(Serialize)]
+struct WireOutcomes {
+    alerts: u64,
+    open: u64,
+    won: u64,
+    lost: u64,
+    dismissed: u64,
+    passed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    precision: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct WireVolume<'a> {
+    owner: &'a str,
+    alerts: u64,
+    busiest: u64,
+}
+
+#[derive(Serialize)]
+struct WireDay {
+    day: String,
+    alerts: u64,
+}
+
+/// How near a rule in the shadow is to going live.
+#[derive(Serialize)]
+struct WirePromotion {
+    is_good: bool,
+    checks: Vec<WireCheck>,
+}
+
+#[derive(Serialize)]
+struct WireCheck {
+    met: bool,
+    check: String,
+}
+
+impl From<&Outcomes> for WireOutcomes {
+    fn from(outcomes: &Outcomes) -> Self {
+        let Outcomes { alerts, open, won, lost, dismissed, passed } = *outcomes;
+        Self { alerts, open, won, lost, dismissed, passed, precision: outcomes.precision() }
+    }
+}
+
+impl<'a> From<&'a Volume> for WireVolume<'a> {
+    fn from(volume: &'a Volume) -> Self {
+        Self { owner: &volume.owner, alerts: volume.alerts, busiest: volume.busiest }
+    }
+}
+
+/// `GET /v1/rules/{name}`
+pub(super) async fn one(
+    State(services): State<Arc<Services>>,
+    Extension(caller): Extension<Arc<Caller>>,
+    Path(name): Path<String>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(parameters) = parameters.map_err(|e| Problem::bad_request(e.body_text()))?;
+    let days = parameters.days.unwrap_or(DAYS);
+    if !(1..=DAYS_MAX).contains(&days) {
+        let detail = format!("`days` is {days}: write a number from 1 to {DAYS_MAX}.");
+        return Err(Problem::bad_request(detail));
+    }
+    let text = blocking(&services, move |services| recorded(services, &caller, &name, days));
+    let kind = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, kind)], text.await?).into_response())
+}
+
+fn recorded(
+    services: &Services,
+    caller: &Caller,
+    name: &str,
+    days: u32,
+) -> Result<String, Problem> {
+    let rule = named(services, name)?;
+    let to = services.clock();
+    let from = to - Span::from_millis(i64::from(days) * Span::DAY.millis());
+    let record = services.inbox.records(Some(name), from)?.remove(name).unwrap_or_default();
+    let promotion = (rule.mode == Mode::Shadow.name()).then(|| shown(services, name));
+    let promotion = promotion.transpose()?.map(|shown| {
+        let checks = Bar::default().checks(&shown);
+        WirePromotion {
+            is_good: checks.iter().all(|(met, _)| *met),
+            checks: checks.map(|(met, check)| WireCheck { met, check }).into(),
+        }
+    });
+    let sight = caller.sight(services);
+    let owners = record.owners.iter().filter(|volume| sight.covers(&volume.owner));
+    let day = |day: i64| Timestamp::saturating(day.saturating_mul(Span::DAY.millis())).to_string();
+    let days = record.days.iter().map(|(number, alerts)| {
+        let day = day(*number).get(..10).unwrap_or_default().to_owned();
+        WireDay { day, alerts: *alerts }
+    });
+    let recorded = Recorded {
+        rule: WireRule::from(&rule),
+        from: WireTime(from),
+        to: WireTime(to),
+        live: WireOutcomes::from(&record.live),
+        shadow: WireOutcomes::from(&record.shadow),
+        busiest: record.busiest,
+        owners: owners.map(WireVolume::from).collect(),
+        days: days.collect(),
+        promotion,
+    };
+    serde_json::to_string(&recorded).map_err(|error| Problem::internal(&error))
+}
+
+/// What a rule has shown in the shadow, however long it has been there.
+pub(super) fn shown(services: &Services, name: &str) -> Result<Shown, Problem> {
+    let record = services.inbox.records(Some(name), Timestamp::MIN)?.remove(name);
+    Ok(record.unwrap_or_default().shown())
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ActionBody {
@@ -148,8 +296,7 @@ pub(super) fn promote(services: &Services, caller: &Caller, name: &str) -> Resul
         let detail = "The rules are built in: write them to a folder, and name it in [rules].";
         return Err(conflict(detail.to_owned()));
     };
-    let record = services.inbox.records(Some(name), Timestamp::MIN)?.remove(name);
-    let checks = Bar::default().checks(&record.unwrap_or_default().shown());
+    let checks = Bar::default().checks(&shown(services, name)?);
     let unmet: Vec<&str> =
         checks.iter().filter(|(met, _)| !met).map(|(_, check)| check.as_str()).collect();
     if !unmet.is_empty() {

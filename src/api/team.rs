@@ -1,5 +1,6 @@
 //! The team over the API: what lies before each owner, how soon do they respond, what came of it?
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -67,6 +68,9 @@ struct WireMember<'a> {
     snoozed: u64,
     overdue: u64,
     at_stake: Vec<WireValue>,
+    waiting_stake: Vec<WireValue>,
+    taken_stake: Vec<WireValue>,
+    aside_stake: Vec<WireValue>,
     opened: u64,
     answered: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +84,7 @@ struct WireMember<'a> {
     dismissed: u64,
     missed: u64,
     won_amount: Vec<WireValue>,
+    lost_amount: Vec<WireValue>,
 }
 
 impl<'a> From<&'a Member> for WireMember<'a> {
@@ -98,6 +103,9 @@ impl<'a> From<&'a Member> for WireMember<'a> {
             snoozed: member.snoozed,
             overdue: member.overdue,
             at_stake: sums(&member.at_stake),
+            waiting_stake: sums(&member.waiting_stake),
+            taken_stake: sums(&member.taken_stake),
+            aside_stake: sums(&member.aside_stake),
             opened: member.opened,
             answered: member.answered,
             coverage: member.coverage(),
@@ -108,11 +116,13 @@ impl<'a> From<&'a Member> for WireMember<'a> {
             dismissed: member.dismissed,
             missed: member.missed,
             won_amount: sums(&member.won_amount),
+            lost_amount: sums(&member.lost_amount),
         }
     }
 }
 
-/// How each owner does whom the caller may see.
+/// How each owner does whom the caller may see: who has alerts, and who is known to sell. Who leads
+/// others and has no alerts is left out.
 pub(super) fn seen(
     services: &Services,
     caller: &Caller,
@@ -120,7 +130,14 @@ pub(super) fn seen(
 ) -> Result<Vec<Member>, Problem> {
     let sight = caller.sight(services);
     let mut team = services.inbox.team(period)?;
+    let people = services.inbox.people();
+    let leads = |id: &str| people.iter().any(|(_, rep)| rep.manager.as_deref() == Some(id));
+    let known: HashSet<String> = team.iter().map(|member| member.owner.clone()).collect();
+    let others = people.iter().filter(|(id, _)| !leads(id)).map(|(id, _)| format!("rep:{id}"));
+    let others = others.filter(|owner| !known.contains(owner));
+    team.extend(others.map(|owner| Member { owner, ..Member::default() }));
     team.retain(|member| sight.covers(&member.owner));
+    team.sort_by(|a, b| a.owner.cmp(&b.owner));
     Ok(team)
 }
 

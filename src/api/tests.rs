@@ -249,6 +249,35 @@ fn hostile_text_is_shown_and_not_run() {
 }
 
 #[test]
+fn of_a_list_the_rows_that_changed_can_be_had_alone() {
+    let server = Server::start(HttpConfig::default());
+    let alerts = ["30", "20", "10"].map(|worth| sample::alert(&format!("c{worth}"), Some(worth)));
+    server.tell(&alerts.clone().map(opened));
+    let [first, second, last] = alerts.map(|alert| alert.id.to_string());
+    let list = |asked: &str| server.ask("GET", &format!("/fragments/list?{asked}"), &[], "").body;
+    let places = |body: &str| -> Vec<String> {
+        let rows = body.split("data-place=\"").skip(1);
+        rows.map(|row| row.split('"').next().unwrap().to_owned()).collect()
+    };
+    let whole = list("");
+    let of_all = places(&whole);
+    assert!(of_all.is_sorted_by(|a, b| a > b) && of_all.len() == 3, "{of_all:?}");
+    let some = list(&format!("changed={last},{second},00000000000000000000000000000000"));
+    assert_eq!(places(&some), of_all[1..]);
+    // The tallies are of the whole list, and what its end says is left out.
+    for (part, is_there) in [("<b>3</b> alerts", true), ("data-part=\"end\"", false)] {
+        assert!(whole.contains(part) && some.contains(part) == is_there, "{part}: {some}");
+    }
+    // What the list does not have, and what may not be seen, is not in it either way.
+    assert_eq!(places(&list(&format!("changed={first}&q=c10"))), [""; 0]);
+    let many = vec![first.as_str(); 21].join(",");
+    for (asked, status) in [(format!("changed={many}"), 400), ("changed=x".to_owned(), 404)] {
+        let path = format!("/fragments/list?{asked}");
+        assert_eq!(server.ask("GET", &path, &[], "").status, status, "{asked}");
+    }
+}
+
+#[test]
 fn a_page_holds_what_a_rep_needs() {
     let server = Server::start(HttpConfig { demo: true, ..HttpConfig::default() });
     let alert = sample::alert("c1", Some("1234.5"));
@@ -288,6 +317,8 @@ fn a_page_holds_what_a_rep_needs() {
         "Revenue, 30 days",
         "told-of",
         "<b>Safety</b>: 120 of 350 customers who buy Welding",
+        "Kept back for now",
+        "its condition holds, but its last alert closed on 1 Mar 2025",
         "Timeline",
         "$8,000",
         "c1 has gone quiet",

@@ -378,7 +378,7 @@ pub(super) fn overtake(
     let address = destination.address.as_deref().unwrap_or_default();
     to.prepare_cached(
         "UPDATE deliveries SET status = 'suppressed', reason = ?4, changed_at = ?5
-         WHERE alert = ?1 AND channel = ?2 AND address = ?3 AND status = 'pending'
+         WHERE alert = ?1 AND channel = ?2 AND address = ?3 AND +status = 'pending'
            AND attempts = 0",
     )?
     .execute(rusqlite::params![alert, destination.channel, address, reason, now.millis()])?;
@@ -492,13 +492,7 @@ fn claim(
         // An earlier one of the same batch took it along.
         return Ok(None);
     }
-    let mut statement = to.prepare_cached(
-        "SELECT d.id, d.address, d.person, d.about, d.attempts, d.first_at, d.state, a.body,
-                (SELECT e.reference FROM deliveries AS e
-                 WHERE e.lane = d.lane AND e.status = 'delivered' AND e.reference != ''
-                 ORDER BY e.row DESC LIMIT 1), a.owner
-         FROM deliveries AS d LEFT JOIN alerts AS a ON a.id = d.alert WHERE d.row = ?1",
-    )?;
+    let mut statement = to.prepare_cached(CLAIMED)?;
     let (mut claim, state, kept) = statement.query_row([row], |found| {
         let about: String = found.get(3)?;
         let claim = Claim {
@@ -544,14 +538,7 @@ fn take_along(
     id: &str,
     now: Timestamp,
 ) -> Result<Vec<Alert>, InboxError> {
-    let mut statement = to.prepare_cached(
-        "SELECT o.row, o.state, a.body, a.owner FROM deliveries AS d
-         JOIN deliveries AS o ON o.channel = d.channel AND o.address = d.address
-             AND o.entity = d.entity AND o.row != d.row AND o.about = 'opened'
-             AND o.status = 'pending' AND o.attempts = 0
-         JOIN alerts AS a ON a.id = o.alert
-         WHERE d.row = ?1 ORDER BY a.rank DESC LIMIT ?2",
-    )?;
+    let mut statement = to.prepare_cached(TOGETHER)?;
     let found = statement.query_map(rusqlite::params![row, TOGETHER_MAX], |found| {
         let kept: (String, String) = (found.get(2)?, found.get(3)?);
         Ok((found.get::<_, i64>(0)?, found.get::<_, String>(1)?, kept))
@@ -572,6 +559,23 @@ fn take_along(
     }
     Ok(alerts)
 }
+
+/// A delivery with its alert and what its lane was called last. A plus keeps a column out of the
+/// choice of an index: there are few of a lane, and a great many of a status.
+const CLAIMED: &str =
+    "SELECT d.id, d.address, d.person, d.about, d.attempts, d.first_at, d.state, a.body,
+            (SELECT e.reference FROM deliveries AS e
+             WHERE e.lane = d.lane AND +e.status = 'delivered' AND e.reference != ''
+             ORDER BY e.row DESC LIMIT 1), a.owner
+     FROM deliveries AS d LEFT JOIN alerts AS a ON a.id = d.alert WHERE d.row = ?1";
+
+/// Openings of the same entity on their way to the same address that were not tried yet.
+const TOGETHER: &str = "SELECT o.row, o.state, a.body, a.owner FROM deliveries AS d
+     JOIN deliveries AS o ON o.entity = d.entity AND +o.channel = d.channel
+         AND o.address = d.address AND o.row != d.row AND o.about = 'opened'
+         AND +o.status = 'pending' AND o.attempts = 0
+     JOIN alerts AS a ON a.id = o.alert
+     WHERE d.row = ?1 ORDER BY a.rank DESC LIMIT ?2";
 
 /// Most alerts of one customer that go with another.
 const TOGETHER_MAX: i64 = 20;

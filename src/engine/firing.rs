@@ -290,11 +290,17 @@ pub fn shown_entry(entry: &Entry<'_>, scope: &Scope<'_>, currency: Option<Curren
     }
     let talk = &opened.head.talk;
     let said = [talk.topic, talk.outcome, opened.category, opened.product, talk.campaign];
-    for symbol in said.into_iter().flatten() {
+    for (place, symbol) in said.iter().enumerate() {
+        // A call about a category often names it as its topic, too.
+        let Some(symbol) = symbol.filter(|_| !said[..place].contains(symbol)) else { continue };
         if !text.is_empty() {
             text.push_str(" · ");
         }
-        text.push_str(names.text(symbol));
+        // Topic and outcome are words of ours as often as of theirs: `no_answer`.
+        match place {
+            0 | 1 => text.push_str(&names.text(symbol).replace('_', " ")),
+            _ => text.push_str(names.text(symbol)),
+        }
     }
     if let Some(sentiment) = talk.sentiment {
         let gap = if text.is_empty() { "" } else { " · " };

@@ -160,6 +160,21 @@ pub struct EntityView {
     pub windows: Vec<(String, String)>,
     /// What a customer could be offered next, the best first; empty until that is learned.
     pub offers: Vec<OfferView>,
+    /// Live rules that say nothing of it for now.
+    pub resting: Vec<RestView>,
+}
+
+/// A rule that is quiet about an entity by its `cooldown`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestView {
+    /// The rule.
+    pub rule: String,
+    /// When its last alert closed.
+    pub closed_at: Timestamp,
+    /// Until when it is quiet.
+    pub until: Timestamp,
+    /// Whether its condition holds, so that an alert is kept back; `None` where only an event tells.
+    pub holds: Option<bool>,
 }
 
 /// A category that a customer lacks and comparable customers have.

@@ -2,15 +2,19 @@
 
 use std::collections::HashSet;
 
+use crate::alert::life_cycle::Phase;
 use crate::engine::firing;
 use crate::engine::live::Live;
 use crate::engine::port::EntityView;
 use crate::engine::port::OfferView;
+use crate::engine::port::RestView;
 use crate::event::EntityId;
 use crate::event::EntityKind;
 use crate::event::Symbol;
 use crate::event::Symbols;
 use crate::money::Decimal;
+use crate::rule::file::Mode;
+use crate::rule::set::Rule;
 use crate::rule::set::RuleSet;
 use crate::rule::text;
 use crate::rule::vocabulary::Type;
@@ -24,6 +28,7 @@ use crate::state::program::FUEL;
 use crate::state::program::Items;
 use crate::state::program::Scope;
 use crate::state::texts::Texts;
+use crate::state::value::Value;
 use crate::state::window::List;
 use crate::time::Span;
 
@@ -85,6 +90,7 @@ pub fn entity(
             (EntityKind::Customer, Some(models)) => offers(&live.entity, models, symbols),
             _ => Vec::new(),
         },
+        resting: resting(id, live, rules, symbols, &catalog),
     }
 }
 
@@ -136,29 +142,66 @@ fn windows(
 ) -> Vec<(String, String)> {
     let mut shown = Vec::new();
     for rule in rules.rules.iter().filter(|rule| rule.entity == id.kind) {
-        let (mut parts, mut texts) = (vec![None; rule.parts.len()], Texts::default());
-        let mut scope = Scope {
-            program: &rules.program,
-            plan: rules.plan(id.kind),
-            entity: Some(&live.entity),
-            id: Some(id.id),
-            event: None,
-            now: live.entity.clock,
-            catalog,
-            symbols,
-            walked: None,
-            texts: &mut texts,
-            lets: &mut parts,
-            let_nodes: &rule.part_nodes,
-            fuel: FUEL,
-            items: &mut Items::default(),
-        };
-        for part in rule.parts.iter().filter(|part| part.shown && part.ty != Type::Unknown) {
-            if let Ok(value) = evaluate(&mut scope, part.node) {
-                let written = text::outcome(Ok(value), live.entity.currency, &scope);
-                shown.push((format!("{}: {}", rule.name, part.name), written.into()));
+        without_event(id, live, (rules, rule), (symbols, catalog), |scope| {
+            for part in rule.parts.iter().filter(|part| part.shown && part.ty != Type::Unknown) {
+                if let Ok(value) = evaluate(scope, part.node) {
+                    let written = text::outcome(Ok(value), live.entity.currency, scope);
+                    shown.push((format!("{}: {}", rule.name, part.name), written.into()));
+                }
             }
-        }
+        });
     }
     shown
+}
+
+/// The live rules whose last alert about the entity closed too short a time ago for another one.
+fn resting(
+    id: EntityId,
+    live: &Live,
+    rules: &RuleSet,
+    symbols: &Symbols,
+    catalog: &Catalog,
+) -> Vec<RestView> {
+    let mut found: Vec<RestView> = Vec::new();
+    for (place, phase) in live.phases() {
+        let rule = &rules.rules[usize::from(place)];
+        let Phase::Closed { at, .. } = phase else { continue };
+        let (closed_at, until) = (*at, *at + rule.timing.cooldown);
+        if rule.mode != Mode::Live || until <= live.entity.clock {
+            continue;
+        }
+        let holds = without_event(id, live, (rules, rule), (symbols, catalog), |scope| {
+            evaluate(scope, rule.when).and_then(Value::truth).ok()
+        });
+        found.push(RestView { rule: rule.name.to_string(), closed_at, until, holds });
+    }
+    found.sort_by(|a, b| a.rule.cmp(&b.rule));
+    found
+}
+
+/// Looks at a rule as of now, with no event at hand.
+fn without_event<T>(
+    id: EntityId,
+    live: &Live,
+    (rules, rule): (&RuleSet, &Rule),
+    (symbols, catalog): (&Symbols, &Catalog),
+    look: impl FnOnce(&mut Scope<'_>) -> T,
+) -> T {
+    let (mut parts, mut texts) = (vec![None; rule.parts.len()], Texts::default());
+    look(&mut Scope {
+        program: &rules.program,
+        plan: rules.plan(id.kind),
+        entity: Some(&live.entity),
+        id: Some(id.id),
+        event: None,
+        now: live.entity.clock,
+        catalog,
+        symbols,
+        walked: None,
+        texts: &mut texts,
+        lets: &mut parts,
+        let_nodes: &rule.part_nodes,
+        fuel: FUEL,
+        items: &mut Items::default(),
+    })
 }

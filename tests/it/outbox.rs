@@ -7,6 +7,7 @@
 //!                   └► topic ─► [broker] no leader, no answer, cut, away
 //! ```
 
+mod chat;
 mod many;
 mod peers;
 mod program;

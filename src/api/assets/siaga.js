@@ -1,7 +1,7 @@
 // The pages' script: keeps the list fresh, opens alerts beside it, and acts on them.
 //
-//   stream (SSE) ─► something changed ─► fetch the list's fragment ─► put every row where it belongs
-//                                     └► fetch the open alert's ────► exchange the parts that differ
+//   stream (SSE) ─► an alert changed ─► fetch its row, with the tallies ─► put it where it belongs
+//                                    └► fetch the open alert ───────────► exchange the parts that differ
 //
 // What somebody has open, types in, marks or presses is left alone until it is let go; what was
 // fetched meanwhile waits for that. The server writes all words; nothing here builds markup from data. Without this script the pages
@@ -47,36 +47,47 @@ async function fragment(path) {
 }
 
 let running = false;
-let again = false;
+// What has to be fetched: the whole list, or these alerts.
+let whole = false;
+const changed = new Set();
+const CHANGED_MAX = 20;
+
+// This alert has changed; without an id, anything may have.
+function refresh(id) {
+  if (!list) return;
+  if (id) changed.add(id);
+  else whole = true;
+  catchUp();
+}
 
 // At most one fetch at a time, and one more when something changed meanwhile. Between the two it
 // rests for a quarter of what the fetch took, so that a server that has a lot to do is asked less often.
-async function refresh() {
-  if (!list) return;
-  if (running) {
-    again = true;
-    return;
-  }
+async function catchUp() {
+  if (running) return;
   running = true;
-  do {
-    again = false;
+  while (!listed && (whole || changed.size)) {
+    const ids = whole || missed || changed.size > CHANGED_MAX ? null : [...changed];
+    whole = missed = false;
+    changed.clear();
+    const search = query();
+    search.delete("alert");
+    if (ids) search.set("changed", ids.join(","));
     const began = performance.now();
     try {
-      const search = query();
-      search.delete("alert");
-      listed = await fragment("/fragments/list?" + search);
+      listed = { fresh: await fragment("/fragments/list?" + search), ids };
       settle();
     } catch (error) {
       console.warn(error);
+      // Which of them were missed is asked with whatever comes next.
+      missed = true;
     }
-    const rest = Math.min(Math.max((performance.now() - began) / 4, 20), 2000);
-    await new Promise((done) => setTimeout(done, rest));
-  } while (again);
+    await new Promise((done) => setTimeout(done, Math.min((performance.now() - began) / 4, 2000)));
+  }
   running = false;
 }
 
-function merge(fresh) {
-  for (const name of ["tabs", "filters", "stake", "end"]) {
+function merge({ fresh, ids }) {
+  for (const name of ["tabs", "filters", "stake", "end", "status"]) {
     const from = list.querySelector(`[data-part="${name}"]`);
     const to = fresh.querySelector(`[data-part="${name}"]`);
     if (!from || !to || from.isEqualNode(to)) continue;
@@ -86,34 +97,17 @@ function merge(fresh) {
     if (focused) [...from.querySelectorAll("a")].find((a) => a.href === focused)?.focus();
   }
   setClock(Number(fresh.querySelector("[data-clock]")?.dataset.clock));
-  mergeRows(list.querySelector(".rows"), fresh.querySelector(".rows"));
+  mergeRows(list.querySelector(".rows"), fresh.querySelector(".rows"), ids);
 }
 
-// Keyed by alert: a row that stays is left alone, so that focus and selection stay too.
-function mergeRows(rows, fresh) {
-  for (const link of rows.querySelectorAll("[aria-current]")) link.removeAttribute("aria-current");
+// Keyed by alert: a row that stays is left alone, so that focus and selection stay too. With ids
+// only those rows are fresh, and what has none among them is no longer of this list.
+function mergeRows(rows, fresh, ids) {
   const focused = rows.contains(document.activeElement) && document.activeElement.closest(".row");
   const stood = focused ? [...rows.children].indexOf(focused) : -1;
-  const old = new Map([...rows.children].map((row) => [row.dataset.id, row]));
-  const wasEmpty = old.size === 0;
-  let place = rows.firstElementChild;
-  let added = 0;
-  for (const next of [...fresh.children]) {
-    let row = old.get(next.dataset.id);
-    old.delete(next.dataset.id);
-    if (!row) {
-      row = document.importNode(next, true);
-      row.classList.add("is-new");
-      row.addEventListener("animationend", () => row.classList.remove("is-new"), { once: true });
-      added += 1;
-    } else if (row.innerHTML !== next.innerHTML || row.dataset.state !== next.dataset.state) {
-      row.className = next.className;
-      row.dataset.state = next.dataset.state;
-      row.replaceChildren(...next.childNodes);
-    }
-    if (row !== place) rows.insertBefore(row, place);
-    else place = place.nextElementSibling;
-  }
+  const all = [...rows.children];
+  const old = new Map(all.filter((row) => ids?.includes(row.dataset.id) ?? true).map((row) => [row.dataset.id, row]));
+  const added = ids ? putSome(rows, fresh, old) : putAll(rows, fresh, old);
   for (const row of old.values()) row.remove();
   // A row that moves loses the focus, too; of one that is gone, whatever took its place has it.
   if (focused && !rows.contains(document.activeElement)) {
@@ -121,7 +115,63 @@ function mergeRows(rows, fresh) {
     row?.querySelector("a").focus({ preventScroll: true });
   }
   mark();
-  if (added && !wasEmpty) announce(added === 1 ? "A new alert" : added + " new alerts");
+  if (added && all.length) announce(added === 1 ? "A new alert" : added + " new alerts");
+  // What the end of the list says, and what moves up from the next page, the whole list tells.
+  const lacks = list.querySelector(".more") && rows.children.length < all.length;
+  if (ids && (lacks || !rows.children.length !== !all.length)) refresh();
+}
+
+// Takes a row out of the old ones and makes it what it is now, or makes a new one.
+function freshened(next, old) {
+  let row = old.get(next.dataset.id);
+  old.delete(next.dataset.id);
+  if (!row) {
+    row = document.importNode(next, true);
+    row.classList.add("is-new");
+    row.addEventListener("animationend", () => row.classList.remove("is-new"), { once: true });
+    return row;
+  }
+  const open = row.querySelector("[aria-current]");
+  open?.removeAttribute("aria-current");
+  if (row.innerHTML !== next.innerHTML || row.dataset.state !== next.dataset.state) {
+    row.className = next.className;
+    row.replaceChildren(...next.childNodes);
+  }
+  for (const name of ["state", "place"]) row.dataset[name] = next.dataset[name];
+  return row;
+}
+
+// Makes the list what `fresh` is; tells how many are new.
+function putAll(rows, fresh, old) {
+  let place = rows.firstElementChild;
+  let added = 0;
+  for (const next of [...fresh.children]) {
+    if (!old.has(next.dataset.id)) added += 1;
+    const row = freshened(next, old);
+    if (row !== place) rows.insertBefore(row, place);
+    else place = place.nextElementSibling;
+  }
+  return added;
+}
+
+// Puts each of a few where it belongs, as long as that is on this page; tells how many are new.
+function putSome(rows, fresh, old) {
+  const most = list.querySelector(".more") ? rows.children.length : Infinity;
+  let added = 0;
+  for (const next of [...fresh.children]) {
+    const known = old.has(next.dataset.id);
+    const row = freshened(next, old);
+    const below = [...rows.children].find((one) => one !== row && one.dataset.place < row.dataset.place) ?? null;
+    // Behind the last of this page others may come first: of a row that was here the whole list knows.
+    if (!below && most < Infinity) {
+      if (known) refresh();
+      continue;
+    }
+    if (!row.isConnected || row.nextElementSibling !== below) rows.insertBefore(row, below);
+    if (!known) added += 1;
+  }
+  while (rows.children.length > most) rows.lastElementChild.remove();
+  return added;
 }
 
 function mark() {
@@ -216,6 +266,8 @@ function remember(id) {
 
 // What was fetched last and is not all shown yet: of the list, and of the open alert.
 let listed = null;
+// Whether a fetch of the list has failed since the last one that did not.
+let missed = false;
 let shown = null;
 // Whether the open alert is no longer for these eyes.
 let left = false;
@@ -241,9 +293,10 @@ function isHeld(part) {
 // Shows what was fetched, as far as nobody is at it. Whatever lets go of something calls it again.
 function settle() {
   if (listed && !(pressed && list.contains(pressed))) {
-    const fresh = listed;
+    const found = listed;
     listed = null;
-    merge(fresh);
+    merge(found);
+    catchUp();
   }
   if (acting) return;
   if (left && !isHeld(detail)) {
@@ -392,7 +445,7 @@ async function act(id, bodies, said, before) {
   const back = before ? inverse(bodies[0], before) : [];
   undoing = back.length ? { id, bodies: back } : null;
   say(said, back.length > 0);
-  refresh();
+  refresh(id);
   if (opened() === id) renew();
   return true;
 }
@@ -564,7 +617,10 @@ function listen() {
     live.classList.toggle("is-off", !on);
     live.lastElementChild.textContent = on ? "Live" : "Reconnecting";
   };
-  source.onopen = () => show(true);
+  source.onopen = () => {
+    show(true);
+    if (missed) refresh();
+  };
   source.onerror = () => {
     show(false);
     // A refused connection is not tried again by the browser: do it here.
@@ -573,13 +629,14 @@ function listen() {
       setTimeout(listen, 5000);
     }
   };
-  const changed = (event) => {
+  const hear = (event) => {
     seq = event.lastEventId || seq;
-    refresh();
     // Who was away too long, or may see something else from now on, is told of no alert by itself.
-    if (event.type === "resync" || JSON.parse(event.data).id === opened()) renew();
+    const { id } = JSON.parse(event.data);
+    refresh(id);
+    if (!id || id === opened()) renew();
   };
-  for (const name of ["opened", "changed", "resync"]) source.addEventListener(name, changed);
+  for (const name of ["opened", "changed", "resync"]) source.addEventListener(name, hear);
   addEventListener("pagehide", () => source.close());
 }
 

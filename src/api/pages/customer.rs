@@ -19,6 +19,7 @@ use crate::api::entities;
 use crate::api::gate::Caller;
 use crate::api::pages::Frame;
 use crate::api::pages::html;
+use crate::api::pages::owner_name;
 use crate::api::pages::page_or_missing;
 use crate::api::pages::plot;
 use crate::api::pages::plot::Plot;
@@ -31,6 +32,7 @@ use crate::delivery::inbox::query::Query;
 use crate::delivery::inbox::query::Standing;
 use crate::engine::port::EntityView;
 use crate::engine::port::OfferView;
+use crate::engine::port::RestView;
 use crate::event::EntityKind;
 use crate::money;
 use crate::time::Timestamp;
@@ -54,6 +56,18 @@ struct CustomerPage {
     timeline: Vec<Happened>,
     /// By rule, in their order.
     watched: Vec<Watched>,
+    /// What is kept back for now.
+    resting: Vec<Resting>,
+}
+
+/// A rule that is quiet about the customer for now.
+struct Resting {
+    rule: String,
+    href: String,
+    until: Timestamp,
+    /// The day.
+    until_shown: String,
+    why: String,
 }
 
 /// What one rule sees of the customer.
@@ -111,9 +125,27 @@ pub(in crate::api) async fn customer(
             offers: view.offers.iter().map(offer).collect(),
             timeline: timeline(&view.recent, &told, clock),
             watched: watched(&view.windows),
+            resting: view.resting.iter().map(Resting::from).collect(),
         })
     });
     page_or_missing(page.await, bare)
+}
+
+impl From<&RestView> for Resting {
+    fn from(rest: &RestView) -> Self {
+        let closed = words::date(rest.closed_at);
+        let why = match rest.holds {
+            Some(true) => format!("its condition holds, but its last alert closed on {closed}"),
+            _ => format!("its last alert closed on {closed}"),
+        };
+        Self {
+            href: format!("/rules/{}", encoded(&rest.rule)),
+            rule: rest.rule.clone(),
+            until: rest.until,
+            until_shown: words::date(rest.until),
+            why,
+        }
+    }
 }
 
 fn offer(offer: &OfferView) -> (String, String, String) {
@@ -163,10 +195,7 @@ fn watched(windows: &[(String, String)]) -> Vec<Watched> {
 
 /// What is known, by name; what is not known is left out.
 fn facts(services: &Services, view: &EntityView, clock: Timestamp) -> Vec<(&'static str, String)> {
-    let owner = view.owner.as_ref().map(|id| {
-        let rep = services.engine.entity(EntityKind::Rep, id);
-        rep.and_then(|rep| rep.name).unwrap_or_else(|| id.clone())
-    });
+    let owner = view.owner.as_ref().map(|id| owner_name(services, &format!("rep:{id}")));
     let last = view.last_seen.map(|at| match words::age(clock - at).as_str() {
         "now" => "just now".to_owned(),
         age => format!("{age} ago"),

@@ -31,6 +31,7 @@ use crate::api::problem::Problem;
 use crate::api::rules;
 use crate::delivery::inbox::record::Outcomes;
 use crate::delivery::inbox::record::RuleRecord;
+use crate::delivery::inbox::record::Volume;
 use crate::engine::backtest::bar::Bar;
 use crate::engine::port::RuleState;
 use crate::engine::port::RuleView;
@@ -40,7 +41,7 @@ use crate::time::Span;
 use crate::time::Timestamp;
 
 /// Days whose alerts are counted.
-const DAYS: i64 = 90;
+const DAYS: i64 = rules::DAYS as i64;
 /// Owners that are shown of a rule.
 const OWNERS_MAX: usize = 50;
 
@@ -63,7 +64,7 @@ struct RulePage {
     facts: Vec<(&'static str, String)>,
     outcomes: Vec<OutcomeRow>,
     plots: Vec<Plot>,
-    owners: Vec<(String, String, String)>,
+    owners: Vec<OwnerRow>,
     promotion: Option<Promotion>,
 }
 
@@ -109,6 +110,16 @@ struct RuleRow {
     judged: String,
     busiest: String,
     shadow: String,
+}
+
+/// How many alerts an owner had.
+struct OwnerRow {
+    name: String,
+    href: String,
+    alerts: String,
+    /// In the mean.
+    a_day: String,
+    busiest: String,
 }
 
 /// What became of alerts, seen or in the shadow.
@@ -197,10 +208,19 @@ impl RulePage {
         let rule = rules::named(services, name)?;
         let record = services.inbox.records(Some(name), from)?.remove(name).unwrap_or_default();
         let sight = caller.sight(services);
-        let owners = record.owners.iter().filter(|(owner, _)| sight.covers(owner));
-        let owners = owners.take(OWNERS_MAX).map(|(owner, alerts)| {
-            let href = Link::to(&[("state", "any"), ("owner", owner), ("rule", name)]);
-            (owner_name(services, owner), href, money::grouped(*alerts))
+        let owners = record.owners.iter().filter(|volume| sight.covers(&volume.owner));
+        let state = state_of(&record);
+        let owners = owners.take(OWNERS_MAX).map(|volume| {
+            let Volume { owner, alerts, busiest } = volume;
+            #[expect(clippy::cast_precision_loss, reason = "a mean that is shown")]
+            let a_day = *alerts as f64 / DAYS as f64;
+            OwnerRow {
+                name: owner_name(services, owner),
+                href: Link::to(&[("state", state), ("owner", owner), ("rule", name)]),
+                alerts: money::grouped(*alerts),
+                a_day: format!("{a_day:.2}"),
+                busiest: money::grouped(*busiest),
+            }
         });
         let in_shadow = rule.mode == Mode::Shadow.name();
         Ok(Self {
@@ -218,9 +238,12 @@ impl RulePage {
 
 impl Promotion {
     fn new(services: &Services, caller: &Caller, name: &str) -> Result<Self, Problem> {
-        // However long it has been in the shadow.
-        let record = services.inbox.records(Some(name), Timestamp::MIN)?.remove(name);
-        let checks = Bar::default().checks(&record.unwrap_or_default().shown());
+        let shown = rules::shown(services, name)?;
+        let busiest = shown.busiest.as_ref().map(|(owner, _)| owner.as_str()).unwrap_or_default();
+        let checks = Bar::default().checks(&shown).map(|(met, check)| {
+            let named = format!("({})", owner_name(services, busiest));
+            (met, words::capital(&check.replace(&format!("({busiest})"), &named)))
+        });
         Ok(Self {
             alerts_href: Link::to(&[("state", "shadow"), ("rule", name)]),
             is_good: checks.iter().all(|(met, _)| *met),
@@ -233,6 +256,12 @@ impl Promotion {
     }
 }
 
+/// The list that has a rule's alerts: those in the shadow are in no other.
+fn state_of(record: &RuleRecord) -> &'static str {
+    let is_in_shadow = record.live.alerts == 0 && record.shadow.alerts > 0;
+    if is_in_shadow { "shadow" } else { "any" }
+}
+
 fn since(clock: Timestamp) -> Timestamp {
     clock - Span::from_millis(DAYS * Span::DAY.millis())
 }
@@ -240,18 +269,23 @@ fn since(clock: Timestamp) -> Timestamp {
 impl RuleRow {
     fn new(rule: &RuleView, record: &RuleRecord) -> Self {
         let judged = judged(&record.live);
+        // Many a rule has no value for those whom it is not about: how often stands beside it.
+        let state = match rule.state {
+            RuleState::Failing if rule.failures < rule.evaluations => RuleState::Running,
+            state => state,
+        };
         Self {
             href: format!("/rules/{}", encoded(&rule.name)),
-            alerts_href: Link::to(&[("state", "any"), ("rule", &rule.name)]),
+            alerts_href: Link::to(&[("state", state_of(record)), ("rule", &rule.name)]),
             name: rule.name.clone(),
             family: rule.family.name(),
             family_label: words::family(rule.family),
             mode: rule.mode,
-            state: if rule.mode == "off" { "off" } else { rule.state.name() },
-            state_label: match (rule.mode, rule.state) {
+            state: if rule.mode == "off" { "off" } else { state.name() },
+            state_label: match (rule.mode, state) {
                 ("off", _) => "Off".to_owned(),
                 (mode, RuleState::Running) => words::kind(mode),
-                (_, RuleState::Failing) => "No value at the last look".to_owned(),
+                (_, RuleState::Failing) => "Never has a value".to_owned(),
                 (_, RuleState::Quarantined) => "Rests".to_owned(),
             },
             why: rule.reason,

@@ -40,8 +40,17 @@ struct TeamPage {
     periods: Vec<PeriodView>,
     patience: String,
     days: u32,
+    /// Money by where it stands.
+    pipeline: [Stage; 5],
     whole: MemberView,
     members: Vec<MemberView>,
+}
+
+/// One step of the money's way.
+struct Stage {
+    label: &'static str,
+    money: String,
+    alerts: String,
 }
 
 struct PeriodView {
@@ -56,7 +65,8 @@ struct MemberView {
     firing: String,
     acknowledged: String,
     snoozed: String,
-    overdue: u64,
+    overdue: String,
+    is_late: bool,
     at_stake: String,
     won: String,
     won_amount: String,
@@ -98,6 +108,7 @@ pub(in crate::api) async fn team(
                 periods: periods.collect(),
                 patience: why::spoken(PATIENCE),
                 days,
+                pipeline: pipeline(&whole),
                 whole: MemberView::new(&whole, "The whole team".to_owned(), "/".to_owned()),
                 members: members.collect(),
             })
@@ -117,7 +128,8 @@ impl MemberView {
             firing: money::grouped(member.firing),
             acknowledged: money::grouped(member.acknowledged),
             snoozed: money::grouped(member.snoozed),
-            overdue: member.overdue,
+            overdue: money::grouped(member.overdue),
+            is_late: member.overdue > 0,
             at_stake: sums(&member.at_stake),
             won: money::grouped(member.won),
             won_amount: sums(&member.won_amount),
@@ -129,6 +141,21 @@ impl MemberView {
             missed: money::grouped(member.missed),
         }
     }
+}
+
+fn pipeline(whole: &Member) -> [Stage; 5] {
+    let stage = |label, money: &Sums, alerts: u64| Stage {
+        label,
+        money: sums(money),
+        alerts: format!("{} alert{}", money::grouped(alerts), if alerts == 1 { "" } else { "s" }),
+    };
+    [
+        stage("Waiting", &whole.waiting_stake, whole.firing),
+        stage("On it", &whole.taken_stake, whole.acknowledged),
+        stage("Put aside", &whole.aside_stake, whole.snoozed),
+        stage("Won", &whole.won_amount, whole.won),
+        stage("Lost", &whole.lost_amount, whole.lost),
+    ]
 }
 
 /// `$12,345 · €80`, or a dash for nothing.

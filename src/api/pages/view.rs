@@ -57,6 +57,8 @@ pub(super) struct List {
     pub(super) money: String,
     pub(super) rows: Vec<RowView>,
     pub(super) next: Option<String>,
+    /// Whether only the rows that were asked for are here.
+    pub(super) is_partial: bool,
     pub(super) is_filtered: bool,
     /// What narrows the list, each with the address of the list without it.
     pub(super) filters: Vec<(String, String)>,
@@ -69,6 +71,8 @@ pub(super) struct List {
 /// One line of the list.
 pub(super) struct RowView {
     pub(super) id: String,
+    /// What it is ranked by, as a text: the greater comes first. Empty where rows keep their order.
+    pub(super) place: String,
     pub(super) severity: &'static str,
     pub(super) who: String,
     /// What it says, without the name.
@@ -214,7 +218,8 @@ impl List {
             families,
             total: money::grouped(shown.alerts),
             money: words::tally(shown),
-            rows: page.alerts.iter().map(|kept| RowView::new(&kept.alert, clock)).collect(),
+            rows: rows(page, clock),
+            is_partial: !query.among.is_empty(),
             next: page.next.as_ref().map(|next| link.with_cursor(&Cursor::encode(next))),
             is_filtered: query.family.is_some()
                 || query.text.is_some()
@@ -245,6 +250,23 @@ impl List {
     }
 }
 
+/// The lines of a page, each with its place.
+fn rows(page: &Page, clock: Timestamp) -> Vec<RowView> {
+    let keyed = page.alerts.iter().zip(&page.keys);
+    let rows = keyed.map(|(kept, key)| {
+        let place = place(*key, &kept.alert);
+        RowView { place, ..RowView::new(&kept.alert, clock) }
+    });
+    rows.collect()
+}
+
+/// Texts that stand in the order of the list: by its key, the newer first, and then by the id.
+fn place(key: i64, alert: &Alert) -> String {
+    let sortable = |number: i64| number.cast_unsigned() ^ (1 << 63);
+    let (key, opened_at) = (sortable(key), sortable(alert.opened_at.millis()));
+    format!("{key:016x}{opened_at:016x}{}", alert.id)
+}
+
 /// The filters that no tab or chooser shows.
 fn filters(link: &Link, query: &Query) -> Vec<(String, String)> {
     let rule = query.rule.as_ref().map(|rule| ("rule", format!("Rule {rule}")));
@@ -262,6 +284,7 @@ impl RowView {
         let who = alert.entity_name.clone().unwrap_or_else(|| alert.entity_id.clone());
         Self {
             id: alert.id.to_string(),
+            place: String::new(),
             severity: alert.severity.name(),
             what: words::message(&alert.summary, &who).replace(" %", "\u{a0}%"),
             who,

@@ -12,6 +12,7 @@
 use crate::alert::Reason;
 use crate::api::pages::words;
 use crate::time::Span;
+use crate::time::Timestamp;
 
 /// One part of a rule, told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +46,11 @@ const fn worded(begins: &'static str, label: &'static str) -> Shape {
     Shape { begins, label: Label::Words(label), is_share: false }
 }
 
-const SHAPES: [Shape; 10] = [
+const fn shared(begins: &'static str, label: &'static str) -> Shape {
+    Shape { begins, label: Label::Words(label), is_share: true }
+}
+
+const SHAPES: [Shape; 34] = [
     worded("mean_gap(", "Usual time between orders"),
     worded("gap_stddev(", "How much that time varies"),
     worded("now-orders.last().time", "Time since the last order"),
@@ -55,7 +60,45 @@ const SHAPES: [Shape; 10] = [
     worded("size(orders", "Orders"),
     worded("size(complaints", "Complaints"),
     Shape { begins: "margin_rate(", label: Label::Of("Margin"), is_share: true },
-    Shape { begins: "p_alive(", label: Label::Words("Chance that they buy again"), is_share: true },
+    shared("p_alive(", "Chance that they buy again"),
+    shared("p_active(orders", "Chance that they buy again"),
+    shared("p_active(", "Chance that somebody still looks after them"),
+    shared("p_switch(", "Chance that they take it"),
+    worded("margin_shift(lines).gap", "Gross profit missing"),
+    worded("shift.gap", "Gross profit missing"),
+    worded("gap-shift.cost", "Of that, other than by cost"),
+    worded("shift.price", "Taken by list prices"),
+    worded("shift.discount", "Taken by discounts"),
+    worded("shift.cost", "Taken by what goods cost"),
+    worded("shift.mix", "Taken by the choice of products"),
+    worded("shift.extra", "Given beyond the usual"),
+    worded("shift.recent", "Of late"),
+    worded("shift.level", "A week, of late"),
+    shared("pace.p_attain", "Chance to reach the quota"),
+    worded("pace.expected", "Sold by the end, as it goes"),
+    worded("pace.gap", "Missing from the quota"),
+    shared("pace.elapsed", "Of the period over"),
+    shared("returns_now.rate", "Come back"),
+    shared("returns_now.usual", "Usually come back"),
+    worded("returns_now.returned", "Units returned"),
+    shared("agreed.leakage_rate", "Share that leaks"),
+    worded("year.filter(l,has(l.cost)).sum(l,l.net)", "Of that, with a known cost"),
+    worded("bought.filter(l,has(l.cost)).sum(l,l.net)", "Of that, with a known cost"),
+    worded("substitute(", "To offer instead"),
+];
+
+/// Names that authors give to shares. A plain number between none and all is then one.
+const SHARES: [&str; 10] = [
+    "margin",
+    "share",
+    "rate",
+    "chance",
+    "usual",
+    "recent",
+    "elapsed",
+    "coverage",
+    "certainty",
+    "team",
 ];
 
 /// The parts that say something to a sales person, in the order of the rule.
@@ -89,10 +132,13 @@ fn told(reason: &Reason, shares: &[&str]) -> Told {
         sides.is_some_and(|(a, b)| [a, b].iter().all(|side| shares.contains(&side.trim())));
     let is_share = found.is_some_and(|shape| shape.is_share)
         || reason.expression.contains("(l.net - l.cost) / l.net");
-    let value = match (number(&reason.value), length(&reason.value)) {
-        (Some(share), _) if is_share => format!("{:.1} %", share * 100.0),
-        (Some(share), _) if is_difference => format!("{:.1} points", share * 100.0),
-        (_, Some(span)) => spoken(span),
+    let may_be_share = |share: f64| SHARES.contains(&&*reason.name) && (0.0..=1.0).contains(&share);
+    let value = match (number(&reason.value), length(&reason.value), day(&reason.value)) {
+        (Some(share), ..) if is_share => format!("{:.1} %", share * 100.0),
+        (Some(share), ..) if is_difference => format!("{:.1} points", share * 100.0),
+        (Some(share), ..) if may_be_share(share) => format!("{:.1} %", share * 100.0),
+        (_, Some(span), _) => spoken(span),
+        (.., Some(day)) => day,
         _ => reason.value.to_string(),
     };
     Told { label, value, name: reason.name.to_string(), expression: reason.expression.to_string() }
@@ -118,6 +164,13 @@ pub(super) fn amount(value: &str) -> Option<f64> {
     let digits: String =
         value.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | '-')).collect();
     digits.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// The day of an instant or a date that a value was written as: `2025-03-01T09:30:00Z`.
+fn day(value: &str) -> Option<String> {
+    let is_date = value.len() >= 10 && value.as_bytes().get(4) == Some(&b'-');
+    let at = is_date.then(|| Timestamp::parse(value).ok())??;
+    Some(words::date(at))
 }
 
 /// A length of time that a value was written as: `7 d 7 h`.
@@ -191,6 +244,13 @@ mod tests {
             ("spread", "x.stddev(l, (l.net - l.cost) / l.net)", "0.029", "Spread: 2.9 %"),
             ("value", "spent * 0.5", "$10.00", "Money at stake: $10.00"),
             ("spent_before", "a - b", "0.05", "Spent before: 0.05"),
+            ("margin", "costed > 0 ? x / costed : 0.25", "0.2478", "Margin: 24.8 %"),
+            ("usual", "shift.usual", "$1,249.81", "Usual: $1,249.81"),
+            ("rate", "orders / weeks", "1.5", "Rate: 1.5"),
+            ("since", "shift.since", "2026-02-24T15:01:26Z", "Since: 24 Feb 2026"),
+            ("since", "shift.since", "2026-02-24", "Since: 24 Feb 2026"),
+            ("sold", "line.product", "2026-5", "Sold: 2026-5"),
+            ("chance", "pace.p_attain", "0", "Chance to reach the quota: 0.0 %"),
         ] {
             let shares = ["usual", "recent"];
             let told = told(&reason(name, expression, value), &shares);

@@ -47,7 +47,7 @@ const ANYBODY: &[&str] = &["anybody"];
 const PEOPLE: &[&str] = &["rep", "manager", "author", "operator", "auditor"];
 
 /// Who may ask which route. A route that is not here fails the test.
-const MAY: [(&str, &[&str]); 41] = [
+const MAY: [(&str, &[&str]); 43] = [
     ("GET /", READERS),
     ("GET /alerts/{id}", READERS),
     ("GET /customers/{id}", READERS),
@@ -69,6 +69,7 @@ const MAY: [(&str, &[&str]); 41] = [
     ("POST /setup", ANYBODY),
     ("POST /v1/events", &["operator", "ingest"]),
     ("GET /v1/alerts", READERS),
+    ("GET /v1/tallies", READERS),
     ("GET /v1/alerts/{id}", READERS),
     ("POST /v1/alerts/{id}/actions", &["rep", "manager", "operator", "act"]),
     ("GET /v1/alerts/{id}/deliveries", READERS),
@@ -80,6 +81,7 @@ const MAY: [(&str, &[&str]); 41] = [
     ("GET /v1/reps/{id}", READERS),
     ("GET /v1/products/{id}", READERS),
     ("GET /v1/rules", &["manager", "author", "operator", "auditor", "read"]),
+    ("GET /v1/rules/{name}", &["manager", "author", "operator", "auditor", "read"]),
     ("POST /v1/rules/{name}/actions", &["author", "operator"]),
     ("GET /v1/models", &["manager", "author", "operator", "auditor", "read"]),
     ("GET /v1/team", READERS),
@@ -597,10 +599,12 @@ fn who_gives_an_alert_away_sees_it_no_longer_and_may_take_it_back() {
 #[test]
 fn a_team_is_shown_as_far_as_one_may_see() {
     let server = house();
+    // Who has no alert is one of the team all the same; who leads it, and has none, is not.
+    server.tell(&[rep("r3", "m1", &[]), rep("m1", "m9", &[])]);
     for (asker, want) in [
         ("rep", &["rep:r1", "territory:North"][..]),
-        ("manager", &["queue", "rep:r1", "rep:r2", "territory:North"]),
-        ("author", &["queue", "rep:r1", "rep:r2", "rep:r9", "territory:North"]),
+        ("manager", &["queue", "rep:r1", "rep:r2", "rep:r3", "territory:North"]),
+        ("author", &["queue", "rep:r1", "rep:r2", "rep:r3", "rep:r9", "territory:North"]),
     ] {
         let asker = session(&server, asker);
         let team = server.ask("GET", "/v1/team", &asker.headers(), "");
@@ -615,7 +619,27 @@ fn a_team_is_shown_as_far_as_one_may_see() {
         let page = server.ask("GET", "/team", &asker.headers(), "");
         let of_r9 = page.body.contains("owner=rep%3Ar9");
         assert_eq!(of_r9, want.contains(&"rep:r9"), "{}", asker.name);
+        let tallies = server.ask("GET", "/v1/tallies", &asker.headers(), "");
+        let tallies: serde_json::Value = serde_json::from_str(&tallies.body).unwrap();
+        let with_alerts = tallies["owners"].as_object().unwrap();
+        let seen: Vec<&str> = want.iter().copied().filter(|owner| *owner != "rep:r3").collect();
+        assert_eq!(with_alerts.keys().collect::<Vec<_>>(), seen, "{}", asker.name);
+        assert_eq!(tallies["open"]["alerts"], seen.len());
+        let amount = &tallies["open"]["at_stake"][0]["amount"];
+        assert_eq!(amount.as_f64(), Some(seen.iter().map(|_| 10.0).sum()), "{tallies}");
     }
+}
+
+#[test]
+fn an_alert_can_be_given_to_whoever_sells() {
+    let server = house();
+    let asker = session(&server, "manager");
+    let path = format!("/fragments/alert/{}", alert_of("r1").id);
+    let page = server.ask("GET", &path, &asker.headers(), "").body;
+    assert!(page.contains("<option value=\"rep:r2\">") && !page.contains("value=\"rep:r3\""));
+    server.tell(&[rep("r3", "m1", &[])]);
+    let page = server.ask("GET", &path, &asker.headers(), "").body;
+    assert!(page.contains("<option value=\"rep:r3\">"), "who has no alert yet: {page}");
 }
 
 #[test]

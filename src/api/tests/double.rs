@@ -35,6 +35,7 @@ use crate::engine::port::OfferView;
 use crate::engine::port::Port;
 use crate::engine::port::RefusedRecord;
 use crate::engine::port::Reload;
+use crate::engine::port::RestView;
 use crate::engine::port::RuleState;
 use crate::engine::port::RuleView;
 use crate::engine::port::RulesView;
@@ -106,6 +107,12 @@ impl Port for Double {
                 peers: 350,
                 buyers: 120,
                 net: Some(sample::usd("1200")),
+            }],
+            resting: vec![RestView {
+                rule: "Quiet".to_owned(),
+                closed_at: sample::at("2025-03-01"),
+                until: sample::at("2025-03-31"),
+                holds: Some(true),
             }],
             ..EntityView::default()
         };

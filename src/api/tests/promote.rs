@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use super::JSON;
 use super::check;
 use super::double::Server;
@@ -80,9 +82,19 @@ fn a_rule_goes_live_once_it_has_shown_enough_and_the_log_says_by_whom() {
     assert!(shown.contains("Not yet") && !shown.contains("Set it live"), "{shown}");
     judge(&server, 20, 12);
     let shown = server.ask("GET", "/rules/Shy", &page, "").body;
-    for want in ["Set it live", "precision: 60.0 % of 20", "--rule Shy --inbox "] {
+    for want in ["Set it live", "Precision: 60.0 % of 20", "--rule Shy --inbox "] {
         assert!(shown.contains(want), "no `{want}` in {shown}");
     }
+    let record = server.ask("GET", "/v1/rules/Shy?days=7", &page, "").body;
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    // Of the days that were asked for; whether it is good enough, of all.
+    assert_eq!((&record["shadow"]["alerts"], &record["shadow"]["won"]), (&4.into(), &4.into()));
+    assert_eq!(record["owners"], json!([{"owner": "rep:r1", "alerts": 4, "busiest": 1}]));
+    assert_eq!(record["days"][0], json!({"day": "2025-02-26", "alerts": 1}));
+    let judged = &record["promotion"]["checks"][0];
+    assert_eq!((&record["promotion"]["is_good"], &judged["met"]), (&true.into(), &true.into()));
+    check(&server.ask("GET", "/v1/rules/Shy?days=0", &page, ""), 400, "from 1 to 366");
+    check(&server.ask("GET", "/v1/rules/Nobody", &page, ""), 404, "No rule has the name");
     assert_eq!((fs::read_to_string(&file).unwrap().as_str(), deeds(&server)), (RULES, vec![]));
 
     let answer = server.ask("POST", PATH, &sent, ACTION);

@@ -63,6 +63,8 @@ pub(super) enum Way {
 const LISTED_MAX: usize = 20;
 /// Characters of a section; Slack takes 3,000.
 const SECTION_CHARS_MAX: usize = 2_800;
+/// Characters of a field; Slack takes 2,000.
+const FIELD_CHARS_MAX: usize = 1_900;
 /// Characters of a header; Slack takes 150.
 const HEADER_CHARS_MAX: usize = 150;
 
@@ -90,13 +92,13 @@ fn cut(text: &str, chars_max: usize) -> String {
     text.chars().take(chars_max - 1).chain(['…']).collect()
 }
 
-fn mrkdwn(text: &str) -> Value {
+fn mrkdwn(text: &str, chars_max: usize) -> Value {
     // Verbatim: names of channels and addresses in it are not made links.
-    json!({"type": "mrkdwn", "text": cut(text, SECTION_CHARS_MAX), "verbatim": true})
+    json!({"type": "mrkdwn", "text": cut(text, chars_max), "verbatim": true})
 }
 
 fn section(text: &str) -> Value {
-    json!({"type": "section", "text": mrkdwn(text)})
+    json!({"type": "section", "text": mrkdwn(text, SECTION_CHARS_MAX)})
 }
 
 fn header(text: &str) -> Value {
@@ -134,8 +136,8 @@ impl Slack {
             ("What to do", words::play(alert)),
         ];
         let facts = facts.iter().filter(|(_, text)| !text.is_empty());
-        let facts: Vec<Value> =
-            facts.map(|(name, text)| mrkdwn(&format!("*{name}*\n{}", escaped(text)))).collect();
+        let facts = facts.map(|(name, text)| format!("*{name}*\n{}", escaped(text)));
+        let facts: Vec<Value> = facts.map(|fact| mrkdwn(&fact, FIELD_CHARS_MAX)).collect();
         blocks.push(json!({"type": "section", "fields": facts}));
         if !alert.description.is_empty() {
             blocks.push(section(&escaped(&words::line(&alert.description))));
@@ -149,7 +151,7 @@ impl Slack {
         };
         let rule = escaped(&words::line(&alert.rule));
         let about = format!("{}{severity} · {rule}", mention.unwrap_or_default());
-        blocks.push(json!({"type": "context", "elements": [mrkdwn(&about)]}));
+        blocks.push(json!({"type": "context", "elements": [mrkdwn(&about, SECTION_CHARS_MAX)]}));
         let buttons = self.buttons(message, alert);
         if !buttons.is_empty() {
             blocks.push(json!({"type": "actions", "block_id": "siaga", "elements": buttons}));

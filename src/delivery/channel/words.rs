@@ -13,12 +13,12 @@ use crate::time::Timestamp;
 const LINE_CHARS_MAX: usize = 300;
 
 /// One line without anything that does not show: line breaks, controls, marks that turn the order of
-/// writing round.
+/// writing round. What joins letters, or keeps them apart, is part of how a name is written.
 pub(super) fn line(text: &str) -> String {
     let is_hidden = |c: char| {
         c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
-            || c == '\u{feff}'
+            || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
     };
     let plain: String = text.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect();
     let plain = plain.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -117,6 +117,8 @@ mod tests {
             ("\u{202e}gnp.exe", "gnp.exe"),
             ("a\u{2028}b\u{feff}c", "a b c"),
             ("Żółw & <b>", "Żółw & <b>"),
+            ("می\u{200c}خواهم 🏳️\u{200d}🌈", "می\u{200c}خواهم 🏳️\u{200d}🌈"),
+            ("a\u{200b}b\u{200f}c", "a b c"),
         ] {
             assert_eq!(line(text), want);
         }

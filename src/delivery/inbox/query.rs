@@ -75,6 +75,9 @@ pub struct Query {
     pub value_min: Option<Decimal>,
     /// With every one of these words in name, id, summary or rule.
     pub text: Option<String>,
+    /// Those of these that the list has; all of it when empty. Tallies are of the whole list all the
+    /// same.
+    pub among: Vec<AlertId>,
     /// Behind this place.
     pub after: Option<Cursor>,
     /// At most this many, up to [`Query::LIMIT_MAX`]; 0 means 50.
@@ -105,6 +108,8 @@ pub struct Kept {
 pub struct Page {
     /// The alerts, ranked.
     pub alerts: Vec<Kept>,
+    /// By what each of them is ranked; whatever is newer comes first among equals.
+    pub keys: Vec<i64>,
     /// Where the next page begins; `None` on the last.
     pub next: Option<Cursor>,
 }
@@ -129,8 +134,6 @@ pub struct Counts {
     pub closed: Tally,
     /// Within the standing asked for: each family that has any.
     pub families: Vec<(Family, Tally)>,
-    /// Open ones of each owner in sight, whatever owner was asked for; the largest first.
-    pub owners: Vec<(String, Tally)>,
 }
 
 /// What has changed since a number.
@@ -145,7 +148,7 @@ pub enum Since {
 impl Query {
     /// Most alerts on a page.
     pub const LIMIT_MAX: u32 = 200;
-    /// Most owners that [`Counts`] names.
+    /// Most owners that [`Inbox::owners`] names.
     const OWNERS_MAX: usize = 500;
     const WORDS_MAX: usize = 8;
 
@@ -258,6 +261,11 @@ impl Inbox {
         let limit = if query.limit == 0 { 50 } else { query.limit.min(Query::LIMIT_MAX) };
         let (mut sql, mut params) = query.conditions(true, true);
         let key = query.standing.key();
+        if !query.among.is_empty() {
+            let places = vec!["?"; query.among.len()].join(", ");
+            let _ = write!(sql, " AND id IN ({places})");
+            params.extend(query.among.iter().map(|id| Param::Text(id.to_string())));
+        }
         if let Some(after) = &query.after {
             let _ = write!(sql, " AND ({key}, opened_at, id) < (?, ?, ?)");
             params.push(Param::Integer(after.key));
@@ -279,13 +287,14 @@ impl Inbox {
         }
         let more = alerts.len() > limit as usize;
         alerts.truncate(limit as usize);
-        let next = alerts.last().zip(keys.get(alerts.len().saturating_sub(1)));
-        let next = next.filter(|_| more).map(|(last, key)| Cursor {
+        keys.truncate(limit as usize);
+        let next = alerts.last().zip(keys.last()).filter(|_| more);
+        let next = next.map(|(last, key)| Cursor {
             key: *key,
             opened_at: last.alert.opened_at.millis(),
             id: last.alert.id.to_string(),
         });
-        Ok(Page { alerts, next })
+        Ok(Page { alerts, keys, next })
     }
 
     /// One alert.
@@ -332,19 +341,26 @@ impl Inbox {
         })?;
         let named = Family::ALL.iter().zip(families).filter(|(_, tally)| tally.alerts > 0);
         counts.families = named.map(|((family, _), tally)| (*family, tally)).collect();
+        Ok(counts)
+    }
+
+    /// Open alerts of each owner in sight, the largest number first; at most 500 owners.
+    pub fn owners(&self, sight: &Sight) -> Result<Vec<(String, Tally)>, InboxError> {
+        let query = Query { sight: sight.clone(), ..Query::default() };
         let (sql, params) = query.in_sight();
         let sql = format!("shelf = 0 AND {sql}");
+        let mut owners: Vec<(String, Tally)> = Vec::new();
         self.tally("owner", &sql, params, |owner, currency, alerts, money| {
-            if counts.owners.last().is_none_or(|(last, _)| last != owner) {
-                counts.owners.push((owner.to_owned(), Tally::default()));
+            if owners.last().is_none_or(|(last, _)| last != owner) {
+                owners.push((owner.to_owned(), Tally::default()));
             }
-            if let Some((_, tally)) = counts.owners.last_mut() {
+            if let Some((_, tally)) = owners.last_mut() {
                 tally.add(currency, alerts, money);
             }
         })?;
-        counts.owners.sort_by(|(a, x), (b, y)| y.alerts.cmp(&x.alerts).then_with(|| a.cmp(b)));
-        counts.owners.truncate(Query::OWNERS_MAX);
-        Ok(counts)
+        owners.sort_by(|(a, x), (b, y)| y.alerts.cmp(&x.alerts).then_with(|| a.cmp(b)));
+        owners.truncate(Query::OWNERS_MAX);
+        Ok(owners)
     }
 
     /// Alerts and whole units of money, by `group` and currency, in the order of `group`.

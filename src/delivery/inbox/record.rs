@@ -71,13 +71,24 @@ pub struct RuleRecord {
     /// Of alerts in the shadow.
     pub shadow: Outcomes,
     /// Alerts of each owner, the shadow included; the most first.
-    pub owners: Vec<(String, u64)>,
+    pub owners: Vec<Volume>,
     /// Alerts of each UTC day that had any, the shadow included, in order.
     pub days: Vec<(i64, u64)>,
     /// The most alerts that one owner had on one day.
     pub busiest: u64,
     /// Who would have had the most alerts of the shadow on one day, and how many.
     pub busiest_in_shadow: Option<(String, u64)>,
+}
+
+/// How many alerts of a rule one owner had.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Volume {
+    /// [`crate::alert::Owner::key`].
+    pub owner: String,
+    /// All of them.
+    pub alerts: u64,
+    /// The most on one UTC day.
+    pub busiest: u64,
 }
 
 impl RuleRecord {
@@ -139,17 +150,21 @@ struct Cell {
 
 impl Tally {
     fn record(self) -> RuleRecord {
-        let (mut owners, mut days) = (BTreeMap::new(), BTreeMap::new());
+        let (mut owners, mut days): (BTreeMap<String, Volume>, _) =
+            (BTreeMap::new(), BTreeMap::new());
         let busiest = self.cells.values().map(|cell| cell.alerts).max().unwrap_or(0);
         let in_shadow = self.cells.iter().filter(|(_, cell)| cell.shadow > 0);
         let in_shadow = in_shadow.max_by_key(|(_, cell)| cell.shadow);
         let busiest_in_shadow = in_shadow.map(|((owner, _), cell)| (owner.clone(), cell.shadow));
         for ((owner, day), Cell { alerts, .. }) in self.cells {
-            *owners.entry(owner).or_insert(0_u64) += alerts;
+            let volume = owners.entry(owner).or_default();
+            volume.alerts += alerts;
+            volume.busiest = volume.busiest.max(alerts);
             *days.entry(day).or_insert(0_u64) += alerts;
         }
-        let mut owners: Vec<(String, u64)> = owners.into_iter().collect();
-        owners.sort_by(|(a, x), (b, y)| y.cmp(x).then_with(|| a.cmp(b)));
+        let owners = owners.into_iter().map(|(owner, volume)| Volume { owner, ..volume });
+        let mut owners: Vec<Volume> = owners.collect();
+        owners.sort_by(|a, b| b.alerts.cmp(&a.alerts).then_with(|| a.owner.cmp(&b.owner)));
         let (live, shadow, days) = (self.live, self.shadow, days.into_iter().collect());
         RuleRecord { live, shadow, owners, days, busiest, busiest_in_shadow }
     }
@@ -201,8 +216,9 @@ mod tests {
         assert_eq!(record.shadow.precision(), None);
         let busiest = Some(("rep:r3".to_owned(), 1));
         assert_eq!(record.shown(), Shown { alerts: 1, busiest, ..Shown::default() });
-        let owners: Vec<_> = record.owners.iter().map(|(o, n)| (o.as_str(), *n)).collect();
-        assert_eq!(owners, [("rep:r1", 3), ("rep:r2", 2), ("rep:r3", 1)]);
+        let owners = record.owners.iter().map(|v| (v.owner.as_str(), v.alerts, v.busiest));
+        let want = [("rep:r1", 3, 2), ("rep:r2", 2, 2), ("rep:r3", 1, 1)];
+        assert_eq!(owners.collect::<Vec<_>>(), want);
         let days: Vec<u64> = record.days.iter().map(|(_, alerts)| *alerts).collect();
         assert_eq!((days, record.busiest), (vec![2, 3, 1], 2));
         assert!(inbox.records(Some("other"), Timestamp::MIN).unwrap().is_empty());

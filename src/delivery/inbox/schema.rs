@@ -11,7 +11,7 @@
 //! Add a migration at the end; never edit one that has shipped.
 
 /// The steps of [`tables::migrate`](crate::tables::migrate).
-pub(super) const MIGRATIONS: [&str; 5] = [
+pub(super) const MIGRATIONS: [&str; 6] = [
     "
     CREATE TABLE alerts (
         row         INTEGER PRIMARY KEY,
@@ -120,5 +120,8 @@ pub(super) const MIGRATIONS: [&str; 5] = [
 ",
     "
     ALTER TABLE reps ADD COLUMN seniority TEXT;
+",
+    "
+    CREATE INDEX deliveries_by_entity ON deliveries (entity, rule);
 ",
 ];

@@ -47,6 +47,12 @@ pub struct Member {
     pub overdue: u64,
     /// Money in what waits and what somebody is on.
     pub at_stake: Sums,
+    /// Money in what waits for somebody.
+    pub waiting_stake: Sums,
+    /// Money in what somebody is on.
+    pub taken_stake: Sums,
+    /// Money in what is put aside.
+    pub aside_stake: Sums,
     /// Alerts that were opened in the period.
     pub opened: u64,
     /// Of those, how many somebody responded to.
@@ -63,6 +69,8 @@ pub struct Member {
     pub missed: u64,
     /// What was won in the period, as far as somebody said how much.
     pub won_amount: Sums,
+    /// What was lost in the period, as far as somebody said how much.
+    pub lost_amount: Sums,
 }
 
 impl Member {
@@ -98,9 +106,14 @@ impl Member {
         self.missed += other.missed;
         self.responses.extend(&other.responses);
         self.responses.sort_unstable();
-        for (sums, more) in
-            [(&mut self.at_stake, &other.at_stake), (&mut self.won_amount, &other.won_amount)]
-        {
+        for (sums, more) in [
+            (&mut self.at_stake, &other.at_stake),
+            (&mut self.waiting_stake, &other.waiting_stake),
+            (&mut self.taken_stake, &other.taken_stake),
+            (&mut self.aside_stake, &other.aside_stake),
+            (&mut self.won_amount, &other.won_amount),
+            (&mut self.lost_amount, &other.lost_amount),
+        ] {
             for (currency, amount) in more {
                 add(sums, *currency, *amount);
             }
@@ -175,18 +188,25 @@ struct Seen {
 
 impl Member {
     fn count(&mut self, seen: &Seen, period: Period) {
+        let rank = seen.rank.map_or(Decimal::ZERO, Decimal::from_micros);
+        let count = |sums: &mut Sums| {
+            if rank != Decimal::ZERO {
+                add(sums, seen.currency, rank);
+            }
+        };
         match seen.shelf {
             0 => {
-                let rank = seen.rank.map_or(Decimal::ZERO, Decimal::from_micros);
-                if rank != Decimal::ZERO {
-                    add(&mut self.at_stake, seen.currency, rank);
-                }
+                count(&mut self.at_stake);
+                count(if seen.is_firing { &mut self.waiting_stake } else { &mut self.taken_stake });
                 self.firing += u64::from(seen.is_firing);
                 self.acknowledged += u64::from(!seen.is_firing);
                 let late = period.to - seen.opened_at > period.patience;
                 self.overdue += u64::from(seen.is_firing && seen.answered_at.is_none() && late);
             }
-            1 => self.snoozed += 1,
+            1 => {
+                count(&mut self.aside_stake);
+                self.snoozed += 1;
+            }
             _ if seen.changed_at < period.from => {}
             _ => match seen.reason.as_str() {
                 "won" => {
@@ -195,7 +215,12 @@ impl Member {
                         add(&mut self.won_amount, seen.currency, amount);
                     }
                 }
-                "lost" => self.lost += 1,
+                "lost" => {
+                    self.lost += 1;
+                    if let Some(amount) = seen.amount {
+                        add(&mut self.lost_amount, seen.currency, amount);
+                    }
+                }
                 "expired" => self.missed += u64::from(seen.answered_at.is_none()),
                 "resolved" | "withdrawn" => {}
                 _ => self.dismissed += 1,
@@ -290,10 +315,18 @@ mod tests {
         for kept in &kept {
             let alert = &kept.alert;
             let answered = answer(alert);
-            let is_open =
-                matches!(alert.state, AlertState::Firing | AlertState::Acknowledged { .. });
-            if let Some(value) = alert.value.filter(|_| is_open) {
-                add(&mut want.at_stake, value.currency, value.amount);
+            if let Some(value) = alert.value {
+                let stages: &mut [&mut Sums] = match alert.state {
+                    AlertState::Firing => &mut [&mut want.at_stake, &mut want.waiting_stake],
+                    AlertState::Acknowledged { .. } => {
+                        &mut [&mut want.at_stake, &mut want.taken_stake]
+                    }
+                    AlertState::Closed { .. } => &mut [],
+                    _ => &mut [&mut want.aside_stake],
+                };
+                for sums in stages {
+                    add(sums, value.currency, value.amount);
+                }
             }
             match &alert.state {
                 AlertState::Firing => {
@@ -308,7 +341,11 @@ mod tests {
                         let amount = kept.amount.unwrap();
                         add(&mut want.won_amount, amount.currency, amount.amount);
                     }
-                    CloseReason::Lost => want.lost += 1,
+                    CloseReason::Lost => {
+                        want.lost += 1;
+                        let amount = kept.amount.unwrap();
+                        add(&mut want.lost_amount, amount.currency, amount.amount);
+                    }
                     CloseReason::Dismissed(_) => want.dismissed += 1,
                     _ => want.missed += 1,
                 },
@@ -351,6 +388,10 @@ mod tests {
             assert!(count > 0, "{whole:?}");
         }
         assert!(whole.coverage().unwrap() < 1.0);
+        for sums in [&whole.waiting_stake, &whole.taken_stake, &whole.aside_stake] {
+            assert!(!sums.is_empty(), "{whole:?}");
+        }
+        assert!(!whole.won_amount.is_empty() && !whole.lost_amount.is_empty(), "{whole:?}");
         assert_eq!(whole.responses.len() as u64, whole.answered);
     }
 

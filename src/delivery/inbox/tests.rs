@@ -181,7 +181,7 @@ fn a_list_shows_what_was_asked_for() {
     assert_eq!(counts.open.money, [(other.value.unwrap().currency, 6)]);
     let families: Vec<_> = counts.families.iter().map(|(f, t)| (*f, t.alerts)).collect();
     assert_eq!(families, [(Family::Drift, 1), (Family::Margin, 1)]);
-    assert_eq!(counts.owners.len(), 2);
+    assert_eq!(inbox.owners(&Sight::Everything).unwrap().len(), 2);
 }
 
 #[test]
@@ -325,7 +325,8 @@ fn what_is_out_of_sight_is_neither_listed_nor_counted_nor_told() {
     let asked = Query { owner: Some("rep:r2".to_owned()), ..query.clone() };
     assert_eq!(listed(&inbox, &asked), [""; 0]);
     let counts = inbox.counts(&query).unwrap();
-    let owners: Vec<&str> = counts.owners.iter().map(|(owner, _)| owner.as_str()).collect();
+    let owners = inbox.owners(&sight).unwrap();
+    let owners: Vec<&str> = owners.iter().map(|(owner, _)| owner.as_str()).collect();
     assert_eq!((counts.open.alerts, owners), (2, vec!["rep:r1", "territory:North"]));
     let told = |owner| match inbox.changes_since(0, (&sight, owner), 9).unwrap() {
         Since::Changes(changes) => changes.into_iter().map(|change| change.seq).collect(),

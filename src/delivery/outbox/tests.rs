@@ -180,3 +180,22 @@ fn a_list_is_narrowed_and_an_id_may_be_short() {
     let backlog = outbox.backlog().unwrap();
     assert_eq!((backlog.len(), backlog[0].count, backlog[0].status), (1, 2, Status::Pending));
 }
+
+#[test]
+fn what_is_looked_up_for_one_delivery_does_not_grow_with_the_others() {
+    let outbox = outbox();
+    let plan = |sql: &str, values: usize| -> Vec<String> {
+        let reader = outbox.inbox.reader();
+        let mut statement = reader.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let values = rusqlite::params_from_iter(vec![1; values]);
+        let steps = statement.query_map(values, |row| row.get::<_, String>(3)).unwrap();
+        steps.map(Result::unwrap).filter(|step| step.contains(" INDEX ")).collect()
+    };
+    for (sql, values, want) in [
+        (CLAIMED, 1, "SEARCH e USING INDEX deliveries_by_lane (lane=?)"),
+        (TOGETHER, 2, "SEARCH o USING INDEX deliveries_by_entity (entity=?)"),
+    ] {
+        let steps = plan(sql, values);
+        assert!(steps.iter().any(|step| step == want), "{sql}: {steps:#?}");
+    }
+}

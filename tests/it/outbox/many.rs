@@ -38,6 +38,9 @@ fn of_a_great_many_each_arrives_though_the_receiver_fails_now_and_then() {
         });
         post.tell(&opened.collect::<Vec<_>>());
     }
+    // To count them takes the longer, the more there are.
+    let pause =
+        Duration::from_millis(20) + Duration::from_micros(10) * u32::try_from(count).unwrap();
     let waits = || {
         let waiting = [Status::Pending, Status::Sending, Status::Uncertain];
         let planned = post.outbox.planned().unwrap().unwrap_or(0);
@@ -50,7 +53,7 @@ fn of_a_great_many_each_arrives_though_the_receiver_fails_now_and_then() {
         Duration::from_mins(1) + Duration::from_millis(20) * u32::try_from(count).unwrap();
     while waits() {
         assert!(began.elapsed() < patience, "they do not arrive: {:?}", post.outbox.backlog());
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(pause);
     }
     let took = began.elapsed();
     post.stop();

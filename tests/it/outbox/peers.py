@@ -1,10 +1,11 @@
-"""The other side of two channels, by other people's libraries: a mail server (aiosmtpd), and a
-receiver that verifies signatures (standardwebhooks).
+"""The other side of three channels, by other people's libraries: a mail server (aiosmtpd), a
+receiver that verifies signatures (standardwebhooks), and a workspace that reads blocks (slack_sdk).
 
     peers.py smtp FOLDER             prints its port; each mail becomes FOLDER/N.json
     peers.py webhook FOLDER SECRET   prints its port; each request becomes FOLDER/N.json
+    peers.py slack FOLDER            prints its port; each call becomes FOLDER/N.json
 
-Both put the very first message off, so that it has to come again.
+All put the very first message off, so that it has to come again.
 """
 
 import email
@@ -15,6 +16,7 @@ import json
 import os
 import socket
 import sys
+import threading
 import time
 
 
@@ -109,5 +111,85 @@ def webhook(folder, secret):
     server.serve_forever()
 
 
+# What Slack documents of its blocks and the library does not look at: characters of a text, by where
+# it stands.
+TEXTS = {"header": 150, "section": 3000, "field": 2000, "button": 75, "context": 3000}
+
+
+def texts(block):
+    """The texts of a block, each with where it stands."""
+    kind = block["type"]
+    if "text" in block:
+        yield kind, block["text"]["text"]
+    for field in block.get("fields", []):
+        yield "field", field["text"]
+    for element in block.get("elements", []):
+        if element["type"] == "button":
+            yield "button", element["text"]["text"]
+        else:
+            yield kind, element["text"]
+
+
+def faults(blocks):
+    """What is wrong with blocks, by the library and by what is documented."""
+    from slack_sdk.models.blocks import Block
+    found = [] if 0 < len(blocks) <= 50 else [f"{len(blocks)} blocks"]
+    for block in blocks:
+        read = Block.parse(block)
+        try:
+            read.validate_json()
+        except Exception as error:
+            found.append(repr(error))
+        if read.to_dict() != block:
+            found.append(f"left out of {block}")
+        if len(block.get("fields", [])) > 10 or len(block.get("elements", [])) > 25:
+            found.append(f"too many parts in {block}")
+        found += [f"{len(text)} characters in a {place}" for place, text in texts(block)
+                  if not 0 < len(text) <= TEXTS[place]]
+    return found
+
+
+def slack(folder):
+    class Workspace(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        number = 0
+        posted = set()
+        turn = threading.Lock()
+
+        def do_POST(self):
+            sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            with Workspace.turn:
+                self.take(sent)
+
+        def take(self, sent):
+            method, wrong = self.path.removeprefix("/api/"), faults(sent["blocks"])
+            Workspace.number += 1
+            answer = {"ok": True, "channel": "D1", "ts": f"1741080600.{Workspace.number:06}"}
+            if Workspace.number == 1:
+                answer = {"ok": False, "error": "internal_error"}
+            elif method == "chat.postMessage":
+                Workspace.posted.add((answer["channel"], answer["ts"]))
+            elif method == "chat.update" and (sent["channel"], sent["ts"]) in Workspace.posted:
+                answer["ts"] = sent["ts"]
+            else:
+                wrong.append(f"{method} of nothing")
+            keep(folder, Workspace.number, {
+                "method": method, "bearer": self.headers["authorization"], "sent": sent, "wrong": wrong,
+            })
+            body = json.dumps(answer).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Workspace)
+    print(server.server_address[1], flush=True)
+    server.serve_forever()
+
+
 if __name__ == "__main__":
-    {"smtp": smtp, "webhook": webhook}[sys.argv[1]](*sys.argv[2:])
+    {"smtp": smtp, "webhook": webhook, "slack": slack}[sys.argv[1]](*sys.argv[2:])

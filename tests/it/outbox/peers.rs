@@ -40,7 +40,7 @@ use crate::outbox::SECRET;
 use crate::outbox::alert;
 
 /// What people may be called, or call their companies.
-const HOSTILE: [&str; 9] = [
+pub(super) const HOSTILE: [&str; 9] = [
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
     "\"><a href=\"http://evil.example\">Click</a>",
@@ -53,12 +53,12 @@ const HOSTILE: [&str; 9] = [
 ];
 
 /// The build's folder, which `tests/run` puts the peers into.
-fn build() -> PathBuf {
+pub(super) fn build() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_siaga")).parent().and_then(Path::parent).unwrap().to_owned()
 }
 
 /// A peer of `peers.py` with its port; none where its library is not here.
-fn peer(library: &str, arguments: &[&str]) -> Option<(Running, u16)> {
+pub(super) fn peer(library: &str, arguments: &[&str]) -> Option<(Running, u16)> {
     let libraries = build().join("peers");
     if !libraries.join(library).is_dir() {
         eprintln!("no {library}: tests/run puts it beside the build where pip can be reached");
@@ -80,7 +80,7 @@ fn peer(library: &str, arguments: &[&str]) -> Option<(Running, u16)> {
 }
 
 /// What a peer has kept, in order.
-fn kept(folder: &Path) -> Vec<Value> {
+pub(super) fn kept(folder: &Path) -> Vec<Value> {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> =
         files.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
@@ -89,7 +89,7 @@ fn kept(folder: &Path) -> Vec<Value> {
     files.iter().map(read).collect()
 }
 
-fn called(customer: &str, name: &str) -> Alert {
+pub(super) fn called(customer: &str, name: &str) -> Alert {
     Alert {
         entity_name: Some(name.to_owned()),
         summary: format!("{name} has gone quiet"),
@@ -98,13 +98,13 @@ fn called(customer: &str, name: &str) -> Alert {
     }
 }
 
-fn open(post: &Post, alert: Alert) -> AlertId {
+pub(super) fn open(post: &Post, alert: Alert) -> AlertId {
     let id = alert.id;
     post.tell(&[Output::Opened { alert: Box::new(alert), arrived: None }]);
     id
 }
 
-fn acknowledge(post: &Post, id: AlertId) {
+pub(super) fn acknowledge(post: &Post, id: AlertId) {
     let (by, at) = ("rep:r1".to_owned(), time::now());
     post.tell(&[Output::Changed { id, state: AlertState::Acknowledged { by, at }, at }]);
 }

@@ -256,3 +256,83 @@ fn the_commands_say_what_would_be_sent_and_where_and_why() {
     let said = said(&siaga(folder, &["routes", "show"]));
     assert!(said.contains("channels.crm.webhook.url: is not encrypted"), "{said}");
 }
+
+#[test]
+fn every_kind_of_channel_has_a_preview_and_a_test() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let receiver =
+        Receiver::start(|_| Answer::Json(r#"{"ok":true,"channel":"C1","ts":"17.1"}"#.to_owned()));
+    let url = receiver.url();
+    let config = format!(
+        "[fluvio]\nendpoint = '127.0.0.1:1'\n\
+         [channels.crm]\nwebhook.url = '{url}'\nwebhook.allow_loopback = true\n\
+         [channels.bot]\nslack.api = '{url}'\nslack.allow_loopback = true\n\
+         slack.token = 'xoxb-1'\nslack.channel = '#sales'\n\
+         [channels.room]\nteams.url = '{url}'\nteams.allow_loopback = true\n\
+         [channels.ops]\nalertmanager.url = '{url}'\nalertmanager.allow_loopback = true\n\
+         [channels.mail]\nemail.server = 'smtp+plain://127.0.0.1:1'\n\
+         email.from = 'a@example.com'\nemail.to = ['b@example.com']\n\
+         [channels.topic]\nfluvio.topic = 'alerts'\n"
+    );
+    std::fs::write(folder.join("siaga.toml"), config).unwrap();
+    for (channel, shown, tested) in [
+        ("crm", "com.siaga.alert.opened", Ok("crm: accepted, delivery ")),
+        ("bot", "chat.postMessage", Ok("bot: accepted, delivery ")),
+        ("room", "AdaptiveCard", Ok("room: accepted, delivery ")),
+        ("ops", "\"alertname\": \"SiagaTest\"", Ok("ops: accepted, delivery ")),
+        // Nobody listens there, and the test says so.
+        ("mail", "Subject: A test from Siaga", Err("mail: not accepted now: ")),
+        ("topic", "A test from Siaga", Err("topic: ")),
+    ] {
+        let preview = siaga(folder, &["channels", "preview", channel]);
+        let text = said(&preview);
+        assert!(preview.status.success() && text.contains(shown), "{channel}: {text}");
+        assert!(!text.contains("xoxb-1"), "{text}");
+        let sent = siaga(folder, &["channels", "test", channel]);
+        let text = said(&sent);
+        assert_eq!(sent.status.success(), tested.is_ok(), "{channel}: {text}");
+        let (Ok(want) | Err(want)) = tested;
+        assert!(text.contains(want), "{channel}: {text}");
+    }
+    assert_eq!(receiver.requests().len(), 4);
+}
+
+#[test]
+fn what_a_cooldown_keeps_back_is_seen_with_its_customer() {
+    const QUIET: &str = "groups:
+  - name: g
+    rules:
+      - alert: Ordered
+        family: trend
+        on: [order]
+        when: size(orders.last('365d')) > 0
+        cooldown: 30d
+        annotations: {summary: '{{ customer.name }} has ordered'}
+";
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("quiet.rules.yaml"), QUIET).unwrap();
+    let config = "[http]\nlisten = '127.0.0.1:0'\n[rules]\npath = 'quiet.rules.yaml'\n";
+    std::fs::write(folder.join("siaga.toml"), config).unwrap();
+    let server = serve(folder);
+    let ndjson = [("content-type", "application/x-ndjson")];
+    assert!(server.ask("POST", "/v1/events", &ndjson, &big_order()).0 < 300);
+    let alert = until("an alert", || {
+        server.json("/v1/alerts")["alerts"][0]["id"].as_str().map(str::to_owned)
+    });
+    assert_eq!(server.json("/v1/customers/c1")["resting"], Value::Null);
+    let json = [("content-type", "application/json")];
+    let path = format!("/v1/alerts/{alert}/actions");
+    let won = r#"{"action":"close","reason":"won"}"#;
+    assert!(server.ask("POST", &path, &json, won).0 < 300);
+    let resting = until("a rule that rests", || {
+        let resting = server.json("/v1/customers/c1")["resting"].clone();
+        resting.as_array().map(Vec::len).filter(|count| *count == 1).map(|_| resting)
+    });
+    assert_eq!((&resting[0]["rule"], &resting[0]["holds"]), (&"Ordered".into(), &true.into()));
+    let page = server.ask("GET", "/customers/c1", &[], "").1;
+    for want in ["Kept back for now", "is quiet until", "its condition holds, but its last alert"] {
+        assert!(page.contains(want), "no `{want}` in {page}");
+    }
+}

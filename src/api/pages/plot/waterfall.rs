@@ -1,10 +1,12 @@
 //! Where a margin went: what price, discount, cost and mix each gave or took.
 //!
 //! ```text
-//! price   ▇▇
-//! discount  ▇▇▇▇▇        each step begins where the one before ended;
-//! cost          ▇▇       what took hangs, what gave stands
+//! ▇▇
+//! ▇▇ ▇▇▇▇                each step begins where the one before ended;
+//!        ▇▇ ▇▇           what took leads down, what gave leads up
 //! ```
+//!
+//! A rule names what each cause took, as `margin_shift` does: below zero it gave.
 
 use crate::alert::Reason;
 use crate::api::pages::plot::EDGE;
@@ -24,10 +26,8 @@ pub(super) fn waterfall(reasons: &[Reason]) -> Option<Plot> {
     let steps: Vec<(&str, &str, f64)> = CAUSES
         .iter()
         .filter_map(|(cause, label)| {
-            let is_it =
-                |r: &&Reason| r.name == *cause || r.expression.ends_with(&format!(".{cause}"));
-            let reason = reasons.iter().find(is_it)?;
-            Some((*label, reason.value.as_str(), why::amount(&reason.value)?))
+            let reason = named(reasons, cause)?;
+            Some((*label, reason.value.as_str(), -why::amount(&reason.value)?))
         })
         .collect();
     if steps.len() < 2 {
@@ -48,8 +48,8 @@ pub(super) fn waterfall(reasons: &[Reason]) -> Option<Plot> {
     let mut x = EDGE;
     for ((label, value, step), ends) in steps.iter().zip(levels.windows(2)) {
         let (top, bottom) = (y(ends[0].max(ends[1])), y(ends[0].min(ends[1])));
-        let class = if *step < 0.0 { "negative" } else { "amount" };
-        let text = format!("{label}: {value}");
+        let (class, did) = if *step > 0.0 { ("amount", "gave") } else { ("negative", "took") };
+        let text = format!("{label} {did} {}", value.trim_start_matches('-'));
         let across = (x + width * 0.2, width * 0.6);
         shapes.push(Shape::bar(class, across, (top, (bottom - top).max(1.0)), text.clone()));
         legend.push(Key::new(class, text.clone()));
@@ -66,6 +66,16 @@ pub(super) fn waterfall(reasons: &[Reason]) -> Option<Plot> {
     })
 }
 
+/// The part that tells of this cause: by its name, else by the field that it reads and no more.
+fn named<'a>(reasons: &'a [Reason], cause: &str) -> Option<&'a Reason> {
+    let reads = |reason: &&Reason| {
+        let path = reason.expression.trim().strip_suffix(cause).and_then(|p| p.strip_suffix('.'));
+        path.is_some_and(|path| !path.contains([' ', '+', '-', '*', '/', '?']))
+    };
+    let by_name = reasons.iter().find(|reason| reason.name == cause);
+    by_name.or_else(|| reasons.iter().find(reads))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,9 +87,10 @@ mod tests {
     #[test]
     fn each_step_begins_where_the_one_before_ended() {
         let plot = waterfall(&[
-            reason("price", "margin_shift(lines).price", "$20.00"),
-            reason("lost", "margin_shift(lines).discount", "-$1,050.00"),
-            reason("cost", "x", "-$20.00"),
+            reason("own", "gap - shift.cost", "$7.00"),
+            reason("price", "margin_shift(lines).price", "-$20.00"),
+            reason("lost", "margin_shift(lines).discount", "$1,050.00"),
+            reason("rise", "shift.cost", "$20.00"),
         ])
         .unwrap();
         let bars = plot.shapes.iter().filter_map(|shape| match shape {
@@ -89,8 +100,8 @@ mod tests {
         let want =
             [("amount", "6.0", "1.6"), ("negative", "6.0", "82.4"), ("negative", "88.4", "1.6")];
         assert_eq!(bars.collect::<Vec<_>>(), want);
-        let want = "Against the customer's own normal. Price: $20.00; Discounts: -$1,050.00; Cost: \
-                    -$20.00.";
+        let want = "Against the customer's own normal. Price gave $20.00; Discounts took \
+                    $1,050.00; Cost took $20.00.";
         assert_eq!(plot.description, want);
     }
 

@@ -5,6 +5,9 @@
 //!  ┄▌┄┄▌┄┄┄▌┄┄┄┄┄┄┄    ┄ the mean of the weeks shown
 //!   ▌  ▌ ▌ ▌   ▌
 //! ```
+//!
+//! What was ordered counts, less what came back; quotes and the like are no spend. Where all that
+//! there is came back, it is that which is drawn.
 
 use crate::alert::Evidence;
 use crate::alert::Value;
@@ -26,14 +29,31 @@ const WEEKS_MAX: usize = 26;
 /// With fewer there is no level to see.
 const WEEKS_MIN: usize = 3;
 const WEEK: Span = Span::from_millis(7 * Span::DAY.millis());
+const ORDERED: [&str; 1] = ["order"];
+const CAME_BACK: [&str; 2] = ["return", "credit_memo"];
 
-/// `None` when the events have no amounts, or lie within less than three weeks.
+/// `None` when nothing was ordered or came back, or all lies within less than three weeks.
 pub(super) fn weeks(events: &[Evidence], end: Timestamp) -> Option<Plot> {
     let (first, last) = reach(events)?;
     let end = end.max(last);
     let back = |time: Timestamp| usize::try_from((end - time).millis() / WEEK.millis()).ok();
     let count = (back(first)? + 1).min(WEEKS_MAX);
-    let paid = || events.iter().filter_map(|event| Some((event.net?, back(event.time)?)));
+    let is_ordered = events.iter().any(|event| ORDERED.contains(&&*event.kind));
+    let counts =
+        |event: &&Evidence| ORDERED.contains(&&*event.kind) || CAME_BACK.contains(&&*event.kind);
+    let turned = |net: Value| {
+        let amount = if is_ordered { net.amount } else { net.amount.negated() };
+        Value { amount, ..net }
+    };
+    let paid = || {
+        let counted = events.iter().filter(counts);
+        counted.filter_map(|event| Some((turned(event.net?), back(event.time)?)))
+    };
+    let (title, what, class) = if is_ordered {
+        ("Spend by week", "Spend", "amount")
+    } else {
+        ("Returns by week", "Returns", "negative")
+    };
     let currency = paid().next()?.0.currency;
     if count < WEEKS_MIN {
         return None;
@@ -60,7 +80,7 @@ pub(super) fn weeks(events: &[Evidence], end: Timestamp) -> Option<Plot> {
         let height = (figure * scale).max(1.0);
         let label = format!("Week from {}: {}", words::date(begins), shown(*sum));
         let bar = (step * 0.7).min(24.0);
-        shapes.push(Shape::bar("amount", (x, bar), (zero - height, height), label));
+        shapes.push(Shape::bar(class, (x, bar), (zero - height, height), label));
         x += step;
         begins = begins + WEEK;
     }
@@ -69,17 +89,14 @@ pub(super) fn weeks(events: &[Evidence], end: Timestamp) -> Option<Plot> {
     let level = shown(Decimal::from_f64(level).ok()?);
     let to = words::date(end);
     Some(Plot {
-        title: "Spend by week",
+        title,
         description: format!(
-            "Spend in {count} weeks from {from} to {to}, {level} a week in the mean."
+            "{what} in {count} weeks from {from} to {to}, {level} a week in the mean."
         ),
         height: at(HEIGHT),
         shapes,
         axis: vec![from, to],
-        legend: vec![
-            Key::new("amount", "A week"),
-            Key::new("level", format!("Mean: {level} a week")),
-        ],
+        legend: vec![Key::new(class, "A week"), Key::new("level", format!("Mean: {level} a week"))],
     })
 }
 
@@ -114,6 +131,23 @@ mod tests {
         assert_eq!(bars.collect::<Vec<_>>(), want);
         let want = "Spend in 3 weeks from 4 Jan 2025 to 25 Jan 2025, $30.00 a week in the mean.";
         assert_eq!(plot.description, want);
+    }
+
+    #[test]
+    fn a_quote_is_no_spend_and_returns_alone_are_drawn_as_such() {
+        let end = sample::at("2025-01-25");
+        let of = |kind: &str, day: &str, net: &str| {
+            let kind = kind.into();
+            Evidence { kind, ..event(day, net) }
+        };
+        let quotes = [of("quote", "2025-01-01", "900"), of("quote.accepted", "2025-01-08", "900")];
+        assert_eq!(weeks(&quotes, end), None);
+        let mixed = [&quotes[..], &[event("2025-01-24", "30")]].concat();
+        assert!(weeks(&mixed, end).unwrap().description.contains("$7.50 a week"));
+        let returns = [of("return", "2025-01-06", "-30"), of("return", "2025-01-24", "-60")];
+        let plot = weeks(&returns, end).unwrap();
+        assert_eq!((plot.title, plot.legend[0].class), ("Returns by week", "negative"));
+        assert!(plot.description.contains("$30.00 a week"), "{}", plot.description);
     }
 
     #[test]

@@ -60,6 +60,7 @@ fn a_message_is_posted_once_and_then_updated() {
 fn a_message_stays_within_slacks_bounds() {
     let mut alert = sample::alert("c1", Some("12.5"));
     alert.summary = "&".repeat(5_000);
+    alert.entity_name = Some("&".repeat(5_000));
     alert.description = "<".repeat(9_000);
     let mut message = message(alert.clone());
     message.alerts = vec![alert; 200];
@@ -72,6 +73,10 @@ fn a_message_stays_within_slacks_bounds() {
             let chars = block["text"]["text"].as_str().unwrap_or_default().chars().count();
             let limit = if block["type"] == "header" { 150 } else { 3_000 };
             assert!(chars <= limit, "{chars} characters in a {}", block["type"]);
+            for field in block["fields"].as_array().into_iter().flatten() {
+                let chars = field["text"].as_str().unwrap().chars().count();
+                assert!(chars <= 2_000, "{chars} characters in a field");
+            }
         }
     }
 }
