@@ -27,6 +27,7 @@ mod ingest;
 mod openapi;
 mod pages;
 mod problem;
+pub mod standby;
 mod models;
 mod oidc;
 mod routes;

@@ -13,6 +13,7 @@ pub mod live;
 mod past;
 pub mod firing;
 pub mod look;
+pub mod away;
 pub mod entities;
 pub mod tally;
 pub mod learning;

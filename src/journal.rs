@@ -35,6 +35,7 @@
 pub mod record;
 mod segment;
 pub mod replay;
+pub mod follow;
 pub mod log;
 mod commit;
 pub mod entry;
@@ -47,6 +48,7 @@ use std::path::Path;
 use crate::disk;
 
 pub use self::commit::Journal;
+pub use self::follow::Follow;
 pub use self::log::Log;
 pub use self::record::Record;
 pub use self::replay::Replay;

@@ -80,10 +80,26 @@ pub struct Metrics {
     pub queue_capacity: IntGauge,
     /// Whether it has caught up and takes events.
     pub ready: IntGauge,
+    /// Whether it follows the journal of another process.
+    pub standby: IntGauge,
+    /// The record of the journal up to which it has followed.
+    pub standby_position: IntGauge,
     /// Event time up to which everything has arrived.
     pub watermark_timestamp_seconds: Gauge,
     /// Entities with a history, by kind.
     pub entities: IntGaugeVec,
+    /// Memory that customers take, about, while it is bounded.
+    pub customer_memory_bytes: IntGauge,
+    /// Memory that they may take; 0 without a bound.
+    pub customer_memory_max_bytes: IntGauge,
+    /// Customers on disk, since there is no room for them.
+    pub customers_moved: IntGauge,
+    /// Bytes of the files that they are in.
+    pub customers_moved_bytes: IntGauge,
+    /// Moves of customers, by direction: `out`, `back`.
+    pub customer_moves_total: IntCounterVec,
+    /// Times that no customer could be moved to disk.
+    pub customer_move_failures_total: IntCounter,
     /// Answers, by route and status.
     pub http_requests_total: IntCounterVec,
     /// Open live streams.
@@ -239,12 +255,45 @@ impl Metrics {
                 "Records that may wait for the engine before more are turned away.",
             )?,
             ready: gauge(r, "ready", "1 if the engine has caught up and takes events, else 0.")?,
+            standby: gauge(r, "standby", "1 while it follows the journal of another process.")?,
+            standby_position: gauge(
+                r,
+                "standby_position",
+                "The record up to which a standby has followed the journal.",
+            )?,
             watermark_timestamp_seconds: instant(
                 r,
                 "watermark_timestamp_seconds",
                 "Event time up to which everything has arrived.",
             )?,
             entities: gauges(r, "entities", "Entities with a history.", &["kind"])?,
+            customer_memory_bytes: gauge(
+                r,
+                "customer_memory_bytes",
+                "Memory that customers take, about, while it is bounded.",
+            )?,
+            customer_memory_max_bytes: gauge(
+                r,
+                "customer_memory_max_bytes",
+                "Memory that customers may take; 0 without a bound.",
+            )?,
+            customers_moved: gauge(r, "customers_moved", "Customers on disk for want of memory.")?,
+            customers_moved_bytes: gauge(
+                r,
+                "customers_moved_bytes",
+                "Bytes of the files of customers on disk.",
+            )?,
+            customer_moves_total: counters(
+                r,
+                "customer_moves_total",
+                "Moves of customers to disk and back.",
+                &["direction"],
+            )?,
+            customer_move_failures_total: counter(
+                r,
+                "customer_move_failures_total",
+                "Times that no customer could be moved to disk.",
+            )?,
             http_requests_total: counters(
                 r,
                 "http_requests_total",

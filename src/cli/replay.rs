@@ -28,11 +28,14 @@ use crate::cli::rule_set;
 use crate::cli::summary::Summary;
 use crate::delivery::line::LineForm;
 use crate::delivery::ndjson;
+use crate::disk::system::SystemDisk;
 use crate::engine::Output;
+use crate::engine::away::Room;
 use crate::engine::runtime::Engine;
 use crate::engine::runtime::Settings;
 use crate::engine::runtime::Sink;
 use crate::event::Symbols;
+use crate::rule::set::RuleSet;
 use crate::source::Batch;
 use crate::source::dead_letter;
 use crate::source::dead_letter::DeadLetters;
@@ -74,6 +77,13 @@ pub struct Replay {
     /// Threads that keep histories and evaluate rules; 0 takes one for each processor
     #[arg(long, default_value_t = 0)]
     shards: usize,
+    /// Memory for customers with their histories, in bytes: beyond it, those that were idle for the
+    /// longest lie in the folder of `--scratch`
+    #[arg(long, requires = "scratch")]
+    memory_bytes_max: Option<u64>,
+    /// A folder of its own for customers that have no room in memory
+    #[arg(long, value_name = "FOLDER", requires = "memory_bytes_max")]
+    scratch: Option<PathBuf>,
     /// How much disorder between and within the files is put right before rules see it
     #[arg(long, default_value = "2d", value_parser = Span::parse)]
     reorder: Span,
@@ -125,8 +135,7 @@ pub fn run(args: &Replay) -> anyhow::Result<ExitCode> {
         summary: Summary::default(),
         failure: None,
     }));
-    let settings = Settings { shards: threads(args.shards), lateness: args.lateness };
-    let mut engine = Engine::start(&rules, &symbols, settings, sink(&outlet))?;
+    let mut engine = engine(args, (&rules, &symbols), sink(&outlet))?;
     let mut dead = match &args.dead_letters {
         None => DeadLetters::counting(),
         Some(path) => DeadLetters::create(path, dead_letter::BYTES_MAX)?,
@@ -183,6 +192,14 @@ pub fn run(args: &Replay) -> anyhow::Result<ExitCode> {
     let to: &mut dyn Write = if mixed { &mut io::stderr() } else { &mut io::stdout() };
     to.write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The engine as it is asked for.
+fn engine(args: &Replay, of: (&Arc<RuleSet>, &Symbols), sink: Sink) -> io::Result<Engine> {
+    let settings = Settings { shards: threads(args.shards), lateness: args.lateness };
+    let room = args.memory_bytes_max.zip(args.scratch.clone());
+    let room = room.map(|(bytes, scratch)| Room::new(bytes, Arc::new(SystemDisk), scratch));
+    Engine::start_within(room.as_ref(), of, settings, sink)
 }
 
 /// So many threads; one for each processor instead of 0.

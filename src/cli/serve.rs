@@ -1,10 +1,12 @@
 //! `siaga serve`: takes events over HTTP, shows alerts as they fire, and outlives its process.
 
 mod durable;
+mod gate;
 mod outbound;
 pub(in crate::cli) mod reload;
 mod settled;
 mod share;
+mod standby;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,6 +17,7 @@ use std::sync::Weak;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -31,6 +34,7 @@ use crate::cli::replay::threads;
 use crate::cli::rule_set;
 use crate::cli::serve::durable::Kept;
 use crate::cli::serve::durable::Wanted;
+use crate::cli::serve::gate::Gate;
 use crate::cli::serve::reload::Folder;
 use crate::cli::serve::reload::Reloader;
 use crate::cli::serve::settled::Settled;
@@ -42,10 +46,12 @@ use crate::delivery::Feed;
 use crate::delivery::courier::Permit;
 use crate::delivery::desk::Desk;
 use crate::delivery::inbox::Inbox;
+use crate::disk::Disk;
+use crate::disk::system::SystemDisk;
 use crate::engine::Output;
+use crate::engine::away::Room;
 use crate::engine::runtime::Engine;
 use crate::engine::runtime::Settings;
-use crate::engine::runtime::Sink;
 use crate::engine::service::Limits;
 use crate::engine::service::Parts;
 use crate::engine::service::Service;
@@ -87,6 +93,7 @@ const TICK: Duration = Duration::from_millis(100);
 Examples:
   siaga serve
   siaga serve --data /var/lib/siaga
+  siaga serve --data /var/lib/siaga --standby
   siaga serve --config siaga.toml --history transactions.ndjson.zst --history customers.ndjson
   curl -H 'content-type: application/x-ndjson' --data-binary @today.ndjson localhost:8080/v1/events
 
@@ -105,6 +112,10 @@ pub struct Serve {
     /// How your fields map to ours (TOML), in files and in bodies
     #[arg(long)]
     mapping: Option<PathBuf>,
+    /// Stand by: follow the journal of the process that runs in the same folder of data, and take
+    /// its place when it ends
+    #[arg(long)]
+    standby: bool,
 }
 
 /// Runs it until it is told to stop.
@@ -116,25 +127,23 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let folder = config.storage.data_dir.clone();
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let shared = Shared::new(&config, &folder, &args.history)?;
-    let symbols = Symbols::default();
-    let kept = Kept::open(&folder, &symbols)?;
-    // What runs first is what was running last; the configuration's rules come behind it.
-    let before = kept.rules(&symbols)?;
-    let (folder_of_rules, rules) = first_rules(&config, args, &symbols, shared.is_some())?;
+    let mut shared = Shared::new(&config, &folder, &args.history)?;
     let mapping = mapping(args.mapping.as_deref())?;
+    let Some((core, kept, since)) = begun(args.standby, &config, &folder, &mapping)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    if args.standby {
+        // The other process may have marked the folder in between.
+        shared = Shared::new(&config, &folder, &args.history)?;
+    }
+    let (folder_of_rules, rules) = first_rules(&config, args, &core.symbols, shared.is_some())?;
     let stored = folder.join("inbox.sqlite");
     let inbox = Inbox::open(&stored, config.inbox.clone())?;
     let desk = outbound::desk(&config)?;
     let access = Access::open(&folder.join(Access::FILE), config.access.clone())?;
-    let dead = dead_letters(&config, &folder)?;
-    let settings =
-        Settings { shards: threads(config.engine.shards), lateness: config.engine.lateness };
-    let limits =
-        Limits { waiting_max: config.engine.queue_records_max as u64, ahead_max: Some(Span::DAY) };
+    core.service.bury_in(dead_letters(&config, &folder)?);
     let wanted = Wanted { rules, lateness: config.engine.lateness, history: config.engine.history };
-    let parts = (Arc::clone(&mapping), dead, limits);
-    let mut house = House::open_on((inbox, Some(&stored)), before, symbols, settings, parts)?;
+    let mut house = House::open_on((inbox, Some(&stored)), core)?;
     house.desk = desk;
     house.oidc = Provider::new(&config.oidc)?.map(Arc::new);
     house.permit = shared.as_ref().map_or_else(|| house.permit.clone(), Shared::permit);
@@ -162,6 +171,9 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         take_history(&service, &history, &mapping)?;
         *begun.lock() = topics.read(&service, mapping, (shared, running))?;
         service.set_ready();
+        if let Some(since) = since {
+            standby::say(since);
+        }
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
         let saved = Arc::clone(&service);
@@ -178,6 +190,34 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     // Nothing is sent any more: a successor may speak at once.
     drop(holding);
     ended
+}
+
+/// The engine, what an earlier process left, and when the place of another was free, if this one
+/// stood by; none when it was told to stop before.
+fn begun(
+    stands_by: bool,
+    config: &Config,
+    folder: &Path,
+    mapping: &Arc<Mapping>,
+) -> anyhow::Result<Option<(Core, Kept, Option<Instant>)>> {
+    let settings =
+        Settings { shards: threads(config.engine.shards), lateness: config.engine.lateness };
+    let limits =
+        Limits { waiting_max: config.engine.queue_records_max as u64, ahead_max: Some(Span::DAY) };
+    let room = room(config, folder)?;
+    let make = |rules, symbols, metrics| {
+        let parts = (Arc::clone(mapping), DeadLetters::counting(), limits);
+        Core::new(rules, (symbols, metrics), (settings, room.as_ref()), parts)
+    };
+    if stands_by {
+        let next = standby::stand_by(&config.http, folder, &make)?;
+        return Ok(next.map(|next| (next.core, next.kept, Some(next.since))));
+    }
+    let symbols = Symbols::default();
+    let kept = Kept::open(folder, &symbols)?;
+    // What runs first is what was running last; the configuration's rules come behind it.
+    let before = kept.rules(&symbols)?;
+    Ok(Some((make(before, symbols, Arc::new(Metrics::new()?))?, kept, None)))
 }
 
 /// The rules of the configuration, and the folder that is watched for others.
@@ -197,6 +237,13 @@ fn first_rules(
         share::check(&rules)?;
     }
     Ok((folder, Arc::new(rules)))
+}
+
+/// How much memory customers may take, where that is bounded.
+fn room(config: &Config, folder: &Path) -> anyhow::Result<Option<Room>> {
+    let (folder, disk) = (folder.join("away"), Arc::new(SystemDisk) as Arc<dyn Disk>);
+    Room::take(config.engine.memory_bytes_max, &disk, &folder)
+        .with_context(|| format!("cannot use {}", folder.display()))
 }
 
 /// Where refused records go.
@@ -288,6 +335,8 @@ fn keep_time(service: &Service, metrics: &Metrics, alarm: &Running) {
     }
     if let Some(failure) = service.failure() {
         alarm.raise(failure.into());
+    } else if let Some(reason) = service.broken() {
+        alarm.raise(anyhow::anyhow!(reason));
     }
 }
 
@@ -376,6 +425,37 @@ pub(super) struct House {
     rulebook: Option<Rulebook>,
 }
 
+/// The engine with its names, before anybody hears of it.
+pub(super) struct Core {
+    service: Arc<Service>,
+    symbols: Symbols,
+    metrics: Arc<Metrics>,
+    gate: Arc<Gate>,
+}
+
+impl Core {
+    /// Starts the engine; what it tells is held until there is a house around it.
+    fn new(
+        rules: Arc<RuleSet>,
+        (symbols, metrics): (Symbols, Arc<Metrics>),
+        (settings, room): (Settings, Option<&Room>),
+        (mapping, dead, limits): (Arc<Mapping>, DeadLetters, Limits),
+    ) -> anyhow::Result<Self> {
+        let gate = Arc::new(Gate::default());
+        let engine = Engine::start_within(room, (&rules, &symbols), settings, gate.sink())?;
+        let service = Arc::new(Service::new(Parts {
+            engine,
+            rules,
+            symbols: symbols.clone(),
+            mapping,
+            dead,
+            metrics: Arc::clone(&metrics),
+            limits,
+        }));
+        Ok(Self { service, symbols, metrics, gate })
+    }
+}
+
 impl House {
     /// Starts the engine and the delivery behind it, with an inbox in memory.
     pub(super) fn open(
@@ -385,29 +465,18 @@ impl House {
         settings: Settings,
         parts: (Arc<Mapping>, DeadLetters, Limits),
     ) -> anyhow::Result<Self> {
-        Self::open_on((inbox, None), rules, symbols, settings, parts)
+        let metrics = Arc::new(Metrics::new()?);
+        let core = Core::new(rules, (symbols, metrics), (settings, None), parts)?;
+        Self::open_on((inbox, None), core)
     }
 
-    /// As [`House::open`]; the inbox is in this file.
-    fn open_on(
-        (inbox, stored): (Inbox, Option<&Path>),
-        rules: Arc<RuleSet>,
-        symbols: Symbols,
-        settings: Settings,
-        (mapping, dead, limits): (Arc<Mapping>, DeadLetters, Limits),
-    ) -> anyhow::Result<Self> {
-        let metrics = Arc::new(Metrics::new()?);
+    /// Starts the delivery behind an engine; the inbox is in this file.
+    fn open_on((inbox, stored): (Inbox, Option<&Path>), core: Core) -> anyhow::Result<Self> {
+        let Core { service, symbols, metrics, gate } = core;
         let settled = Arc::new(Settled::new(stored, Arc::clone(&metrics)));
-        let sending = Arc::clone(&settled);
         let inbox = Arc::new(inbox);
         let feed = Feed::new(FEED_CHANGES);
         let (outputs, waiting) = std::sync::mpsc::sync_channel::<Vec<Output>>(OUTPUT_BATCHES);
-        let sink: Sink = Arc::new(move |found: &mut Vec<Output>| {
-            sending.sends();
-            // The receiver only goes when the program ends.
-            let _ = outputs.send(std::mem::take(found));
-        });
-        let engine = Engine::start(&rules, &symbols, settings, sink)?;
         let mut delivery = Delivery {
             inbox: Arc::clone(&inbox),
             feed: feed.clone(),
@@ -424,15 +493,7 @@ impl House {
                     delivering.delivered();
                 }
             })?;
-        let service = Arc::new(Service::new(Parts {
-            engine,
-            rules,
-            symbols: symbols.clone(),
-            mapping,
-            dead,
-            metrics: Arc::clone(&metrics),
-            limits,
-        }));
+        gate.open(outputs, Arc::clone(&settled));
         Ok(Self {
             service,
             symbols,

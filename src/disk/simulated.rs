@@ -205,6 +205,13 @@ impl SimulatedDisk {
         Some(Self::with(loss::after_crash(state, &mut Random(seed)), seed))
     }
 
+    /// What another process sees after so many recorded operations. `None` when not so many were
+    /// recorded.
+    pub fn at(&self, operations: usize) -> Option<Self> {
+        let state = self.shared.lock().history.as_ref()?.get(operations)?.clone();
+        Some(Self::with(state, 0))
+    }
+
     /// The process ends and starts again: nothing is lost, and no lock is held.
     #[must_use]
     pub fn restarted(&self) -> Self {

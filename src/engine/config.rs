@@ -22,6 +22,9 @@ pub struct EngineConfig {
     pub history: Span,
     /// Records that may wait before ingest answers 429.
     pub queue_records_max: usize,
+    /// Memory for customers with their histories, about; those that were idle for the longest are
+    /// on disk beyond it. 0 sets no bound.
+    pub memory_bytes_max: u64,
 }
 
 impl Default for EngineConfig {
@@ -31,6 +34,7 @@ impl Default for EngineConfig {
             lateness: Span::from_millis(3_600_000),
             history: Span::from_millis(400 * Span::DAY.millis()),
             queue_records_max: 65_536,
+            memory_bytes_max: 0,
         }
     }
 }

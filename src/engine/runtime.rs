@@ -27,6 +27,8 @@ use crate::engine::ActionInput;
 use crate::engine::Input;
 use crate::engine::Output;
 use crate::engine::Restored;
+use crate::engine::away::Away;
+use crate::engine::away::Room;
 use crate::engine::entities::Entities;
 use crate::engine::entities::NEAR;
 use crate::engine::learning::Learning;
@@ -123,19 +125,34 @@ pub struct Settings {
 }
 
 impl Engine {
-    /// Starts the shards.
+    /// Starts the shards, with room for every customer.
     pub fn start(
         rules: &Arc<RuleSet>,
         symbols: &Symbols,
         settings: Settings,
         sink: Sink,
     ) -> std::io::Result<Self> {
+        Self::start_within(None, (rules, symbols), settings, sink)
+    }
+
+    /// Starts the shards; customers that have no room in memory are moved to disk.
+    pub fn start_within(
+        room: Option<&Room>,
+        (rules, symbols): (&Arc<RuleSet>, &Symbols),
+        settings: Settings,
+        sink: Sink,
+    ) -> std::io::Result<Self> {
         let shards = settings.shards.max(1);
+        room.map_or(Ok(()), Away::begin)?;
         let sequencer = Sequencer::new(rules, symbols, shards, settings.lateness);
         let (mut entities, mut gauges, mut threads) = (Vec::new(), Vec::new(), Vec::new());
         let mut inline = None;
         for number in 0..shards {
             let shard = Shard::new(Arc::clone(rules), symbols.clone());
+            let shard = match room {
+                Some(room) => shard.within(room, (number, shards)),
+                None => shard,
+            };
             let gauge = Arc::new(Gauge::default());
             entities.push(shard.entities());
             gauges.push(Arc::clone(&gauge));
@@ -373,7 +390,7 @@ impl Engine {
                     outputs.clear();
                 }
                 self.gauges[0].note(shard);
-                Ok(())
+                if shard.has_failed() { Err(Stopped) } else { Ok(()) }
             }
             Workers::Threads(workers) => {
                 for (worker, gauge) in workers.iter_mut().zip(&self.gauges) {
@@ -444,6 +461,10 @@ fn work(
             outputs.clear();
         }
         gauge.note(&shard);
+        if shard.has_failed() {
+            // Nobody waits for what it will not do.
+            return;
+        }
         let still = u64::from(shard.is_changing());
         gauge.waiting.fetch_sub(taken + changing - still, Ordering::Relaxed);
         changing = still;

@@ -25,6 +25,7 @@ use rapidhash::v3::rapidhash_v3;
 
 use crate::alert::life_cycle::Phase;
 use crate::engine::ActionInput;
+use crate::engine::away;
 use crate::engine::entities::Entities;
 use crate::engine::port::EngineStatus;
 use crate::engine::port::EntityView;
@@ -104,6 +105,7 @@ pub struct Service {
     reading: Reading,
     reload: Mutex<Reload>,
     counted: Mutex<Totals>,
+    away: Mutex<away::Figures>,
 }
 
 /// What the service does not take.
@@ -161,9 +163,15 @@ impl Service {
             reading: Reading::default(),
             reload: Mutex::new(Reload { at: time::now(), problem: None }),
             counted: Mutex::default(),
+            away: Mutex::default(),
         };
         service.succeeded();
         service
+    }
+
+    /// Where refused records go from here on.
+    pub fn bury_in(&self, dead: DeadLetters) {
+        *self.dead.lock() = dead;
     }
 
     /// Says that the history is in and records are welcome.
@@ -337,12 +345,44 @@ impl Service {
         let is_ready = self.ready.load(Ordering::Acquire) && self.is_read_well();
         metrics.ready.set(i64::from(is_ready));
         metrics.entities.with_label_values(&["all"]).set(gauge(now.entities));
+        self.measure_away();
         let watermark = Timestamp::saturating(self.watermark.load(Ordering::Relaxed));
         if watermark > Timestamp::MIN {
             metrics.watermark_timestamp_seconds.set(seconds(watermark));
         }
         metrics.heartbeat_timestamp_seconds.set(seconds(time::now()));
         *before = now;
+    }
+
+    /// How many customers are on disk, and how much memory the others take; none where there is room
+    /// for all.
+    pub fn away(&self) -> Option<away::Figures> {
+        let all = self.entities.iter().filter_map(|shard| Some(shard.away()?.figures()));
+        all.reduce(away::Figures::plus)
+    }
+
+    /// Brings the figures of customers on disk up to date.
+    fn measure_away(&self) {
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let now = self.away().unwrap_or_default();
+        let before = std::mem::replace(&mut *self.away.lock(), now);
+        let metrics = &self.metrics;
+        metrics.customer_memory_bytes.set(gauge(now.bytes));
+        metrics.customer_memory_max_bytes.set(gauge(now.bytes_max));
+        metrics.customers_moved.set(gauge(now.moved));
+        metrics.customers_moved_bytes.set(gauge(now.disk_bytes));
+        let moves = |direction| metrics.customer_moves_total.with_label_values(&[direction]);
+        moves("out").inc_by(now.out.saturating_sub(before.out));
+        moves("back").inc_by(now.back.saturating_sub(before.back));
+        let failures = now.failures.saturating_sub(before.failures);
+        metrics.customer_move_failures_total.inc_by(failures);
+    }
+
+    /// Why the engine has stopped by itself, once it has: a customer that was moved to disk cannot
+    /// be read back.
+    pub fn broken(&self) -> Option<String> {
+        let failure = self.entities.iter().find_map(|shard| shard.away()?.failure());
+        failure.map(str::to_owned)
     }
 
     /// Writes refused records down.

@@ -11,6 +11,8 @@
 
 mod changeover;
 mod duty;
+mod idle;
+mod residence;
 mod restore;
 
 use std::cmp::Reverse;
@@ -38,6 +40,7 @@ use crate::engine::look::Look;
 use crate::engine::look::Observer;
 use crate::engine::past;
 use crate::engine::shard::changeover::Changeover;
+use crate::engine::shard::residence::Residence;
 use crate::engine::snapshot::saving::Saving;
 use crate::engine::tally::Resting;
 use crate::engine::tally::RuleTally;
@@ -80,6 +83,8 @@ pub struct Shard {
     observer: Option<Arc<Observer>>,
     saving: Option<Saving>,
     changeover: Option<Changeover>,
+    /// Which customers are in memory; none where all are.
+    residence: Option<Box<Residence>>,
     /// The number of its set of rules: see [`Entity::laid_out`](crate::state::Entity).
     laid_out: u8,
     parts: Parts,
@@ -141,6 +146,7 @@ impl Shard {
             observer: None,
             saving: None,
             changeover: None,
+            residence: None,
             laid_out: 0,
             parts: Parts::default(),
             tally,
@@ -167,10 +173,11 @@ impl Shard {
                 _ => None,
             });
             self.entities.touch(&self.rules, entities, &Live::TOUCHES);
-            for input in near {
+            for input in near.iter_mut() {
                 self.step(input, out);
             }
             self.change_some(out);
+            self.settle(near);
         }
     }
 
@@ -214,6 +221,9 @@ impl Shard {
         (watermark, arrived): (Timestamp, Option<Instant>),
         out: &mut Vec<Output>,
     ) {
+        if self.residence.is_some() && !self.bring_back(id) {
+            return;
+        }
         self.save_before(id);
         self.change_before(id, out);
         self.catalog.complete(event);
@@ -275,6 +285,9 @@ impl Shard {
             Reference::Customer(customer) => {
                 let kind = EntityKind::Customer;
                 let id = EntityId { kind, id: customer.id };
+                if self.residence.is_some() && !self.bring_back(id) {
+                    return;
+                }
                 self.save_before(id);
                 self.change_before(id, out);
                 let (rules, laid_out) = (&self.rules, self.laid_out);
@@ -292,6 +305,9 @@ impl Shard {
 
     fn act(&mut self, action: &ActionInput, out: &mut Vec<Output>) {
         let Some(rule) = self.rules.place(&action.rule) else { return };
+        if self.residence.is_some() && !self.bring_back(action.entity) {
+            return;
+        }
         self.save_before(action.entity);
         self.change_before(action.entity, out);
         let Some(mut guard) = self.entities.map.get_mut(&action.entity) else { return };
@@ -350,6 +366,9 @@ impl Shard {
     /// Fires a timer, and sets the entity's next, unless it is due by `to`: then it is returned.
     fn fire(&mut self, due: Due, to: Timestamp, out: &mut Vec<Output>) -> Option<Due> {
         let Due { at, entity: id } = due;
+        if self.residence.is_some() && !self.bring_back_due(id, at) {
+            return None;
+        }
         self.save_before(id);
         self.change_before(id, out);
         let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } = self;

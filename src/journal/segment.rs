@@ -240,6 +240,16 @@ impl Reader {
         self.end = end;
     }
 
+    /// Forgets what was read and not taken, and asks how large the file is by now: somebody else
+    /// writes it.
+    pub(super) fn look_again(&mut self) -> Result<(), JournalError> {
+        self.buffer.clear();
+        self.start = 0;
+        let failed = |error: io::Error| JournalError::disk("read", &self.path, &error);
+        self.end = self.end.max(self.file.size().map_err(failed)?);
+        Ok(())
+    }
+
     /// The record that comes next.
     pub(super) fn next(&mut self) -> Result<Next, JournalError> {
         let mut want = record::FRAME_BYTES;

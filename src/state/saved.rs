@@ -121,6 +121,17 @@ impl Entity {
         })
     }
 
+    /// Until when no window moves.
+    pub fn stirs_at(&self) -> Timestamp {
+        self.stirs_at
+    }
+
+    /// Says until when no window moves: of an entity that is as it was, which forgets no sooner
+    /// for having been written down.
+    pub fn stir_at(&mut self, at: Timestamp) {
+        self.stirs_at = at;
+    }
+
     /// Feeds the detectors with the history, on top of what they made of its forgotten part.
     pub fn follow_again(&mut self, upkeep: Upkeep<'_>) {
         let places: Vec<Option<u16>> = (0..).map(Some).take(upkeep.plan.followed.len()).collect();

@@ -6,6 +6,7 @@
 //!                         who got no answer sends again, as HTTP clients do
 //! ```
 
+mod away;
 mod crash;
 mod fault;
 mod kill;
@@ -15,3 +16,4 @@ mod replay;
 pub(crate) mod script;
 mod snapshot;
 pub(crate) mod stage;
+mod standby;

@@ -45,7 +45,7 @@ pub(super) fn all(config: &Config, named: bool) -> Vec<Finding> {
     findings.push(port(config));
     findings.extend(topics(config));
     findings.push(open_files(config.http.streams_max as u64));
-    findings.push(memory());
+    findings.push(memory(config.engine.memory_bytes_max));
     findings
 }
 
@@ -96,7 +96,26 @@ fn data_folder(folder: &Path) -> Vec<Finding> {
     } else {
         Finding::good("data folder", speed)
     };
-    vec![speed, space(folder)]
+    vec![speed, locks(folder), space(folder)]
+}
+
+/// Whether the file system keeps a lock from a second holder: by it one process writes, and one that
+/// stands by knows when to take over.
+fn locks(folder: &Path) -> Finding {
+    let path = folder.join(format!(".siaga-doctor-{}.lock", std::process::id()));
+    let tried = || {
+        let _first = SystemDisk.lock(&path)?;
+        Ok(SystemDisk.lock(&path).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock))
+    };
+    let held: io::Result<bool> = tried();
+    // The scratch file goes in any case; that it was never made is told already.
+    let _ = SystemDisk.remove(&path);
+    let mend = "use a local file system, or NFS 4: else two processes could write the same journal";
+    match held {
+        Ok(true) => Finding::good("locks", "one process writes, a standby waits"),
+        Ok(false) => Finding::bad("locks", "a lock is given twice", mend),
+        Err(error) => Finding::bad("locks", format!("no lock is to be had: {error}"), mend),
+    }
 }
 
 /// The median time of a small durable write in a folder.
@@ -225,16 +244,26 @@ fn open_files(streams: u64) -> Finding {
     }
 }
 
-/// Memory that is left, from what the kernel tells.
-fn memory() -> Finding {
+/// Memory that is left, from what the kernel tells, beside what customers may take; 0 for no bound.
+fn memory(bytes_max: u64) -> Finding {
     let told = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     match kilobytes.map(|kilobytes| kilobytes << 10) {
+        Some(free) if free < bytes_max => Finding::note(
+            "memory",
+            format!("{} available, customers may take {}", HumanBytes(free), HumanBytes(bytes_max)),
+            "lower engine.memory_bytes_max: names, pages and the journal need some beside it",
+        ),
+        Some(free) if bytes_max > 0 => Finding::good(
+            "memory",
+            format!("{} available, customers may take {}", HumanBytes(free), HumanBytes(bytes_max)),
+        ),
         Some(free) if free < 1 << 30 => Finding::note(
             "memory",
             format!("{} available", HumanBytes(free)),
-            "a customer with 50 orders takes about 2 KB: a million want 2 GB",
+            "a customer with 50 orders takes about 2 KB: a million want 2 GB; \
+             engine.memory_bytes_max keeps the idle ones on disk",
         ),
         Some(free) => Finding::good("memory", format!("{} available", HumanBytes(free))),
         None => Finding::note("memory", "what is left is not known here", ""),

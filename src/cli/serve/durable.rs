@@ -29,6 +29,7 @@ use crate::engine::snapshot::file::Store;
 use crate::event::Symbols;
 use crate::journal;
 use crate::journal::Journal;
+use crate::journal::JournalError;
 use crate::journal::JournalId;
 use crate::journal::Log;
 use crate::journal::entry::SetupEntry;
@@ -37,10 +38,10 @@ use crate::time;
 use crate::time::Span;
 
 /// The folder of the journal in the folder of everything.
-const JOURNAL: &str = "journal";
+pub(super) const JOURNAL: &str = "journal";
 
 /// The folder of the snapshots.
-const SNAPSHOTS: &str = "snapshots";
+pub(super) const SNAPSHOTS: &str = "snapshots";
 
 /// What an earlier process left, and that was not read yet.
 pub(super) struct Kept {
@@ -48,6 +49,8 @@ pub(super) struct Kept {
     folder: PathBuf,
     store: Store,
     snapshot: Option<(Sound, Head)>,
+    /// The service has taken it in already.
+    is_known: bool,
 }
 
 /// What the configuration says of the engine; the journal may say otherwise.
@@ -68,16 +71,8 @@ impl Kept {
     /// snapshot get their numbers: nobody may have named anything before.
     pub(super) fn open(data: &Path, symbols: &Symbols) -> anyhow::Result<Self> {
         let folder = data.join(JOURNAL);
-        let settings = journal::Settings::new(JournalId::random());
-        let (log, opened) = Log::open(Arc::new(SystemDisk), &folder, settings)?;
-        if let Some(torn) = opened.torn {
-            tracing::warn!(
-                file = torn.file,
-                bytes = torn.bytes,
-                "the last commit was not finished, and nobody was told of it: it is left out"
-            );
-        }
-        let store = Store::open(Arc::new(SystemDisk), &data.join(SNAPSHOTS))?;
+        let log = Self::log(data)?;
+        let store = Self::store(data)?;
         let found = store.newest()?;
         for error in &found.rejected {
             tracing::error!(%error, "a snapshot is left out, and set aside as `.corrupt`");
@@ -104,7 +99,31 @@ impl Kept {
                 data.join(SNAPSHOTS).display()
             );
         }
-        Ok(Self { log, folder, store, snapshot })
+        Ok(Self { log, folder, store, snapshot, is_known: false })
+    }
+
+    /// Opens the journal in the folder of everything, or makes one.
+    pub(super) fn log(data: &Path) -> Result<Log, JournalError> {
+        let settings = journal::Settings::new(JournalId::random());
+        let (log, opened) = Log::open(Arc::new(SystemDisk), &data.join(JOURNAL), settings)?;
+        if let Some(torn) = opened.torn {
+            tracing::warn!(
+                file = torn.file,
+                bytes = torn.bytes,
+                "the last commit was not finished, and nobody was told of it: it is left out"
+            );
+        }
+        Ok(log)
+    }
+
+    /// Opens the snapshots in the folder of everything.
+    pub(super) fn store(data: &Path) -> Result<Store, SnapshotError> {
+        Store::open(Arc::new(SystemDisk), &data.join(SNAPSHOTS))
+    }
+
+    /// Journal and snapshots of a service that has taken in everything to the journal's end.
+    pub(super) fn followed(log: Log, store: Store, data: &Path) -> Self {
+        Self { log, folder: data.join(JOURNAL), store, snapshot: None, is_known: true }
     }
 
     /// The rules by which the service begins: those of the snapshot, or none.
@@ -118,10 +137,10 @@ impl Kept {
 
     /// Brings the service where the last one stood, and lets it write to the journal from there.
     pub(super) fn take_up(self, service: &Service, wanted: &Wanted) -> anyhow::Result<Keeping> {
-        let Self { log, folder, store, snapshot } = self;
+        let Self { log, folder, store, snapshot, is_known } = self;
         let started = time::steady();
         let seconds = || time::steady().saturating_duration_since(started).as_secs_f64();
-        let mut from = log.first();
+        let mut from = if is_known { log.next() } else { log.first() };
         if let Some((sound, head)) = snapshot {
             from = head.place.position;
             if !head.is_alike(&service.rule_set()) {
@@ -150,7 +169,7 @@ impl Kept {
             let count = log.next().number() - from.number();
             cli::say(&format!("siaga: taking in {count} records of {}", folder.display()));
         }
-        if log.next() != log.first() || from > log.next() {
+        if !is_known && (log.next() != log.first() || from > log.next()) {
             let bar = bar();
             let replayed = service.replay(&SystemDisk, &folder, from, &mut |progress| {
                 bar.set_length(progress.bytes_total);

@@ -19,6 +19,7 @@ use crate::event::Symbols;
 use crate::journal::JournalError;
 use crate::journal::Log;
 use crate::journal::Position;
+use crate::journal::Record;
 use crate::journal::Replay;
 use crate::journal::entry;
 use crate::journal::entry::ActionEntry;
@@ -120,18 +121,23 @@ impl Service {
         let mut replay = Replay::open(disk, folder, from)?;
         let mut replayed = Replayed { next: from, ..Replayed::default() };
         while let Some(record) = replay.next_record()? {
-            let position = record.position;
-            let entry = entry::decode(record.kind, record.payload, &self.symbols)
-                .map_err(|error| ReplayError::Entry { position, error })?;
-            replayed.taken += self.take_again(entry, position)?;
+            replayed.taken += self.take_record(&record)?;
             replayed.records += 1;
-            replayed.next = position.plus(1);
+            replayed.next = record.position.plus(1);
             if replayed.records.is_multiple_of(STEP) {
                 progress(replay.progress());
             }
         }
         progress(replay.progress());
         Ok(replayed)
+    }
+
+    /// Takes in one record that a journal holds; how many events and reference data it held.
+    pub fn take_record(&self, record: &Record<'_>) -> Result<u64, ReplayError> {
+        let position = record.position;
+        let entry = entry::decode(record.kind, record.payload, &self.symbols)
+            .map_err(|error| ReplayError::Entry { position, error })?;
+        self.take_again(entry, position)
     }
 
     /// Learns from the journal before a position what was learned from it once: only the one order

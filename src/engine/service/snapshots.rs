@@ -105,6 +105,9 @@ impl Service {
                 Ok(Piece::Block(kind, payload)) => writer.write(kind, &payload)?,
                 Ok(Piece::Done) => done += 1,
                 Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) if self.broken().is_some() => {
+                    return Err(SnapshotError::Stopped);
+                }
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(SnapshotError::Abandoned("the rules have changed meanwhile"));
                 }

@@ -136,6 +136,7 @@ impl Shard {
         for id in ids {
             self.change(id, out);
         }
+        self.relieve();
     }
 
     /// Lets all entities change over that have not.
@@ -157,6 +158,9 @@ impl Shard {
     #[cold]
     fn change(&mut self, id: EntityId, out: &mut Vec<Output>) {
         let laid_out = self.laid_out;
+        if self.residence.is_some() && !self.bring_back_old(id) {
+            return;
+        }
         let Self { rules, symbols, catalog, entities, wheel, parts, tally, .. } = self;
         let Some(changeover) = &self.changeover else { return };
         let Some(mut guard) = entities.map.get_mut(&id) else { return };
@@ -211,6 +215,11 @@ impl Changeover {
     pub(super) fn pass(&mut self, to: Timestamp, due: &mut Vec<Due>) {
         self.passed = self.passed.max(to);
         self.wheel.pass(to, due);
+    }
+
+    /// The set that those are laid out by who have not changed over.
+    pub(super) fn old(&self) -> &Arc<RuleSet> {
+        &self.old
     }
 
     /// See [`Shard::due`].

@@ -28,6 +28,9 @@ impl Shard {
                 RuleState { rule, exhausted, resting }
             })
             .collect();
+        if self.has_failed() {
+            return;
+        }
         self.saving = cut.map(|cut| Saving::begin(cut, &self.symbols, &self.catalog, &rules));
     }
 
@@ -120,6 +123,10 @@ impl Shard {
             }
         }
         Running { context, id, live: &mut live, parts, tally }.set_timer(wheel);
+        let bytes = live.bytes();
         entities.map.insert(id, Box::new(live));
+        if let Some(residence) = &mut self.residence {
+            residence.came(id, bytes);
+        }
     }
 }

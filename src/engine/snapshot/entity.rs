@@ -54,11 +54,18 @@ impl Entities {
     /// Adds an entity.
     pub(crate) fn add(&mut self, id: EntityId, live: &Live) {
         self.count += 1;
-        put_entity(&mut self.body, id, live);
+        put_one(&mut self.body, id, live);
         if let Some(profile) = live.entity.profile() {
             let profile = Reference::Customer(profile.clone());
             self.profiles.push(Record::Reference(Box::new(profile)));
         }
+    }
+
+    /// Adds an entity that was written by [`put_one`], and its profile.
+    pub(crate) fn add_written(&mut self, entity: &[u8], profile: Option<Record>) {
+        self.count += 1;
+        self.body.raw(entity);
+        self.profiles.extend(profile);
     }
 
     /// The block, if there is anything in it; it is empty afterwards.
@@ -105,7 +112,27 @@ pub(crate) fn get_block(payload: &[u8], symbols: &Symbols) -> Result<Vec<Kept>, 
     Ok(kept)
 }
 
-fn put_entity(out: &mut Out, id: EntityId, live: &Live) {
+/// Reads an entity that was written by [`put_one`].
+pub(crate) fn get_one(bytes: &[u8]) -> Result<Kept, EntryError> {
+    let mut body = In::new(bytes);
+    let (id, saved, phases, _) = get_entity(&mut body)?;
+    body.finish()?;
+    Ok((id, saved, phases))
+}
+
+/// Reads a profile as the journal writes it, as a record; none from no bytes.
+pub(crate) fn get_profile(bytes: &[u8], symbols: &Symbols) -> Result<Option<Record>, EntryError> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    match entry::decode(entry::RECORDS, bytes, symbols)? {
+        Entry::Records(mut records) if records.len() == 1 => Ok(records.pop()),
+        _ => Err(EntryError::Value("profile")),
+    }
+}
+
+/// Writes one entity without its profile.
+pub(crate) fn put_one(out: &mut Out, id: EntityId, live: &Live) {
     live.entity.saved(|parts| {
         let entity = parts.entity;
         let (bytes, base, customer) = entity.history.raw();

@@ -82,6 +82,11 @@ fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Snapsho
 }
 
 impl Store {
+    /// The snapshots in a folder that another process makes.
+    pub fn of_another(disk: Arc<dyn Disk>, folder: &Path) -> Self {
+        Self { disk, folder: folder.to_owned() }
+    }
+
     /// The snapshots in a folder, which is made if need be.
     pub fn open(disk: Arc<dyn Disk>, folder: &Path) -> Result<Self, SnapshotError> {
         disk::make_folders(&*disk, folder).map_err(failed("make", folder))?;
@@ -122,6 +127,22 @@ impl Store {
             }
         }
         Ok(Found { sound: None, rejected })
+    }
+
+    /// The newest snapshot that is sound, while another process writes them: nothing is set aside.
+    pub fn newest_of_another(&self) -> Result<Option<Sound>, SnapshotError> {
+        if !self.disk.exists(&self.folder).map_err(failed("look for", &self.folder))? {
+            return Ok(None);
+        }
+        for position in self.list()?.into_iter().rev() {
+            match Sound::open(&*self.disk, &self.path(position)) {
+                Ok(sound) => return Ok(Some(sound)),
+                // It is corrupt, or has been given up meanwhile.
+                Err(SnapshotError::Corrupt { .. } | SnapshotError::Disk { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
     fn sync(&self) -> Result<(), SnapshotError> {

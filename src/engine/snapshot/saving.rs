@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::TrySendError;
 
+use crate::engine::away::AwayError;
 use crate::engine::entities;
 use crate::engine::live::Live;
 use crate::engine::snapshot::BlockKind;
@@ -32,6 +33,9 @@ use crate::state::catalog::Catalog;
 
 /// Names that one step looks up; with the block that it fills it takes some tens of microseconds.
 const STEP_NAMES: u32 = 256;
+
+/// Names whose look-up takes about as long as it takes to read one entity on disk.
+const READ_NAMES: u32 = 16;
 
 /// Bytes that may wait for the disk. More than that, and the snapshot is given up.
 const WAITING_BYTES_MAX: usize = 256 << 20;
@@ -165,8 +169,12 @@ impl Saving {
         catalog: &Catalog,
         symbols: &Symbols,
     ) -> Progress {
-        if !self.complete && self.waiting.is_empty() {
-            self.collect(entities, catalog, symbols);
+        if !self.complete
+            && self.waiting.is_empty()
+            && let Err(error) = self.collect(entities, catalog, symbols)
+        {
+            entities.lose(&error);
+            return Progress::Over;
         }
         while let Some((kind, block)) = self.waiting.pop_front() {
             let bytes = block.len();
@@ -189,13 +197,18 @@ impl Saving {
         }
     }
 
-    fn collect(&mut self, entities: &entities::Entities, catalog: &Catalog, symbols: &Symbols) {
+    fn collect(
+        &mut self,
+        entities: &entities::Entities,
+        catalog: &Catalog,
+        symbols: &Symbols,
+    ) -> Result<(), AwayError> {
         let (mine, shards) = self.share;
         let mut looked_up = 0;
         while self.cursor <= self.last {
             // A block that is full has been sealed, and waits.
             if looked_up >= STEP_NAMES || !self.waiting.is_empty() {
-                return;
+                return Ok(());
             }
             looked_up += 1;
             let number = self.cursor;
@@ -204,10 +217,13 @@ impl Saving {
             if number % shards == mine {
                 for kind in KINDS {
                     let id = EntityId { kind, id: name };
-                    if !self.was_early(kind as usize, number)
-                        && let Some(live) = entities.map.get(&id)
-                    {
+                    if self.was_early(kind as usize, number) {
+                        continue;
+                    }
+                    if let Some(live) = entities.map.get(&id) {
                         self.entities.add(id, &live);
+                    } else if self.written(id, entities)? {
+                        looked_up += READ_NAMES;
                     }
                 }
             }
@@ -228,6 +244,21 @@ impl Saving {
         }
         self.seal(symbols);
         self.complete = true;
+        Ok(())
+    }
+
+    /// Takes an entity on disk as it lies there; whether it does.
+    fn written(&mut self, id: EntityId, all: &entities::Entities) -> Result<bool, AwayError> {
+        let Some(away) = all.away().filter(|_| id.kind == EntityKind::Customer) else {
+            return Ok(false);
+        };
+        let Some(place) = away.place(id.id) else { return Ok(false) };
+        let (entity, profile) = away.read((id.id, place), |stored| {
+            let (entity, profile) = stored.as_saved()?;
+            Ok((entity.to_vec(), profile))
+        })?;
+        self.entities.add_written(&entity, profile);
+        Ok(true)
     }
 
     fn reference(&mut self, table: Table, id: Symbol, catalog: &Catalog, symbols: &Symbols) {

@@ -83,6 +83,11 @@ impl Out {
         self.0.extend_from_slice(bytes);
     }
 
+    /// Bytes whose length is known otherwise.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
     pub(crate) fn text(&mut self, text: &str) {
         self.blob(text.as_bytes());
     }
@@ -180,6 +185,11 @@ impl<'a> In<'a> {
         let (taken, rest) = self.0.split_at_checked(length).ok_or(EntryError::Short)?;
         self.0 = rest;
         Ok(taken)
+    }
+
+    /// Everything that is left.
+    pub(crate) fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.0)
     }
 
     pub(crate) fn text(&mut self) -> Result<&'a str, EntryError> {

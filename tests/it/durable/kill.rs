@@ -17,11 +17,13 @@ use std::fs;
 use std::io;
 use std::io::BufRead;
 use std::io::BufReader;
+use std::io::Lines;
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Child;
+use std::process::ChildStderr;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::atomic::AtomicUsize;
@@ -41,10 +43,10 @@ use crate::scene::at;
 const KILLS: usize = 50;
 
 /// Looks, at most a twentieth of a second apart, at what has still to come.
-const LOOKS: usize = 12_000;
+pub(super) const LOOKS: usize = 12_000;
 
 /// Rules that events alone set off: when the wall clock ticks must not matter.
-const RULES: &str = r#"
+pub(super) const RULES: &str = r#"
 groups:
   - name: g
     rules:
@@ -64,9 +66,9 @@ groups:
 "#;
 
 /// The program, ended with the test.
-struct Server {
-    child: Child,
-    address: String,
+pub(super) struct Server {
+    pub(super) child: Child,
+    pub(super) address: String,
 }
 
 impl Drop for Server {
@@ -78,25 +80,7 @@ impl Drop for Server {
 
 impl Server {
     fn start(folder: &Path) -> Self {
-        let mut command = Command::new(program());
-        // What is said to the tests is not said to the program.
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIAGA_")) {
-            command.env_remove(name);
-        }
-        let mut child = command
-            .args(["serve", "--data"])
-            .arg(folder.join("data"))
-            .arg("--config")
-            .arg(folder.join("siaga.toml"))
-            .env("SIAGA_HTTP_LISTEN", "127.0.0.1:0")
-            .env("SIAGA_RULES_PATH", folder.join("rules"))
-            .env("SIAGA_ENGINE_SHARDS", "2")
-            .env("SIAGA_STORAGE_SNAPSHOT_EVERY", "200ms")
-            .env("SIAGA_LOG", "warn")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (child, mut lines) = spawn(folder, &[]);
         let mut said = String::new();
         let address = lines.find_map(|line| {
             let line = line.unwrap();
@@ -114,11 +98,36 @@ impl Server {
         Self { child, address }
     }
 
-    fn stop(mut self) {
+    pub(super) fn stop(mut self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").arg(&id).status().unwrap().success());
         assert!(self.child.wait().unwrap().success());
     }
+}
+
+/// The program on the folder's data, and what it says.
+pub(super) fn spawn(folder: &Path, more: &[&str]) -> (Child, Lines<BufReader<ChildStderr>>) {
+    let mut command = Command::new(program());
+    // What is said to the tests is not said to the program.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIAGA_")) {
+        command.env_remove(name);
+    }
+    let mut child = command
+        .args(["serve", "--data"])
+        .arg(folder.join("data"))
+        .arg("--config")
+        .arg(folder.join("siaga.toml"))
+        .args(more)
+        .env("SIAGA_HTTP_LISTEN", "127.0.0.1:0")
+        .env("SIAGA_RULES_PATH", folder.join("rules"))
+        .env("SIAGA_ENGINE_SHARDS", "2")
+        .env("SIAGA_STORAGE_SNAPSHOT_EVERY", "200ms")
+        .env("SIAGA_LOG", "warn")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    (child, lines)
 }
 
 fn program() -> OsString {
@@ -126,7 +135,7 @@ fn program() -> OsString {
 }
 
 /// Status and body of an answer; an error where there was none.
-fn send(address: &str, request: &str) -> io::Result<(u16, String)> {
+pub(super) fn send(address: &str, request: &str) -> io::Result<(u16, String)> {
     let mut socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(Duration::from_secs(30)))?;
     socket.write_all(request.as_bytes())?;
@@ -138,7 +147,7 @@ fn send(address: &str, request: &str) -> io::Result<(u16, String)> {
     Ok((status.ok_or(io::ErrorKind::InvalidData)?, body.to_owned()))
 }
 
-fn post(address: &str, body: &str) -> io::Result<(u16, String)> {
+pub(super) fn post(address: &str, body: &str) -> io::Result<(u16, String)> {
     let length = body.len();
     send(
         address,
@@ -150,7 +159,7 @@ fn post(address: &str, body: &str) -> io::Result<(u16, String)> {
 }
 
 /// Body after body, four orders each.
-fn body(number: usize) -> String {
+pub(super) fn body(number: usize) -> String {
     let mut numbers = Numbers(number as u64 + 1);
     (0..4).fold(String::new(), |mut all, place| {
         let id = number * 4 + place;
@@ -180,7 +189,7 @@ fn send_until_it_dies(address: &str, acknowledged: &AtomicUsize) {
 }
 
 /// The alerts whose opening a receiver has accepted, each with the ids of the deliveries.
-fn delivered(receiver: &Receiver) -> BTreeMap<String, BTreeSet<String>> {
+pub(super) fn delivered(receiver: &Receiver) -> BTreeMap<String, BTreeSet<String>> {
     let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for request in receiver.requests().iter().filter(|request| request.is_accepted) {
         let message: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
@@ -217,7 +226,7 @@ fn killed_while_taking(
 }
 
 /// Every acknowledged body is there: sent again, all of it is a repeat.
-fn send_again(address: &str, bodies: usize) {
+pub(super) fn send_again(address: &str, bodies: usize) {
     // One that got no answer may have been taken, too.
     let again: Vec<usize> = (0..=bodies).collect();
     for number in again {
@@ -239,10 +248,26 @@ fn send_again(address: &str, bodies: usize) {
 #[test]
 fn kill_after_kill_nothing_acknowledged_is_lost_and_no_alert_is_told_twice() {
     let kills = std::env::var("SIAGA_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
+    let (place, receiver) = set_up();
+    let acknowledged = AtomicUsize::new(0);
+    let mut numbers = Numbers(9);
+    for cycle in 0..kills {
+        killed_while_taking(place.path(), &acknowledged, (cycle, &mut numbers));
+    }
+    let bodies = acknowledged.into_inner();
+    assert!(bodies > kills / 2, "only {bodies} bodies were taken");
+    let server = Server::start(place.path());
+    send_again(&server.address, bodies);
+    let alerts = compare(server, place.path(), bodies, &receiver);
+    println!("{kills} kills, {bodies} bodies, {alerts} alerts, all delivered");
+}
+
+/// A folder with rules and a receiver, which takes not every message, and whose answer to some is
+/// lost.
+pub(super) fn set_up() -> (tempfile::TempDir, Receiver) {
     let place = tempfile::tempdir().unwrap();
     fs::create_dir(place.path().join("rules")).unwrap();
     fs::write(place.path().join("rules/a.rules.yaml"), RULES).unwrap();
-    // Some messages are not taken, and the answer to some is lost.
     let receiver = Receiver::start(|number| match number % 15 {
         1 | 4 => Answer::Status(503, ""),
         7 => Answer::ResetAfterAccepting,
@@ -254,16 +279,13 @@ fn kill_after_kill_nothing_acknowledged_is_lost_and_no_alert_is_told_twice() {
         receiver.url()
     );
     fs::write(place.path().join("siaga.toml"), config).unwrap();
-    let acknowledged = AtomicUsize::new(0);
-    let mut numbers = Numbers(9);
-    for cycle in 0..kills {
-        killed_while_taking(place.path(), &acknowledged, (cycle, &mut numbers));
-    }
-    let bodies = acknowledged.into_inner();
-    assert!(bodies > kills / 2, "only {bodies} bodies were taken");
-    let server = Server::start(place.path());
-    send_again(&server.address, bodies);
-    let inbox = rusqlite::Connection::open(place.path().join("data/inbox.sqlite")).unwrap();
+    (place, receiver)
+}
+
+/// Waits until everything is delivered, stops the server, and compares inbox and receiver with a
+/// service that nothing happens to; how many alerts there are.
+pub(super) fn compare(server: Server, place: &Path, bodies: usize, receiver: &Receiver) -> usize {
+    let inbox = rusqlite::Connection::open(place.join("data/inbox.sqlite")).unwrap();
     let waiting = "SELECT (SELECT COUNT(*) FROM deliveries
             WHERE status IN ('pending', 'sending', 'uncertain'))
         + (SELECT COALESCE(MAX(seq), 0) FROM changes)
@@ -289,15 +311,15 @@ fn kill_after_kill_nothing_acknowledged_is_lost_and_no_alert_is_told_twice() {
         ids("SELECT id FROM changes WHERE opened = 1 GROUP BY id HAVING COUNT(*) > 1"),
         [""; 0]
     );
-    let told = delivered(&receiver);
+    let told = delivered(receiver);
     assert_eq!(told.keys().cloned().collect::<BTreeSet<_>>(), want);
     let twice: Vec<_> = told.iter().filter(|(_, ids)| ids.len() > 1).collect();
     assert!(twice.is_empty(), "under two ids: {twice:?}");
     let verified = Command::new(program())
         .args(["journal", "verify"])
-        .arg(place.path().join("data/journal"))
+        .arg(place.join("data/journal"))
         .output()
         .unwrap();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
-    println!("{kills} kills, {bodies} bodies, {} alerts, all delivered", have.len());
+    have.len()
 }

@@ -9,6 +9,7 @@ use siaga::alert::CloseReason;
 use siaga::disk::simulated::SimulatedDisk;
 use siaga::engine::ActionInput;
 use siaga::engine::Output;
+use siaga::engine::away::Room;
 use siaga::engine::port::IngestError;
 use siaga::engine::port::Port;
 use siaga::engine::runtime::Engine;
@@ -43,6 +44,7 @@ use crate::scene::at;
 
 pub(crate) const JOURNAL: &str = "/data/journal";
 pub(crate) const SNAPSHOTS: &str = "/data/snapshots";
+pub(crate) const AWAY: &str = "/data/away";
 
 /// Which version of the program wrote a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +100,17 @@ impl Stage {
         told: &Arc<Mutex<Ledger>>,
         shards: usize,
     ) -> Result<Self, String> {
-        Self::start_within((version, 100_000), disk, told, shards)
+        Self::start_within((version, 100_000, None), disk, told, shards)
+    }
+
+    /// As [`Stage::start`]; customers have room for so many bytes in memory.
+    pub(crate) fn start_bounded(
+        room: &Room,
+        disk: &SimulatedDisk,
+        told: &Arc<Mutex<Ledger>>,
+        shards: usize,
+    ) -> Result<Self, String> {
+        Self::start_within((Version::Same, 100_000, Some(room)), disk, told, shards)
     }
 
     /// As [`Stage::start`]; so many inputs may wait.
@@ -108,11 +120,11 @@ impl Stage {
         told: &Arc<Mutex<Ledger>>,
         shards: usize,
     ) -> Result<Self, String> {
-        Self::start_within((Version::Same, waiting_max), disk, told, shards)
+        Self::start_within((Version::Same, waiting_max, None), disk, told, shards)
     }
 
     fn start_within(
-        (version, waiting_max): (Version, u64),
+        (version, waiting_max, room): (Version, u64, Option<&Room>),
         disk: &SimulatedDisk,
         told: &Arc<Mutex<Ledger>>,
         shards: usize,
@@ -147,7 +159,8 @@ impl Stage {
         } else if log.first() != Position::FIRST {
             return Err("there is no snapshot before the journal".to_owned());
         }
-        let engine = Engine::start(&rules, &symbols, settings_of_engine, sink).unwrap();
+        let engine = Engine::start_within(room, (&rules, &symbols), settings_of_engine, sink)
+            .map_err(|error| told_error(&error))?;
         let service = Arc::new(Service::new(Parts {
             engine,
             rules,
