@@ -148,6 +148,7 @@ impl Checker<'_> {
             "next_break" | "price_at" => self.of_quantity(expr, name, args),
             "p_switch" => self.p_switch(expr, name, args),
             "win_rate_below" => self.win_rate_below(expr, name, args),
+            "in_territory" => self.in_territory(expr, name, args),
             "greatest" | "least" => self.extreme(expr, name, args),
             _ => self.no_function(expr, name),
         }
@@ -201,6 +202,19 @@ impl Checker<'_> {
         let numbers = [won, lost, team]
             .map(|arg| self.expect(arg, &[Type::Int, Type::Double], "the argument"));
         self.builtin(Builtin::WinRateBelow, &numbers, Type::Double)
+    }
+
+    /// Whether a territory was a rep's.
+    fn in_territory(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        let [rep, territory, at] = args else { return self.arguments(expr, name, 3, args) };
+        let mut asked = [
+            self.expect(rep, &[Type::Text], "the rep"),
+            self.expect(territory, &[Type::Text], "the territory"),
+            self.expect(at, &[Type::Time], "the time"),
+        ];
+        // The reps change beside the history: no property of an item.
+        asked[0].depends |= ENTITY;
+        self.builtin(Builtin::InTerritory, &asked, Type::Bool)
     }
 
     /// The largest or smallest of some values.
