@@ -135,13 +135,7 @@ impl Checker<'_> {
                 let text = self.value(text);
                 self.matches(expr, text, pattern)
             }
-            "sells" => {
-                let [arg] = args else { return self.arguments(expr, name, 1, args) };
-                let arg = self.expect(arg, &[Type::Text], "the category");
-                // The catalogue changes beside the history: no property of an item.
-                let node = Node::Function(Function::Sells, arg.node);
-                self.typed(node, Type::Bool, arg.depends | ENTITY)
-            }
+            "sells" => self.sells(expr, name, args),
             "list_price" | "unit_cost" | "margin_floor" | "grade" | "own_brand" | "substitute" => {
                 self.of_product(expr, name, args)
             }
@@ -152,6 +146,15 @@ impl Checker<'_> {
             "greatest" | "least" => self.extreme(expr, name, args),
             _ => self.no_function(expr, name),
         }
+    }
+
+    /// Whether the catalogue has a category.
+    fn sells(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        let [arg] = args else { return self.arguments(expr, name, 1, args) };
+        let arg = self.expect(arg, &[Type::Text], "the category");
+        // The catalogue changes beside the history: no property of an item.
+        let node = Node::Function(Function::Sells, arg.node);
+        self.typed(node, Type::Bool, arg.depends | ENTITY)
     }
 
     /// What the catalogue says of a product.

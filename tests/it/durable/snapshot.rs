@@ -211,7 +211,7 @@ fn a_snapshot_of_every_version_can_be_loaded() {
         if version == 4 {
             // From here on histories know the territories of events, and reps when they had which.
             script = script.into_iter().map(in_territories).collect();
-            script.insert(0, Step::Rules(3));
+            script[0] = Step::Rules(3);
         }
         let (before, behind) = script.split_at(70);
         let folder = golden(version);

@@ -258,18 +258,19 @@ fn orders_out_of_territory_are_those_of_the_batch() {
     let recorded = Recorded::read(&root.join("aw"));
     let facts = facts(&root, "aw.alignment");
     let by_order: BTreeMap<&str, &Json> = facts.iter().map(|f| (text(f, "order_id"), f)).collect();
-    // Of the order at hand, and of the orders of the customer so far.
+    // Of the order at hand, and of the orders of the customer's last year.
     let parts = [
         "in_territory(event.rep, event.territory, event.time)",
-        "orders.last('1500d').count(o, in_territory(o.rep, o.territory, o.time) == false)",
+        "orders.last('365d').count(o, in_territory(o.rep, o.territory, o.time) == false)",
         "event.territory",
     ];
     let rules = asking(EntityKind::Customer, &parts, &recorded.symbols);
+    let year = Span::from_millis(365 * Span::DAY.millis());
     let (mut compared, mut elsewhere) = (0, 0);
     for (customer, events) in recorded.by(|event| event.customer) {
         let at = (&*rules, EntityKind::Customer);
         let mut followed = Followed::of(at, &recorded, (&customer, &events));
-        let mut so_far = 0;
+        let mut outside = Vec::new();
         for event in &events {
             let fact = event.order.as_deref().and_then(|order| by_order.get(order));
             let Some(fact) = fact else { continue };
@@ -280,11 +281,12 @@ fn orders_out_of_territory_are_those_of_the_batch() {
             assert_eq!(values[0], want.map_or(Value::Null, Value::Bool), "{fact}");
             let territory = recorded.symbols.intern(text(fact, "territory"));
             assert_eq!(values[2], Value::Text(territory), "{fact}");
-            so_far += i64::from(want == Some(false));
-            assert_eq!(values[1], Value::Int(so_far), "{fact}");
+            outside.extend((want == Some(false)).then_some(event.time));
+            let year = outside.iter().filter(|then| event.time - **then < year).count();
+            assert_eq!(values[1], Value::Int(i64::try_from(year).unwrap()), "{fact}");
             compared += 1;
-            elsewhere += i64::from(want == Some(false));
         }
+        elsewhere += outside.len();
     }
     assert_eq!((compared, elsewhere), (facts.len(), 542));
 }
