@@ -121,7 +121,8 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let kept = Kept::open(&folder, &symbols)?;
     // What runs first is what was running last; the configuration's rules come behind it.
     let before = kept.rules(&symbols)?;
-    let (folder_of_rules, rules) = first_rules(&config, args, &symbols, shared.is_some())?;
+    let sees_a_part = shared.as_ref().is_some_and(|shared| !shared.sees_everything());
+    let (folder_of_rules, rules) = first_rules(&config, args, &symbols, sees_a_part)?;
     let mapping = mapping(args.mapping.as_deref())?;
     let stored = folder.join("inbox.sqlite");
     let inbox = Inbox::open(&stored, config.inbox.clone())?;
@@ -142,6 +143,9 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     house.rulebook = (!paths.is_empty()).then_some(Rulebook { paths, inbox: stored });
     let service = Arc::clone(&house.service);
     service.recover_first();
+    if let Some(own) = shared.as_ref().and_then(Shared::own) {
+        service.keep_own(own);
+    }
     let history = args.history.clone();
     let topics = Topics { config: config.fluvio.clone(), metrics: Arc::clone(&house.metrics) };
     // Reads, and holds its claim, until the server has stopped.
@@ -153,7 +157,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         history: config.engine.history,
         symbols: service.symbols().clone(),
         service: Arc::clone(&service),
-        is_one_of_several: shared.is_some(),
+        sees_a_part,
     };
     let (snapshots, settled) = (config.storage.snapshot_every, Arc::clone(&house.settled));
     let metrics = Arc::clone(&house.metrics);
@@ -185,7 +189,7 @@ fn first_rules(
     config: &Config,
     args: &Serve,
     symbols: &Symbols,
-    is_one_of_several: bool,
+    sees_a_part: bool,
 ) -> anyhow::Result<(Folder, Arc<RuleSet>)> {
     // The folder of the configuration is asked for in so many words, or is there by convention.
     let named = config.rules.path.exists() || args.config.is_some();
@@ -193,7 +197,7 @@ fn first_rules(
     let folder = Folder::new(paths.clone());
     let mut rules = rule_set(&paths, symbols)?;
     rules.keep(config.engine.history);
-    if is_one_of_several {
+    if sees_a_part {
         share::check(&rules)?;
     }
     Ok((folder, Arc::new(rules)))

@@ -42,6 +42,7 @@ use crate::engine::runtime::Engine;
 use crate::engine::runtime::Gauge;
 use crate::engine::runtime::Totals;
 use crate::engine::sequence;
+use crate::engine::sequence::own::Own;
 use crate::engine::service::keeping::Keeper;
 use crate::engine::service::keeping::Kept;
 use crate::engine::service::read::Reading;
@@ -164,6 +165,13 @@ impl Service {
         };
         service.succeeded();
         service
+    }
+
+    /// Other processes have the other customers, reps and products; before anything is taken.
+    pub fn keep_own(&self, own: Own) {
+        if let Some(engine) = self.engine.lock().as_mut() {
+            engine.keep_own(own);
+        }
     }
 
     /// Says that the history is in and records are welcome.
