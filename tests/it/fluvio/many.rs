@@ -144,7 +144,7 @@ impl Scene {
         let place = tempfile::tempdir().unwrap();
         fs::create_dir(place.path().join("rules")).unwrap();
         fs::write(place.path().join("rules/a.rules.yaml"), RULES).unwrap();
-        let config = "[delivery]\ngroup_wait = '0s'\n[channels.log]\nfluvio.topic = 'alerts'\n\
+        let config = "[delivery]\ngroup_wait = '0s'\nstale_after = '3650d'\n[channels.log]\nfluvio.topic = 'alerts'\n\
                       per_minute = 100000\n";
         fs::write(place.path().join("siaga.toml"), config).unwrap();
         let topics = [("orders", PARTITIONS as usize), ("alerts", 1), ("one", 1)];
@@ -193,7 +193,7 @@ impl Scene {
         for ordinal in 0..3 {
             let is_of =
                 |name: &String| partition::of_key(name.as_bytes(), PARTITIONS) % 3 == ordinal;
-            let customer = (0..).map(|n| format!("end{n}")).find(is_of).unwrap();
+            let customer = (0..100).map(|n| format!("end{n}")).find(is_of).unwrap();
             let line = format!(
                 r#"{{"event_id":"end{ordinal}","type":"order","occurred_at":"{}","customer_id":"{customer}","channel":"end","lines":[{{"product_id":"p0","quantity":1,"unit_price":1}}]}}"#,
                 self.instant(self.orders)

@@ -210,6 +210,27 @@ fn references(symbols: &Symbols) -> Vec<Reference> {
     customers.into_iter().chain(known).chain(relations).collect()
 }
 
+/// A rep who had two territories, one after the other.
+fn moved(symbols: &Symbols) -> Rep {
+    let tenure = |name: &str, from: &str, to: Option<&str>| {
+        let (from, to) = (at(from), to.map(at));
+        Tenure { territory: symbols.intern(name), from, to }
+    };
+    Rep {
+        id: symbols.intern("r-2"),
+        name: None,
+        title: None,
+        manager: None,
+        territories: Vec::new(),
+        seniority: None,
+        quotas: Vec::new(),
+        tenures: vec![
+            tenure("north", "2024-01-01", Some("2025-01-01")),
+            tenure("east", "2025-01-01", None),
+        ],
+    }
+}
+
 /// The newest version of which there are golden files.
 const NEWEST: u32 = 4;
 
@@ -276,24 +297,8 @@ fn every_entry_of(version: u32, symbols: &Symbols) -> Vec<Entry> {
         all.extend([true, false].map(Entry::Held));
     }
     if version >= 4 {
-        let tenure = |name: &str, from: &str, to: Option<&str>| {
-            let (from, to) = (at(from), to.map(at));
-            Tenure { territory: symbols.intern(name), from, to }
-        };
-        let moved = Rep {
-            id: symbols.intern("r-2"),
-            name: None,
-            title: None,
-            manager: None,
-            territories: Vec::new(),
-            seniority: None,
-            quotas: Vec::new(),
-            tenures: vec![
-                tenure("north", "2024-01-01", Some("2025-01-01")),
-                tenure("east", "2025-01-01", None),
-            ],
-        };
-        all.push(Entry::Records(vec![Record::Reference(Box::new(Reference::Rep(moved)))]));
+        let moved = Reference::Rep(moved(symbols));
+        all.push(Entry::Records(vec![Record::Reference(Box::new(moved))]));
     }
     all.push(Entry::Closed);
     all
