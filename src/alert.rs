@@ -16,6 +16,7 @@ pub mod play;
 pub mod life_cycle;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use compact_str::CompactString;
 use serde::Deserialize;
@@ -246,9 +247,9 @@ pub struct Deed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
     /// The name in the rule, or `when`.
-    pub name: String,
+    pub name: CompactString,
     /// The expression as the author wrote it.
-    pub expression: String,
+    pub expression: Arc<str>,
     /// Its value, as people read it.
     pub value: String,
 }

@@ -256,6 +256,13 @@ impl fmt::Display for Currency {
 impl fmt::Display for Decimal {
     /// The shortest exact notation: `129.99`, `-0.057188`, `3`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.written(|text| f.write_str(text))
+    }
+}
+
+impl Decimal {
+    /// Lends its shortest exact notation: `129.99`, `-0.057188`, `3`.
+    pub fn written<T>(self, to: impl FnOnce(&str) -> T) -> T {
         // From the right, into a buffer that holds the longest: a sign, 13 digits, a point, 6.
         let mut buffer = [0_u8; 21];
         let mut start = buffer.len();
@@ -288,7 +295,7 @@ impl fmt::Display for Decimal {
         if self.0 < 0 {
             put(b'-');
         }
-        f.write_str(str::from_utf8(&buffer[start..]).unwrap_or_default())
+        to(str::from_utf8(&buffer[start..]).unwrap_or_default())
     }
 }
 

@@ -26,6 +26,7 @@ pub mod plan;
 pub mod text;
 pub mod schedule;
 pub mod wording;
+pub mod gate;
 pub mod set;
 pub mod check;
 pub mod compile;

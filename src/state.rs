@@ -65,14 +65,8 @@ pub struct Entity {
     pub history: History,
     /// Cursors and running values, laid out by the [`Plan`].
     pub(crate) slots: Slots,
-    /// Names ever seen.
-    pub(crate) owned: OwnedSets,
-    /// What detectors have made of everything ever seen.
-    kept: Option<Box<Kept>>,
-    /// The alerts that it has had.
-    pub past: PastAlerts,
-    /// Reference data of a customer.
-    pub profile: Option<Box<Customer>>,
+    /// What not every entity has.
+    rare: Rare,
     /// Currency of the first amount seen.
     pub currency: Option<Currency>,
     /// Rep of the latest event that named a rep or a territory.
@@ -90,13 +84,29 @@ pub struct Entity {
 
 /// An entity's numbers. A handful of windows fit beside its other fields, where the next event
 /// finds them in the same cache lines.
-pub(crate) type Slots = SmallVec<[i64; 14]>;
+pub(crate) type Slots = SmallVec<[i64; 13]>;
+
+/// What not every entity has: who has nothing of it pays one word.
+#[derive(Debug, Default)]
+struct Rare(Option<Box<Having>>);
+
+/// What some entities have.
+#[derive(Debug, Default)]
+struct Having {
+    /// Names ever seen.
+    owned: OwnedSets,
+    /// What detectors have made of everything ever seen.
+    kept: Option<Box<Kept>>,
+    /// The alerts that it has had.
+    past: PastAlerts,
+    /// Reference data of a customer.
+    profile: Option<Box<Customer>>,
+}
 
 /// Sets of names, such as the categories ever bought. Most entities have a handful. An item
 /// without the name is in its set as `None`.
 #[derive(Debug, Default, Clone)]
-#[expect(clippy::box_collection, reason = "most entities own nothing: one word instead of three")]
-pub(crate) struct OwnedSets(Option<Box<Vec<Owning>>>);
+pub(crate) struct OwnedSets(Vec<Owning>);
 
 /// A set of the plan, and one of its names; none stands for items that have no name.
 type Owning = (u16, Option<Symbol>);
@@ -121,10 +131,7 @@ impl Entity {
             clock: Timestamp::MIN,
             history: History::default(),
             slots: plan.new_slots(),
-            owned: OwnedSets::default(),
-            kept: None,
-            past: PastAlerts::default(),
-            profile: None,
+            rare: Rare::default(),
             currency: None,
             rep: None,
             territory: None,
@@ -189,20 +196,43 @@ impl Entity {
 
     /// Whether an item with this name, or without one, was ever seen.
     pub(crate) fn owns(&self, set: u16, name: Option<Symbol>) -> bool {
-        let names = self.owned.0.as_ref();
-        names.is_some_and(|names| names.binary_search(&(set, name)).is_ok())
+        self.owned().0.binary_search(&(set, name)).is_ok()
     }
 
     /// The names in a set, in no order that means anything.
     pub(crate) fn owned_names(&self, set: u16) -> impl Iterator<Item = Symbol> + '_ {
-        let names = self.owned.0.iter().flat_map(|names| names.iter());
-        names.filter(move |(known, _)| *known == set).filter_map(|(_, name)| *name)
+        let names = self.owned().0.iter().filter(move |(known, _)| *known == set);
+        names.filter_map(|(_, name)| *name)
     }
 
     /// Whether no item of the set was ever seen.
     pub(crate) fn owns_nothing(&self, set: u16) -> bool {
-        let names = self.owned.0.as_ref();
-        !names.is_some_and(|names| names.iter().any(|(known, _)| *known == set))
+        !self.owned().0.iter().any(|(known, _)| *known == set)
+    }
+
+    fn owned(&self) -> &OwnedSets {
+        const NOTHING: &OwnedSets = &OwnedSets(Vec::new());
+        self.rare.0.as_ref().map_or(NOTHING, |having| &having.owned)
+    }
+
+    /// The alerts that it has had.
+    pub fn past(&self) -> &PastAlerts {
+        self.rare.0.as_ref().map_or(PastAlerts::NONE, |having| &having.past)
+    }
+
+    /// The same, to be brought up to date.
+    pub fn past_mut(&mut self) -> &mut PastAlerts {
+        &mut self.rare.begin().past
+    }
+
+    /// Reference data of a customer.
+    pub fn profile(&self) -> Option<&Customer> {
+        self.rare.0.as_ref()?.profile.as_deref()
+    }
+
+    /// Takes in what is told of a customer.
+    pub fn set_profile(&mut self, profile: Customer) {
+        self.rare.begin().profile = Some(Box::new(profile));
     }
 
     /// A running value as it stands; none where it met an item that it could not count. It is
@@ -222,6 +252,16 @@ impl Entity {
         Some(if unseen { Cell::NULL } else { Cell::of_running(running.unit, raw) })
     }
 
+    /// Reads the oldest record of each window, if one may leave its window by `now`.
+    #[inline]
+    pub(crate) fn touch_leaving(&self, plan: &Plan, now: Timestamp) -> u64 {
+        if now < self.stirs_at {
+            return 0;
+        }
+        let oldest = plan.spans.iter().map(|span| span.oldest(&self.slots));
+        oldest.fold(0, |all, offset| all ^ self.history.touch_at(offset))
+    }
+
     /// Reads a little of each of its cache lines, so that they are near when they are needed.
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
@@ -234,19 +274,47 @@ impl Entity {
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.history.heap_bytes()
-            + self.past.heap_bytes()
             + if self.slots.spilled() { self.slots.capacity() * 8 } else { 0 }
-            + self.owned.0.as_ref().map_or(0, |names| names.capacity() * 8)
-            + self.followed_bytes()
+            + self.rare.0.as_ref().map_or(0, |having| having.bytes())
+    }
+}
+
+impl Rare {
+    /// All of it, to be changed.
+    fn begin(&mut self) -> &mut Having {
+        self.0.get_or_insert_default()
+    }
+
+    fn kept(&self) -> Option<&Kept> {
+        self.0.as_ref()?.kept.as_deref()
+    }
+
+    /// What detectors have made, out of its place; [`Rare::keep`] puts it back.
+    fn take_kept(&mut self) -> Option<Box<Kept>> {
+        self.0.as_mut()?.kept.take()
+    }
+
+    fn keep(&mut self, kept: Box<Kept>) {
+        self.begin().kept = Some(kept);
+    }
+}
+
+impl Having {
+    /// Heap bytes that it occupies, with its own.
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.past.heap_bytes()
+            + self.owned.0.capacity() * size_of::<Owning>()
+            + self.kept.as_deref().map_or(0, Kept::bytes)
+            + self.profile.as_deref().map_or(0, size_of_val)
     }
 }
 
 impl OwnedSets {
     pub(crate) fn add(&mut self, set: usize, name: Option<Symbol>) {
         let Ok(set) = u16::try_from(set) else { return };
-        let names = self.0.get_or_insert_default();
-        if let Err(place) = names.binary_search(&(set, name)) {
-            names.insert(place, (set, name));
+        if let Err(place) = self.0.binary_search(&(set, name)) {
+            self.0.insert(place, (set, name));
         }
     }
 }

@@ -219,9 +219,8 @@ fn hostile_text_is_shown_and_not_run() {
     alert.labels =
         [("play".to_owned(), evil.to_owned()), (evil.to_owned(), evil.to_owned())].into();
     for reason in &mut alert.reasons {
-        evil.clone_into(&mut reason.name);
         evil.clone_into(&mut reason.value);
-        evil.clone_into(&mut reason.expression);
+        (reason.name, reason.expression) = (evil.into(), evil.into());
     }
     let event = alert.evidence[0].clone();
     alert.evidence.push(crate::alert::Evidence {

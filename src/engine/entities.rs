@@ -17,6 +17,8 @@ use crate::engine::live::Live;
 use crate::event::EntityId;
 use crate::rule::set::RuleSet;
 use crate::state::Entity;
+use crate::state::window::Plan;
+use crate::time::Timestamp;
 
 /// Tables of a shard. One of them grows at a time, so that no event waits for a large one.
 const TABLES: usize = 64;
@@ -91,18 +93,21 @@ impl Entities {
     /// of them at once: what they need lies far apart, and a look that does not wait for the look
     /// before it costs a fraction of one that does. The tables are locked once for all entities,
     /// since a lock in between would make each look wait.
-    pub(crate) fn touch(&self, ids: impl Iterator<Item = EntityId>) {
+    pub(crate) fn touch(&self, rules: &RuleSet, ids: impl Iterator<Item = (EntityId, Timestamp)>) {
         let tables: SmallVec<[_; TABLES]> =
             self.map.shards().iter().map(|table| table.read()).collect();
-        let found = ids.filter_map(|id| {
+        let found = ids.filter_map(|(id, now)| {
             let hash = self.map.hasher().hash_one(id);
             let place = usize::try_from(hash).unwrap_or(0);
             let table = &tables[self.map.determine_shard(place)];
-            table.get(hash, |(known, _)| *known == id).map(|(_, live)| &**live.get())
+            table.get(hash, |(known, _)| *known == id).map(|(_, live)| {
+                let live: &Live = live.get();
+                (live, rules.plan(id.kind), now)
+            })
         });
-        let lives: SmallVec<[&Live; NEAR]> = found.collect();
+        let lives: SmallVec<[(&Live, &Plan, Timestamp); NEAR]> = found.collect();
         for step in Live::TOUCHES {
-            black_box(lives.iter().fold(0, |all, live| all ^ step(live)));
+            black_box(lives.iter().fold(0, |all, (live, plan, now)| all ^ step(live, plan, *now)));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use rapidhash::v3::rapidhash_v3;
 
@@ -57,7 +58,7 @@ pub(crate) fn alert(
     let description = text::render(&rule.description, scope);
     let reasons = reasons(rule, scope, currency);
     let (evidence, evidence_total) = evidence(rule, scope);
-    let profile = entity.and_then(|entity| entity.profile.as_deref());
+    let profile = entity.and_then(Entity::profile);
     Alert {
         id: AlertId::new(&rule.name, rule.entity.name(), &id, &episode),
         rule: rule.name.to_string(),
@@ -157,13 +158,14 @@ fn value_of(
 fn reasons(rule: &Rule, scope: &mut Scope<'_>, currency: Option<Currency>) -> Vec<Reason> {
     let mut reasons = Vec::with_capacity(rule.parts.len() + 1);
     if !rule.when_text.is_empty() {
-        let (name, expression) = ("when".to_owned(), rule.when_text.clone());
+        let (name, expression) = ("when".into(), Arc::clone(&rule.when_text));
         reasons.push(Reason { name, expression, value: "yes".to_owned() });
     }
     for part in rule.parts.iter().filter(|part| part.shown) {
         let result = evaluate(scope, part.node);
         let value = text::outcome(result, currency, scope);
-        reasons.push(Reason { name: part.name.clone(), expression: part.text.clone(), value });
+        let (name, expression) = (part.name.as_str().into(), Arc::clone(&part.text));
+        reasons.push(Reason { name, expression, value });
     }
     reasons
 }
@@ -179,7 +181,7 @@ fn owner(symbols: &Symbols, kind: EntityKind, entity: Option<&Entity>, id: &str)
 
 /// The customer's rep by reference data, else who served it last, else its territory.
 pub(crate) fn customer_owner(symbols: &Symbols, customer: &Entity) -> Owner {
-    match keeper(customer.profile.as_deref(), (customer.rep, customer.territory)) {
+    match keeper(customer.profile(), (customer.rep, customer.territory)) {
         (Some(rep), _) => Owner::Rep(symbols.text(rep)),
         (None, Some(territory)) => Owner::Territory(symbols.text(territory)),
         (None, None) => Owner::Queue,
@@ -224,19 +226,20 @@ pub(crate) fn evidence(rule: &Rule, scope: &mut Scope<'_>) -> (Vec<Evidence>, u6
             (*list, from, to, stages)
         }
     };
-    let mut shown = std::collections::VecDeque::new();
+    // Where the newest stand, round and round.
+    let mut newest = [0; Alert::EVIDENCE_MAX];
     let mut total = 0;
     for entry in entity.history.from(from).take_while(|entry| entry.offset < to) {
         if list.holds(entry.kind()) && passes(&entry, list, stages, scope) {
+            newest[total % newest.len()] = entry.offset;
             total += 1;
-            if shown.len() == Alert::EVIDENCE_MAX {
-                shown.pop_front();
-            }
-            shown.push_back(entry);
         }
     }
-    let currency = entity.currency;
-    (shown.iter().map(|entry| shown_entry(entry, scope, currency)).collect(), total)
+    let shown =
+        (total.saturating_sub(newest.len())..total).map(|place| newest[place % newest.len()]);
+    let shown = shown.filter_map(|offset| entity.history.at(offset));
+    let shown = shown.map(|entry| shown_entry(&entry, scope, entity.currency)).collect();
+    (shown, total as u64)
 }
 
 /// Whether an event is among the evidence: it, or one of its lines, passes the filters.
@@ -311,7 +314,8 @@ pub fn shown_entry(entry: &Entry<'_>, scope: &Scope<'_>, currency: Option<Curren
 
 fn describe_line<'n>(text: &mut String, body: &Body, name: impl Fn(Symbol) -> &'n str) {
     if let Some(quantity) = body.quantity {
-        let _ = write!(text, "{quantity} × ");
+        quantity.written(|digits| text.push_str(digits));
+        text.push_str(" × ");
     }
     match (body.product, body.category) {
         (Some(product), Some(category)) => {

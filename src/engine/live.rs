@@ -8,6 +8,7 @@ use crate::event::EntityKind;
 use crate::rule::set::RuleSet;
 use crate::rule::set::Trigger;
 use crate::state::Entity;
+use crate::state::window::Plan;
 use crate::time::Timestamp;
 
 /// An entity with its alerts.
@@ -137,10 +138,14 @@ impl Live {
 
     /// Each reads a little of what an event reads, so that it is near when the event comes: first
     /// the entity itself, then what it points to, then what that points to.
-    pub(crate) const TOUCHES: [fn(&Self) -> u64; 3] = [
-        |live| live.timer.millis().cast_unsigned() ^ live.entity.touch(),
-        |live| live.phases.as_ref().map_or(0, |phases| phases.rules) ^ live.entity.history.touch(),
-        |live| live.phases().map(|(_, phase)| phase.touch()).next().unwrap_or(0),
+    pub(crate) const TOUCHES: [fn(&Self, &Plan, Timestamp) -> u64; 3] = [
+        |live, _, _| live.timer.millis().cast_unsigned() ^ live.entity.touch(),
+        |live, plan, now| {
+            live.phases.as_ref().map_or(0, |phases| phases.rules)
+                ^ live.entity.history.touch()
+                ^ live.entity.touch_leaving(plan, now)
+        },
+        |live, _, _| live.phases().map(|(_, phase)| phase.touch()).next().unwrap_or(0),
     ];
 
     /// Heap and inline bytes that it occupies.

@@ -11,21 +11,21 @@ use crate::alert::AlertState;
 use crate::alert::CloseReason;
 use crate::engine::Output;
 use crate::event::Symbols;
+use crate::state::Entity;
 use crate::state::past::PastAlert;
-use crate::state::past::PastAlerts;
 use crate::state::past::Standing;
 use crate::time::Timestamp;
 
 /// Notes what came out of one moment; all of it concerns the entity.
 #[inline]
-pub(crate) fn remember(past: &mut PastAlerts, told: &[Output], symbols: &Symbols) {
+pub(crate) fn remember(entity: &mut Entity, told: &[Output], symbols: &Symbols) {
     for output in told {
         match output {
             Output::Opened { alert, .. } if alert.is_shadow => {}
-            Output::Opened { alert, .. } => past.open(opened(alert, symbols)),
+            Output::Opened { alert, .. } => entity.past_mut().open(opened(alert, symbols)),
             Output::Changed { id, state, .. } => {
                 let (state, closed) = stands(state);
-                past.change(id.bits(), state, closed);
+                entity.past_mut().change(id.bits(), state, closed);
             }
             Output::Acted { .. } | Output::Duty(_) => {}
         }

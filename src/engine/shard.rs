@@ -163,10 +163,10 @@ impl Shard {
     pub fn steps(&mut self, inputs: &mut [Input], out: &mut Vec<Output>) {
         for near in inputs.chunks_mut(NEAR) {
             let entities = near.iter().filter_map(|input| match input {
-                Input::Event { entity, .. } => Some(*entity),
+                Input::Event { entity, event, .. } => Some((*entity, event.time)),
                 _ => None,
             });
-            self.entities.touch(entities);
+            self.entities.touch(&self.rules, entities);
             for input in near {
                 self.step(input, out);
             }
@@ -281,8 +281,8 @@ impl Shard {
                 let entry = self.entities.map.entry(id);
                 let mut live = entry.or_insert_with(|| Box::new(Live::new(rules, kind, laid_out)));
                 let entity = &mut live.entity;
-                let before = firing::keeper(entity.profile.as_deref(), duty::served(entity));
-                entity.profile = Some(Box::new(customer.clone()));
+                let before = firing::keeper(entity.profile(), duty::served(entity));
+                entity.set_profile(customer.clone());
                 out.extend(duty::after_reference((id, entity), before, &self.symbols));
             }
             Reference::Rep(rep) => out.push(duty::of_rep(rep, &self.symbols)),
@@ -323,33 +323,51 @@ impl Shard {
         self.wheel.pass(to, &mut due);
         if let Some(changeover) = &mut self.changeover {
             changeover.pass(to, &mut due);
+            due.sort_unstable();
         }
-        self.entities.touch(due.iter().take(NEAR).map(|due| due.entity));
-        // What is set anew meanwhile takes its place among the rest.
-        let mut due: BinaryHeap<Reverse<Due>> = due.into_iter().map(Reverse).collect();
-        while let Some(Reverse(Due { at, entity: id })) = due.pop() {
-            self.save_before(id);
-            self.change_before(id, out);
-            let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } =
-                self;
-            let Some(mut guard) = entities.map.get_mut(&id) else { continue };
-            let live = &mut **guard;
-            // A timer that was replaced by an earlier one finds another deadline here.
-            if live.timer != at {
-                continue;
-            }
-            live.timer = std::mem::replace(&mut live.later, Timestamp::MAX);
-            let observer = observer.as_deref();
-            let context = Context { rules, symbols, catalog, observer };
-            let mut entity = Running { context, id, live, parts, tally };
-            entity.pass(at, Cause { event: None, arrived: None }, out);
-            match entity.next_timer() {
-                Some(next) if next.at <= to => due.push(Reverse(next)),
-                Some(next) => wheel.set(next),
-                None => {}
+        // What is set anew meanwhile and due, too, takes its place among the rest.
+        let mut anew: BinaryHeap<Reverse<Due>> = BinaryHeap::new();
+        for near in due.chunks(NEAR) {
+            self.entities.touch(&self.rules, near.iter().map(|due| (due.entity, due.at)));
+            for next in near {
+                while anew.peek().is_some_and(|sooner| sooner.0 < *next)
+                    && let Some(Reverse(sooner)) = anew.pop()
+                {
+                    anew.extend(self.fire(sooner, to, out).map(Reverse));
+                }
+                anew.extend(self.fire(*next, to, out).map(Reverse));
             }
         }
-        self.due = due.into_iter().map(|Reverse(due)| due).collect();
+        while let Some(Reverse(last)) = anew.pop() {
+            anew.extend(self.fire(last, to, out).map(Reverse));
+        }
+        due.clear();
+        self.due = due;
+    }
+
+    /// Fires a timer, and sets the entity's next, unless it is due by `to`: then it is returned.
+    fn fire(&mut self, due: Due, to: Timestamp, out: &mut Vec<Output>) -> Option<Due> {
+        let Due { at, entity: id } = due;
+        self.save_before(id);
+        self.change_before(id, out);
+        let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } = self;
+        let mut guard = entities.map.get_mut(&id)?;
+        let live = &mut **guard;
+        // A timer that was replaced by an earlier one finds another deadline here.
+        if live.timer != at {
+            return None;
+        }
+        live.timer = std::mem::replace(&mut live.later, Timestamp::MAX);
+        let observer = observer.as_deref();
+        let context = Context { rules, symbols, catalog, observer };
+        let mut entity = Running { context, id, live, parts, tally };
+        entity.pass(at, Cause { event: None, arrived: None }, out);
+        let next = entity.next_timer()?;
+        if next.at <= to {
+            return Some(next);
+        }
+        wheel.set(next);
+        None
     }
 
     /// What it knows of products and reps.
@@ -429,7 +447,7 @@ impl Running<'_> {
 
     /// What was told in a moment that is over is seen from the next one on.
     fn remember(&mut self, told: &[Output]) {
-        past::remember(&mut self.live.entity.past, told, self.context.symbols);
+        past::remember(&mut self.live.entity, told, self.context.symbols);
     }
 
     /// The passing of time matters to an open or pending alert.
@@ -462,6 +480,13 @@ impl Running<'_> {
             return self.unasked(place);
         }
         tally.evaluations += 1;
+        let barred = deadline.is_none() && cause.event.is_some_and(|event| rule.gate.bars(event));
+        if barred
+            && life_cycle::is_idle(self.live.phase(place), false)
+            && self.context.observer.is_none()
+        {
+            return tally.note(None, 0);
+        }
         let live = &*self.live;
         self.parts.begin(rule.parts.len());
         let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
@@ -580,7 +605,7 @@ impl Running<'_> {
         if silent && self.live.armed(rules, place).is_none() {
             return;
         }
-        if self.live.phase(place).is_some() {
+        if matches!(self.live.phase(place), Some(Phase::Open(_) | Phase::Pending { .. })) {
             let mut phase = self.live.take(place);
             let over = life_cycle::resolve(&mut phase, now);
             self.live.put(rules, place, phase);

@@ -43,7 +43,7 @@ pub fn entity(
     let entity = &live.entity;
     let history = &entity.history;
     let text = |symbol: Option<Symbol>| symbol.map(|symbol| symbols.text(symbol));
-    let profile = entity.profile.as_deref();
+    let profile = entity.profile();
     let catalog = Catalog::default();
     let scope = Scope {
         program: &rules.program,

@@ -25,6 +25,7 @@ use crate::rule::expression::Node as Tree;
 use crate::rule::file;
 use crate::rule::file::RuleFile;
 use crate::rule::file::RuleSource;
+use crate::rule::gate::Gate;
 use crate::rule::plan::Planner;
 use crate::rule::schedule::Schedule;
 use crate::rule::set::Evidence;
@@ -133,7 +134,7 @@ fn one(
         let typed = checker.expect(&formula.expr, &wanted, "`value`");
         let place = u16::try_from(parts.len()).unwrap_or(u16::MAX);
         let (node, ty) = (typed.node, typed.ty);
-        let (name, text) = ("value".to_owned(), formula.text.clone());
+        let (name, text) = ("value".to_owned(), Arc::from(formula.text.as_str()));
         parts.push(Part { name, text, node, ty, shown: true });
         let read = checker.program.add(Node::Let(place));
         checker.value = Some(crate::rule::check::Typed { node: read, ..typed });
@@ -157,7 +158,8 @@ fn one(
         part_nodes: parts.iter().map(|part| part.node).collect(),
         parts,
         when,
-        when_text: source.when.as_ref().map_or_else(String::new, |formula| formula.text.clone()),
+        gate: Gate::of(&checker.program, when),
+        when_text: source.when.as_ref().map_or("", |formula| &formula.text).into(),
         timing: Timing {
             hold: span(&source.holds_for).unwrap_or_default(),
             keep_firing: span(&source.keep_firing_for).unwrap_or_default(),
@@ -185,7 +187,7 @@ fn part(checker: &mut Checker<'_>, (name, text): (&str, &str), checked: &Checked
         }
         _ => (null, Type::Unknown, false),
     };
-    Part { name: name.to_owned(), text: text.to_owned(), node, ty, shown }
+    Part { name: name.to_owned(), text: text.into(), node, ty, shown }
 }
 
 /// A name that hides a list or a record would make the rule unreadable.

@@ -9,6 +9,7 @@ use crate::alert::life_cycle::Timing;
 use crate::event::EntityKind;
 use crate::event::Kind;
 use crate::rule::file::Mode;
+use crate::rule::gate::Gate;
 use crate::rule::schedule::Schedule;
 use crate::rule::text::Text;
 use crate::rule::vocabulary::Type;
@@ -59,8 +60,10 @@ pub struct Rule {
     pub part_nodes: Box<[NodeId]>,
     /// The condition.
     pub when: NodeId,
+    /// What an event has to be for it.
+    pub gate: Gate,
     /// The condition as its author wrote it.
-    pub when_text: String,
+    pub when_text: Arc<str>,
     /// Its times.
     pub timing: Timing,
     /// Place of the money at stake in `parts`.
@@ -85,7 +88,7 @@ pub struct Part {
     /// Its name.
     pub name: String,
     /// As its author wrote it.
-    pub text: String,
+    pub text: Arc<str>,
     /// Its expression; a list has none.
     pub node: NodeId,
     /// Its type.

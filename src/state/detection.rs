@@ -221,7 +221,7 @@ pub struct View<'a> {
 impl<'a> Basis<'a> {
     /// What is known of an entity.
     pub(crate) fn of(entity: &Entity, catalog: &'a Catalog) -> Self {
-        let segment = entity.profile.as_deref().and_then(|profile| profile.segment);
+        let segment = entity.profile().and_then(|profile| profile.segment);
         let customer = entity.history.customer();
         let contracts = customer.map_or(&[][..], |customer| catalog.agreements(customer));
         Self { usual: catalog.models().segment(segment), contracts }

@@ -5,6 +5,7 @@ use crate::event::Symbol;
 use crate::event::Symbols;
 use crate::event::reference::Attribute;
 use crate::money::Decimal;
+use crate::state::Entity;
 use crate::state::item::Item;
 use crate::state::item::Talk;
 use crate::state::program::Field;
@@ -83,7 +84,7 @@ pub(crate) fn profile_field(scope: &Scope<'_>, field: ProfileField) -> Value {
     if field == ProfileField::Id {
         return named_text(scope.id);
     }
-    let Some(profile) = scope.entity.and_then(|entity| entity.profile.as_deref()) else {
+    let Some(profile) = scope.entity.and_then(Entity::profile) else {
         // Of a customer without reference data the id is known, and people call it by that.
         return if field == ProfileField::Name { named_text(scope.id) } else { Value::Null };
     };
@@ -160,7 +161,7 @@ pub(crate) fn known_field(scope: &Scope<'_>, field: &KnownField) -> Result<Value
 
 /// Anything else that the source says of the customer.
 pub(crate) fn attribute(scope: &Scope<'_>, name: &str) -> Value {
-    let profile = scope.entity.and_then(|entity| entity.profile.as_deref());
+    let profile = scope.entity.and_then(Entity::profile);
     told(scope, profile.and_then(|profile| profile.attributes.get(name)))
 }
 

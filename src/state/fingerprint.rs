@@ -36,7 +36,7 @@ impl Entity {
         for (_, value) in self.slots.iter().enumerate().filter(|(slot, _)| !is_cursor(*slot)) {
             value.hash(&mut hasher);
         }
-        self.owned.0.as_deref().hash(&mut hasher);
+        self.owned().0.hash(&mut hasher);
         format!("{:?}", self.states()).hash(&mut hasher);
         hasher.finish()
     }

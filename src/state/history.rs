@@ -72,6 +72,12 @@ impl History {
         newest.fold(0, |all, line| all ^ u64::from(line[0]))
     }
 
+    /// Reads a byte of the record at an offset.
+    #[inline]
+    pub(crate) fn touch_at(&self, offset: u32) -> u64 {
+        self.bytes.get(offset as usize).map_or(0, |byte| u64::from(*byte))
+    }
+
     /// Events in it.
     pub fn len(&self) -> usize {
         self.count as usize

@@ -147,7 +147,7 @@ fn bought(entity: &Entity, catalog: &Catalog, (from, to): (u32, u32)) -> Vec<u16
 /// are kept of an entity.
 pub(crate) fn declined(entity: &Entity, offer: Symbol) -> bool {
     let over = |state| matches!(state, Standing::Lost | Standing::Dismissed);
-    entity.past.all().iter().any(|alert| alert.offer == Some(offer) && over(alert.state))
+    entity.past().all().iter().any(|alert| alert.offer == Some(offer) && over(alert.state))
 }
 
 /// A field of an offer; amounts are null for a customer of another currency than the models'.

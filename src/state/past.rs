@@ -99,10 +99,9 @@ pub enum Reach {
     },
 }
 
-/// The alerts of one entity. Most entities have had none, and pay 8 bytes.
+/// The alerts of one entity.
 #[derive(Debug, Default, Clone)]
-#[expect(clippy::box_collection, reason = "most entities have none: one word instead of three")]
-pub struct PastAlerts(Option<Box<Vec<PastAlert>>>);
+pub struct PastAlerts(Vec<PastAlert>);
 
 impl Standing {
     /// Every standing with its name in rules.
@@ -143,14 +142,21 @@ impl PastAlert {
 }
 
 impl PastAlerts {
+    /// Those of an entity that has had none.
+    pub(crate) const NONE: &Self = &Self(Vec::new());
+
     /// What [`PastAlerts::all`] gave.
     pub(crate) fn restored(all: Vec<PastAlert>) -> Self {
-        Self((!all.is_empty()).then(|| Box::new(all)))
+        Self(all)
     }
 
     /// Takes in an alert that has opened. One of the same id is the same alert, told of again.
     pub fn open(&mut self, alert: PastAlert) {
-        let all = self.0.get_or_insert_with(|| Box::new(Vec::with_capacity(1)));
+        let all = &mut self.0;
+        if all.len() == all.capacity() {
+            // Most have had few: room for a quarter more, not for as many again.
+            all.reserve_exact(1 + all.len() / 4);
+        }
         all.retain(|known| known.id != alert.id);
         // What opened at one instant stays in the order in which it was told.
         let place = all.partition_point(|known| known.opened <= alert.opened);
@@ -162,15 +168,14 @@ impl PastAlerts {
 
     /// Notes where an alert stands now. One that is not kept any more is of no matter.
     pub fn change(&mut self, id: u128, state: Standing, closed: Option<Timestamp>) {
-        let all = self.0.iter_mut().flat_map(|all| all.iter_mut());
-        for alert in all.filter(|alert| alert.id == id) {
+        for alert in self.0.iter_mut().filter(|alert| alert.id == id) {
             (alert.state, alert.closed) = (state, closed);
         }
     }
 
     /// All that are kept, the oldest first.
     pub fn all(&self) -> &[PastAlert] {
-        self.0.as_ref().map_or(&[], |all| all)
+        &self.0
     }
 
     /// Places of those that a list holds when the clock stands at `now`.
@@ -192,9 +197,7 @@ impl PastAlerts {
 
     /// Heap bytes that they occupy.
     pub fn heap_bytes(&self) -> usize {
-        self.0
-            .as_ref()
-            .map_or(0, |all| size_of::<Vec<PastAlert>>() + all.capacity() * size_of::<PastAlert>())
+        self.0.capacity() * size_of::<PastAlert>()
     }
 }
 
@@ -267,11 +270,6 @@ mod tests {
         let last = past.all()[KEPT_MAX - 1];
         assert_eq!((last.id, last.state, last.closed), (6, Standing::Won, Some(on_day(201))));
         assert!(past.all()[..KEPT_MAX - 1].iter().all(|alert| alert.state == Standing::Firing));
-    }
-
-    #[test]
-    fn an_entity_without_alerts_pays_one_word() {
-        assert_eq!(size_of::<PastAlerts>(), 8);
     }
 
     #[test]

@@ -151,15 +151,19 @@ impl Entity {
     }
 
     fn refill_sets(&mut self, carried: &Carried, upkeep: Upkeep<'_>) {
-        let old = std::mem::take(&mut self.owned);
+        if self.rare.0.is_none() && upkeep.plan.owned.is_empty() {
+            return;
+        }
+        let having = self.rare.begin();
+        let old = std::mem::take(&mut having.owned);
         for (set, known) in carried.sets.iter().enumerate() {
             if let Some(known) = known {
-                old.names(*known).for_each(|name| self.owned.add(set, name));
+                old.names(*known).for_each(|name| having.owned.add(set, name));
             }
         }
         let fresh = upkeep.plan.owned.iter().enumerate();
         let fresh = fresh.filter(|(set, _)| carried.sets.get(*set).is_none_or(Option::is_none));
-        let (owned, history) = (&mut self.owned, &self.history);
+        let (owned, history) = (&mut having.owned, &self.history);
         for (set, asked) in fresh {
             for entry in history.from(0) {
                 owned.take_in(set, *asked, &entry, upkeep);
@@ -190,7 +194,6 @@ impl Running {
 impl OwnedSets {
     /// The names in a set.
     fn names(&self, set: u16) -> impl Iterator<Item = Option<Symbol>> + '_ {
-        let names = self.0.iter().flat_map(|names| names.iter());
-        names.filter(move |(known, _)| *known == set).map(|(_, name)| *name)
+        self.0.iter().filter(move |(known, _)| *known == set).map(|(_, name)| *name)
     }
 }

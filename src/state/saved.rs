@@ -18,7 +18,9 @@ use crate::event::Symbol;
 use crate::event::reference::Customer;
 use crate::money::Currency;
 use crate::state::Entity;
+use crate::state::Having;
 use crate::state::OwnedSets;
+use crate::state::Rare;
 use crate::state::Slots;
 use crate::state::detection::State;
 use crate::state::history::History;
@@ -114,7 +116,7 @@ impl Entity {
         with(Parts {
             entity: self,
             slots: &self.slots,
-            owned: self.owned.0.as_ref().map_or(&[], |owned| owned),
+            owned: &self.owned().0,
             base: self.rests_on().unwrap_or_default(),
             served_at: self.served_at,
         })
@@ -134,11 +136,7 @@ impl Entity {
             clock,
             history: History::restored(history),
             slots: Slots::from_vec(slots),
-            owned: OwnedSets((!owned.is_empty()).then(|| Box::new(owned))),
-            // The rest follows from the history: see `Entity::follow_again`.
-            kept: None,
-            past: PastAlerts::restored(past),
-            profile,
+            rare: Rare::default(),
             currency,
             rep,
             territory,
@@ -147,6 +145,11 @@ impl Entity {
             stirs_at: Timestamp::MIN,
             laid_out: 0,
         };
+        if !owned.is_empty() || !past.is_empty() || profile.is_some() {
+            let (owned, past) = (OwnedSets(owned), PastAlerts::restored(past));
+            *entity.rare.begin() = Having { owned, kept: None, past, profile };
+        }
+        // What detectors have made follows from the history: see `Entity::follow_again`.
         if !base.is_empty() {
             entity.rest_again(base);
         }

@@ -95,7 +95,7 @@ pub(crate) fn walk(scope: &mut Scope<'_>, scan: &Scan) -> Result<Value, Fault> {
         }
         Source::Alerts(reach) => {
             let entity = entity.ok_or(Fault::Type)?;
-            for place in entity.past.places(*reach, entity.clock) {
+            for place in entity.past().places(*reach, entity.clock) {
                 if feed(scope, scan, Bound::Alert(place), &mut end)? {
                     break;
                 }

@@ -272,6 +272,14 @@ impl Plan {
     }
 }
 
+impl SpanPlan {
+    /// Offset of its oldest record.
+    #[inline]
+    pub(in crate::state) fn oldest(&self, slots: &Slots) -> u32 {
+        slots.get(usize::from(self.cursors)).map_or(0, |cursors| unpack(*cursors).0)
+    }
+}
+
 impl Aggregate {
     /// Where it is read.
     pub fn running(&self) -> Running {
@@ -352,7 +360,12 @@ impl Entity {
     #[inline]
     fn own(&mut self, upkeep: Upkeep<'_>, event: &Event) {
         for (set, owned) in upkeep.plan.owned.iter().enumerate() {
-            self.owned.take_in(set, *owned, &Arriving { event, foreign: false }, upkeep);
+            self.rare.begin().owned.take_in(
+                set,
+                *owned,
+                &Arriving { event, foreign: false },
+                upkeep,
+            );
         }
     }
 

@@ -161,12 +161,12 @@ fn tell(kept: &mut Kept<'_>, listed: &mut Listed, step: usize, fates: &[Fate]) {
     for (number, fate) in fates.iter().enumerate() {
         let alert = fate.alert(number, symbols);
         if fate.told == step {
-            kept.entity.past.open(alert);
+            kept.entity.past_mut().open(alert);
             listed.open(alert);
         }
         if let Some((_, state)) = fate.ends.filter(|(later, _)| *later == step) {
             let ended = fate.ended(alert, state);
-            kept.entity.past.change(ended.id, ended.state, ended.closed);
+            kept.entity.past_mut().change(ended.id, ended.state, ended.closed);
             listed.change(ended);
         }
     }

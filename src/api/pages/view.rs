@@ -307,7 +307,7 @@ impl Detail {
             play: label.and_then(play::name),
             labels: labels.map(|(name, value)| (words::kind(name), value.clone())).collect(),
             told: why::parts(&alert.reasons),
-            condition: condition.map_or_else(String::new, |when| when.expression.clone()),
+            condition: condition.map_or_else(String::new, |when| when.expression.to_string()),
             plots: plot::of(alert),
             evidence: alert.evidence.iter().rev().map(EvidenceView::from).collect(),
             evidence_note: match more {

@@ -95,7 +95,7 @@ fn told(reason: &Reason, shares: &[&str]) -> Told {
         (_, Some(span)) => spoken(span),
         _ => reason.value.clone(),
     };
-    Told { label, value, name: reason.name.clone(), expression: reason.expression.clone() }
+    Told { label, value, name: reason.name.to_string(), expression: reason.expression.to_string() }
 }
 
 fn shape(reason: &Reason) -> Option<&'static Shape> {
@@ -176,8 +176,7 @@ mod tests {
     use super::*;
 
     fn reason(name: &str, expression: &str, value: &str) -> Reason {
-        let text = str::to_owned;
-        Reason { name: text(name), expression: text(expression), value: text(value) }
+        Reason { name: name.into(), expression: expression.into(), value: value.to_owned() }
     }
 
     #[test]

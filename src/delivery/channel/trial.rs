@@ -39,8 +39,8 @@ pub fn alert(now: Timestamp) -> Alert {
         description: "Somebody has tried this channel with `siaga channels test`.".to_owned(),
         labels: [("play".to_owned(), "nothing_to_do".to_owned())].into(),
         reasons: vec![Reason {
-            name: "asked_for".to_owned(),
-            expression: "siaga channels test".to_owned(),
+            name: "asked_for".into(),
+            expression: "siaga channels test".into(),
             value: "yes".to_owned(),
         }],
         evidence: vec![Evidence {

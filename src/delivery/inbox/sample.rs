@@ -43,8 +43,8 @@ pub(crate) fn alert(customer: &str, amount: Option<&str>) -> Alert {
         description: "Usually orders every 9 days.".to_owned(),
         labels: [("play".to_owned(), "Call and ask.".to_owned())].into(),
         reasons: vec![Reason {
-            name: "silence".to_owned(),
-            expression: "days_since(order) > 3 * usual_gap".to_owned(),
+            name: "silence".into(),
+            expression: "days_since(order) > 3 * usual_gap".into(),
             value: "31 d".to_owned(),
         }],
         evidence: vec![Evidence {

@@ -100,12 +100,12 @@ fn alerts(
     (stages, text): (&[Stage], String),
 ) -> Behind {
     let (mut count, mut newest) = (0, Vec::new());
-    for place in entity.past.places(reach, entity.clock).rev() {
+    for place in entity.past().places(reach, entity.clock).rev() {
         if !of_stages(stages, |node| holds(scope, Bound::Alert(place), node)) {
             continue;
         }
         count += 1;
-        if let Some(alert) = entity.past.all().get(place).filter(|_| newest.len() < SHOWN_MAX) {
+        if let Some(alert) = entity.past().all().get(place).filter(|_| newest.len() < SHOWN_MAX) {
             newest.push(shown(alert, scope, entity));
         }
     }

@@ -280,7 +280,7 @@ impl<'a> View<'a> {
         let rule = self.rule;
         let text = |node: NodeId, view: &Self| wording::of(view.writing(), node);
         let when =
-            if rule.when_text.is_empty() { "true".to_owned() } else { rule.when_text.clone() };
+            if rule.when_text.is_empty() { "true".to_owned() } else { rule.when_text.to_string() };
         let mut sections =
             vec![Section { name: "when".to_owned(), text: when, term: self.term(rule.when, true) }];
         let mut add = |view: &mut Self, name: &str, text: String, node: NodeId| {
@@ -295,7 +295,7 @@ impl<'a> View<'a> {
             let Ok(place) = u16::try_from(place) else { break };
             if part.shown && !self.opened.contains(&place) {
                 self.opened.insert(place);
-                add(self, &part.name, part.text.clone(), part.node);
+                add(self, &part.name, part.text.to_string(), part.node);
             }
         }
         for (name, node) in [("episode", rule.episode), ("at", rule.at)] {
@@ -319,7 +319,7 @@ impl<'a> View<'a> {
                 let rule = self.rule;
                 let part = rule.parts.get(usize::from(*place));
                 if let Some(part) = part.filter(|_| self.opened.insert(*place)) {
-                    stands_for = Some(part.text.clone());
+                    stands_for = Some(part.text.to_string());
                     let inner = self.term(part.node, needed);
                     // A part that is a leaf has nothing below it but its list.
                     let list = inner.list;

@@ -3,11 +3,12 @@
 //!
 //! ```text
 //! ring     … the fingerprints in their order; the oldest makes room for the newest
-//! buckets  … where each stands in the ring, 16 to a cache line, found by their high bits
+//! buckets  … when each came, 16 to a cache line, found by the fingerprint's high bits
 //! ```
 //!
-//! A bucket holds eight on average and more than sixteen once in a few hundred; what finds no room
-//! is kept aside. So an event costs one cache line for itself and one for the oldest.
+//! Nothing is taken out of a bucket: what came too long ago is recognised by its age, and the next
+//! comer takes the place of the oldest. A bucket holds four that count on average and more than
+//! sixteen once in a million; what finds no room is kept aside. So an event costs one cache line.
 //!
 //! The hash has to be a good one: two ids of one fingerprint are taken for a repeat, which happens
 //! once in 2^63. It starts from a secret, so that hostile ids cannot be chosen to collide; a
@@ -25,17 +26,20 @@ use crate::event::Symbols;
 
 /// So many of the latest events are remembered, whatever they carry; an unchanged repeat of an
 /// older one is recognised by the history of its entity, as far as that reaches.
-pub(super) const RECENT_EVENTS: usize = 1 << 15;
+pub(super) const RECENT_EVENTS: usize = RECENT as usize;
+const RECENT: u32 = 1 << 15;
 
-/// Buckets: half of their places are free.
-const BUCKETS: usize = RECENT_EVENTS / 8;
+/// Buckets: four count in each of them on average.
+const BUCKETS: usize = RECENT_EVENTS / 4;
 
-/// Where fingerprints with equal high bits stand in the ring: a place that is taken has its highest
-/// bit set, then 16 more bits of the fingerprint, then its place in the ring.
+/// What a bucket says of each of its fingerprints: the low bits of its number, counted by arrival,
+/// and behind them some bits of the fingerprint. 0 stands for none.
 type Bucket = [u32; 16];
 
-/// Bits of a place in the ring.
-const PLACE_BITS: u32 = RECENT_EVENTS.trailing_zeros();
+/// Numbers. They come round again after as many events as 32 times what is remembered; by
+/// then others have long taken the place, or else an old one is taken for a young one and keeps its
+/// place for as long again. What is known is seen in the ring alone.
+const NUMBERS: u32 = 32 * RECENT;
 
 /// The latest events.
 pub(super) struct Recent {
@@ -44,10 +48,11 @@ pub(super) struct Recent {
     sources: HashMap<Symbol, u64, RandomState>,
     /// 0 stands for none.
     ring: Box<[u64]>,
-    next: usize,
+    /// Number of the next one, whose place in the ring it tells.
+    next: u32,
     buckets: Box<[Bucket]>,
-    /// Those whose bucket was full.
-    aside: Vec<u64>,
+    /// Those whose bucket was full, with their numbers, by which they are in order.
+    aside: Vec<(u64, u32)>,
 }
 
 impl Recent {
@@ -75,44 +80,43 @@ impl Recent {
 
     /// Takes a fingerprint in, and the oldest out; tells whether it is new.
     fn note(&mut self, fingerprint: u64) -> bool {
-        let bucket = &mut self.buckets[home(fingerprint)];
-        let tag = tag(fingerprint);
-        // All sixteen are compared at once; one in four thousand times there is one alike.
-        let alike = |taken: &u32| *taken >> PLACE_BITS == tag;
-        if bucket.iter().fold(false, |any, taken| any | alike(taken)) {
-            let places = bucket.iter().filter(|taken| alike(taken)).map(|taken| place_of(*taken));
-            if places.into_iter().any(|place| self.ring[place] == fingerprint) {
-                return false;
-            }
-        }
-        if !self.aside.is_empty() && self.aside.contains(&fingerprint) {
+        let Self { ring, next, buckets, aside, .. } = self;
+        let (number, tag) = (*next, tag(fingerprint));
+        let bucket = &mut buckets[home(fingerprint)];
+        // All sixteen are compared at once; one in a hundred times there is one alike.
+        let alike = |said: &u32| *said & !(NUMBERS - 1) == tag;
+        if bucket.iter().fold(false, |any, said| any | alike(said))
+            && bucket.iter().any(|said| alike(said) && ring[place(*said)] == fingerprint)
+        {
             return false;
         }
-        match near(self.next).find(|place| bucket[*place] == 0) {
-            Some(free) => bucket[free] = entry(fingerprint, self.next),
-            None => self.aside.push(fingerprint),
+        if !aside.is_empty() {
+            if aside.iter().any(|(known, _)| *known == fingerprint) {
+                return false;
+            }
+            if place(aside[0].1) == place(number) {
+                aside.remove(0);
+            }
         }
-        let oldest = std::mem::replace(&mut self.ring[self.next], fingerprint);
-        if oldest != 0 {
-            self.forget(oldest, self.next);
+        // Age above, place below: the oldest is the largest of all.
+        let aged = |(place, said): (u32, &u32)| {
+            let age = if *said == 0 { NUMBERS } else { number.wrapping_sub(*said) % NUMBERS };
+            age << 4 | place
+        };
+        let oldest = (0..).zip(bucket.iter()).map(aged).fold(0, u32::max);
+        if oldest >> 4 < RECENT {
+            aside.push((fingerprint, number));
+        } else {
+            bucket[oldest as usize % bucket.len()] = tag | number;
         }
-        self.next = (self.next + 1) % RECENT_EVENTS;
+        ring[place(number)] = fingerprint;
+        *next = (number + 1) % NUMBERS;
         true
-    }
-
-    /// Takes a fingerprint out that stood at a place of the ring.
-    fn forget(&mut self, fingerprint: u64, place: usize) {
-        let old = entry(fingerprint, place);
-        let bucket = &mut self.buckets[home(fingerprint)];
-        match near(place).find(|place| bucket[*place] == old) {
-            Some(taken) => bucket[taken] = 0,
-            None => self.aside.retain(|other| *other != fingerprint),
-        }
     }
 
     /// The fingerprints, the oldest first.
     pub(super) fn fingerprints(&self) -> Vec<u64> {
-        let (newer, older) = self.ring.split_at(self.next);
+        let (newer, older) = self.ring.split_at(place(self.next));
         older.iter().chain(newer).copied().filter(|fingerprint| *fingerprint != 0).collect()
     }
 
@@ -129,29 +133,16 @@ fn home(fingerprint: u64) -> usize {
     usize::try_from(fingerprint >> 40).unwrap_or(0) % BUCKETS
 }
 
-/// The places of a bucket in the order in which what stands at a place of the ring looks for one:
-/// not all from the first on, so that most find one at once, and are found at once.
-fn near(place: usize) -> impl Iterator<Item = usize> {
-    let places = Bucket::default().len();
-    (place..place + places).map(move |place| place % places)
-}
-
-/// What a bucket says of a fingerprint: that it is there, and some bits that [`home`] does not look
-/// at.
+/// What a bucket says of a fingerprint itself, above its number: that it is there, and some bits
+/// that [`home`] does not look at.
 #[expect(clippy::cast_possible_truncation, reason = "the low bits are meant")]
 fn tag(fingerprint: u64) -> u32 {
-    1 << 16 | ((fingerprint >> 16) as u32 & 0xffff)
+    1 << 31 | (fingerprint as u32) & !(NUMBERS - 1)
 }
 
-/// What a bucket holds for a fingerprint at a place of the ring.
-#[expect(clippy::cast_possible_truncation, reason = "a place of the ring has 15 bits")]
-fn entry(fingerprint: u64, place: usize) -> u32 {
-    tag(fingerprint) << PLACE_BITS | place as u32
-}
-
-/// The place in the ring that a bucket speaks of.
-fn place_of(taken: u32) -> usize {
-    taken as usize % RECENT_EVENTS
+/// Where in the ring one of this number stands.
+fn place(number: u32) -> usize {
+    number as usize % RECENT_EVENTS
 }
 
 #[cfg(test)]
@@ -198,15 +189,21 @@ mod tests {
         other.remember(&again);
         assert!(seen(&mut other, last - 1) && seen(&mut other, last - RECENT_EVENTS));
         assert!(!seen(&mut other, last - RECENT_EVENTS - 1));
-        let taken = other.buckets.iter().flatten().filter(|taken| **taken != 0).count();
-        assert_eq!(taken + other.aside.len(), RECENT_EVENTS);
+        let told = |(home, said): (usize, &u32)| {
+            let fingerprint = other.ring[place(*said)];
+            (super::home(fingerprint), tag(fingerprint)) == (home, *said & !(NUMBERS - 1))
+        };
+        let buckets = other.buckets.iter().enumerate();
+        let said = buckets.flat_map(|(home, bucket)| bucket.iter().map(move |said| (home, said)));
+        let young = said.filter(|said| told(*said)).count();
+        assert_eq!(young + other.aside.len(), RECENT_EVENTS);
     }
 
     #[test]
     fn what_finds_no_room_in_its_bucket_is_known_too() {
         let mut recent = Recent::new(RapidSecrets::seed(7));
         // All of one bucket, one and the same tag for each two.
-        let crowd = |number: u64| (number / 2) << 16 | (number % 2) << 2 | 1;
+        let crowd = |number: u64| (number / 2) << 20 | (number % 2) << 2 | 1;
         assert!((0..40).all(|number| recent.note(crowd(number))));
         assert_eq!(recent.aside.len(), 24);
         assert!(!(0..40).any(|number| recent.note(crowd(number))));

@@ -131,7 +131,7 @@ impl Shard {
             let names = names.clone().filter_map(Symbol::from_number);
             ids.extend(names.map(|id| EntityId { kind, id }));
         }
-        self.entities.touch(ids.iter().copied());
+        self.entities.touch(&self.rules, ids.iter().map(|id| (*id, Timestamp::MIN)));
         for id in ids {
             self.change(id, out);
         }
@@ -261,7 +261,7 @@ impl Changeover {
                 Follows::Ends => close(&mut phase),
             }
         }
-        past::remember(&mut live.entity.past, &out[first..], context.symbols);
+        past::remember(&mut live.entity, &out[first..], context.symbols);
     }
 
     /// Arms what the new rules wait for. What went on is armed already.

@@ -38,7 +38,7 @@ pub(super) fn after_event(
     if id.kind != EntityKind::Customer || clock == Timestamp::MIN {
         return None;
     }
-    let profile = entity.profile.as_deref();
+    let profile = entity.profile();
     let changed = firing::keeper(profile, before) != firing::keeper(profile, served(entity));
     changed.then(|| handed_over(id, entity, symbols))
 }
@@ -49,7 +49,7 @@ pub(super) fn after_reference(
     before: Served,
     symbols: &Symbols,
 ) -> Option<Output> {
-    let now = firing::keeper(entity.profile.as_deref(), served(entity));
+    let now = firing::keeper(entity.profile(), served(entity));
     let changed = entity.clock > Timestamp::MIN && before != now;
     changed.then(|| handed_over(id, entity, symbols))
 }

@@ -55,8 +55,8 @@ impl Entities {
     pub(crate) fn add(&mut self, id: EntityId, live: &Live) {
         self.count += 1;
         put_entity(&mut self.body, id, live);
-        if let Some(profile) = &live.entity.profile {
-            let profile = Reference::Customer((**profile).clone());
+        if let Some(profile) = live.entity.profile() {
+            let profile = Reference::Customer(profile.clone());
             self.profiles.push(Record::Reference(Box::new(profile)));
         }
     }
@@ -112,7 +112,7 @@ fn put_entity(out: &mut Out, id: EntityId, live: &Live) {
         out.byte(id.kind as u8);
         out.number(u64::from(id.id.number()));
         out.present([
-            entity.profile.is_some(),
+            entity.profile().is_some(),
             entity.currency.is_some(),
             entity.rep.is_some(),
             entity.territory.is_some(),
@@ -153,8 +153,8 @@ fn put_entity(out: &mut Out, id: EntityId, live: &Live) {
             // Nothing of it refuses to be written.
             out.blob(&postcard::to_allocvec(parts.base).unwrap_or_default());
         }
-        out.length(entity.past.all().len());
-        for alert in entity.past.all() {
+        out.length(entity.past().all().len());
+        for alert in entity.past().all() {
             put_past(out, alert);
         }
     });

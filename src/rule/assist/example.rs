@@ -167,7 +167,9 @@ impl Moment<'_> {
         };
         events.truncate(last? + 1);
         let mut entity = Entity::new(plan);
-        entity.profile = customers.into_iter().find(|c| Some(c.id) == about).map(Box::new);
+        if let Some(profile) = customers.into_iter().find(|c| Some(c.id) == about) {
+            entity.set_profile(profile);
+        }
         for event in &mut events {
             catalog.complete(event);
         }

@@ -87,7 +87,7 @@ type Lines = SmallVec<[Body; 4]>;
 
 impl Stamp {
     fn of(entity: &Entity, catalog: &Catalog) -> Self {
-        let segment = entity.profile.as_deref().and_then(|profile| profile.segment);
+        let segment = entity.profile().and_then(|profile| profile.segment);
         let customer = entity.history.customer();
         let contracts = customer.map_or(0, |customer| catalog.agreements_stamp(customer));
         Self { learned: catalog.models().version, segment, contracts }
@@ -288,6 +288,7 @@ impl Kept {
 
 impl Entity {
     /// Feeds the detectors with an event that has come into the history.
+    #[inline]
     pub(in crate::state) fn follow(
         &mut self,
         upkeep: Upkeep<'_>,
@@ -295,12 +296,16 @@ impl Entity {
         foreign: bool,
         inserted: Inserted,
     ) {
-        let followed = &upkeep.plan.followed;
-        if followed.is_empty() {
-            return;
+        if !upkeep.plan.followed.is_empty() {
+            self.feed_kept(upkeep, event, foreign, inserted);
         }
+    }
+
+    fn feed_kept(&mut self, upkeep: Upkeep<'_>, event: &Event, foreign: bool, inserted: Inserted) {
+        let followed = &upkeep.plan.followed;
         let stamp = Stamp::of(self, upkeep.catalog);
-        let mut kept = self.kept.take().unwrap_or_else(|| Box::new(Kept::new(followed, stamp)));
+        let mut kept =
+            self.rare.take_kept().unwrap_or_else(|| Box::new(Kept::new(followed, stamp)));
         let basis = Basis::of(self, upkeep.catalog);
         let Inserted { offset, length } = inserted;
         let at_end = offset + length == self.history.end();
@@ -318,7 +323,7 @@ impl Entity {
         } else {
             kept.anew(offset, &self.history, upkeep, basis);
         }
-        self.kept = Some(kept);
+        self.rare.keep(kept);
     }
 
     /// Brings the detectors to what was learned since the last event, so that a look at many of
@@ -327,18 +332,18 @@ impl Entity {
         if !upkeep.plan.followed.iter().any(|one| one.detector.is_renewed()) {
             return;
         }
-        let Some(mut kept) = self.kept.take() else { return };
+        let Some(mut kept) = self.rare.take_kept() else { return };
         let stamp = Stamp::of(self, upkeep.catalog);
         if kept.stamp != stamp {
             let with = (upkeep, Basis::of(self, upkeep.catalog));
             kept.refresh(stamp, self.history.end(), &self.history, with);
         }
-        self.kept = Some(kept);
+        self.rare.keep(kept);
     }
 
     /// Keeps the states at a place of the history whose records before it will be forgotten.
     pub(in crate::state) fn rest_on(&mut self, cut: u32, upkeep: Upkeep<'_>) {
-        let Some(mut kept) = self.kept.take() else { return };
+        let Some(mut kept) = self.rare.take_kept() else { return };
         let stamp = Stamp::of(self, upkeep.catalog);
         let basis = Basis::of(self, upkeep.catalog);
         if kept.stamp != stamp {
@@ -366,14 +371,14 @@ impl Entity {
         kept.marks.iter_mut().for_each(|mark| mark.offset -= cut);
         kept.marks.sort_by_key(|mark| mark.offset);
         kept.marks.insert(0, Mark { offset: 0, states, stamp });
-        self.kept = Some(kept);
+        self.rare.keep(kept);
     }
 
     /// Lays the detectors out by another plan, where each knows its place in the old one, and
     /// feeds them with the history.
     pub(in crate::state) fn follow_by(&mut self, places: &[Option<u16>], upkeep: Upkeep<'_>) {
         let followed = &upkeep.plan.followed;
-        let old = self.kept.take();
+        let old = self.rare.take_kept();
         let rests = old.as_deref().is_some_and(|old| !old.marks.is_empty());
         if followed.is_empty() || self.history.is_empty() && !rests {
             return;
@@ -392,7 +397,7 @@ impl Entity {
             kept.marks.push(Mark { offset: 0, states, stamp });
         }
         kept.anew(0, &self.history, upkeep, Basis::of(self, upkeep.catalog));
-        self.kept = Some(Box::new(kept));
+        self.rare.keep(Box::new(kept));
     }
 
     /// What a detector has made of everything ever seen, by what is known now.
@@ -403,7 +408,7 @@ impl Entity {
         read: impl FnOnce(&State) -> T,
     ) -> Option<T> {
         let place = usize::from(place);
-        let Some(kept) = self.kept.as_deref() else {
+        let Some(kept) = self.rare.kept() else {
             let followed = upkeep.plan.followed.get(place)?;
             return Some(read(&followed.detector.start()));
         };
@@ -422,13 +427,13 @@ impl Entity {
 
     /// The states of its detectors, for those who compare entities.
     pub(in crate::state) fn states(&self) -> &[State] {
-        self.kept.as_deref().map_or(&[], |kept| &kept.states)
+        self.rare.kept().map_or(&[], |kept| &kept.states)
     }
 
     /// What its detectors made of the part of the history that was forgotten; none where nothing
     /// was.
     pub(in crate::state) fn rests_on(&self) -> Option<&[State]> {
-        let base = self.kept.as_deref()?.marks.first()?;
+        let base = self.rare.kept()?.marks.first()?;
         (base.offset == 0).then_some(&*base.states)
     }
 
@@ -437,17 +442,17 @@ impl Entity {
     pub(in crate::state) fn rest_again(&mut self, base: Vec<State>) {
         let stamp = Stamp { learned: 0, segment: None, contracts: 0 };
         let marks = vec![Mark { offset: 0, states: base.into(), stamp }];
-        self.kept = Some(Box::new(Kept { states: Box::default(), marks, since: 0, stamp }));
-    }
-
-    /// Heap bytes of its detectors.
-    pub(in crate::state) fn followed_bytes(&self) -> usize {
-        self.kept.as_deref().map_or(0, |kept| size_of::<Kept>() + kept.heap_bytes())
+        self.rare.keep(Box::new(Kept { states: Box::default(), marks, since: 0, stamp }));
     }
 }
 
 impl Kept {
     fn new(followed: &[Followed], stamp: Stamp) -> Self {
         Self { states: starts(followed), marks: Vec::new(), since: 0, stamp }
+    }
+
+    /// Bytes that it occupies, with its own.
+    pub(in crate::state) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.heap_bytes()
     }
 }

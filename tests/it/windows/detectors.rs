@@ -275,7 +275,7 @@ fn what_is_learned_counts_for_the_whole_list() {
     learned.segments.insert(trade, segment);
     kept.catalog.learn(Arc::new(learned));
     assert!((p_alive(&kept) - start).abs() < 1e-12, "of another segment");
-    kept.entity.profile = Some(Box::new(of_segment(&symbols)));
+    kept.entity.set_profile(of_segment(&symbols));
     let found = p_alive(&kept);
     // Two repeats, 60 days: the odds of leaving are a tenth of .793 of those at the start.
     let odds = |p: f64| (1.0 - p) / p;
@@ -303,7 +303,7 @@ fn what_is_learned_on_the_way_counts_for_what_came_before_it_and_for_what_is_lat
         models.segments.insert(symbols.intern("trade"), segment);
         Arc::new(models)
     };
-    let customer = || Some(Box::new(of_segment(&symbols)));
+    let customer = || of_segment(&symbols);
     let mut events = daily(&symbols, 0..700);
     for (day, event) in events.iter_mut().enumerate() {
         let discount = [0, 3, 1, 6, 2, 5, 4][day % 7];
@@ -311,13 +311,13 @@ fn what_is_learned_on_the_way_counts_for_what_came_before_it_and_for_what_is_lat
     }
     // Once learned, then told; and told while it was learned, with late events and looks between.
     let mut at_once = Kept::of(&rules, &symbols);
-    at_once.entity.profile = customer();
+    at_once.entity.set_profile(customer());
     at_once.catalog.learn(learned(4));
     for event in &events {
         at_once.apply(event);
     }
     let mut on_the_way = Kept::of(&rules, &symbols);
-    on_the_way.entity.profile = customer();
+    on_the_way.entity.set_profile(customer());
     let (last, late) = (events[699].clone(), events.remove(500));
     events.insert(660, late);
     let early = events.remove(20);

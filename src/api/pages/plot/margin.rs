@@ -94,9 +94,9 @@ mod tests {
     #[test]
     fn orders_below_the_usual_margin_stand_out() {
         let text = str::to_owned;
-        let reason = |name, value| Reason {
-            name: text(name),
-            expression: text("margin_rate(x)"),
+        let reason = |name: &str, value: &str| Reason {
+            name: name.into(),
+            expression: "margin_rate(x)".into(),
             value: text(value),
         };
         let reasons = [reason("recent", "0.25"), reason("usual", "0.5")];

@@ -96,8 +96,8 @@ mod tests {
 
     fn reasons(parts: &[(&str, &str)]) -> Vec<Reason> {
         let reason = |(name, value): &(&str, &str)| Reason {
-            name: (*name).to_owned(),
-            expression: String::new(),
+            name: (*name).into(),
+            expression: "".into(),
             value: (*value).to_owned(),
         };
         parts.iter().map(reason).collect()

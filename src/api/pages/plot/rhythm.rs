@@ -121,7 +121,7 @@ mod tests {
                     22 days after that.";
         assert_eq!(plot.description, want);
         // What the rule says of the gap goes before what the few events show.
-        let (name, expression) = ("gap".to_owned(), "mean_gap(rhythm)".to_owned());
+        let (name, expression) = ("gap".into(), "mean_gap(rhythm)".into());
         alert.reasons = vec![Reason { name, expression, value: "5 d".to_owned() }];
         let plot = rhythm(&alert).unwrap();
         assert_eq!(count(&plot, "\"missed\""), 4);

@@ -71,8 +71,7 @@ mod tests {
     use super::*;
 
     fn reason(name: &str, expression: &str, value: &str) -> Reason {
-        let text = str::to_owned;
-        Reason { name: text(name), expression: text(expression), value: text(value) }
+        Reason { name: name.into(), expression: expression.into(), value: value.to_owned() }
     }
 
     #[test]
