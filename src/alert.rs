@@ -251,7 +251,7 @@ pub struct Reason {
     /// The expression as the author wrote it.
     pub expression: Arc<str>,
     /// Its value, as people read it.
-    pub value: String,
+    pub value: CompactString,
 }
 
 /// One event behind an alert.
@@ -264,7 +264,7 @@ pub struct Evidence {
     /// `order`, `call.started` …
     pub kind: CompactString,
     /// What it was: products, topic, outcome.
-    pub text: String,
+    pub text: CompactString,
     /// Its net amount, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub net: Option<Value>,

@@ -303,28 +303,51 @@ impl Decimal {
 pub fn display(amount: Decimal, currency: Option<Currency>) -> String {
     let cents = (amount.0.unsigned_abs() + 5_000) / 10_000;
     let (whole, cents) = (cents / 100, cents % 100);
-    let sign = if amount.0 < 0 && whole + cents > 0 { "-" } else { "" };
-    let number = format!("{}.{cents:02}", grouped(whole));
-    match currency {
-        None => format!("{sign}{number}"),
-        Some(currency) => match currency.sign() {
-            Some(symbol) => format!("{sign}{symbol}{number}"),
-            None => format!("{sign}{number} {currency}"),
-        },
+    let mut out = String::with_capacity(24);
+    if amount.0 < 0 && whole + cents > 0 {
+        out.push('-');
     }
+    out.push_str(currency.and_then(|currency| currency.sign()).unwrap_or_default());
+    group(whole, &mut out);
+    out.push('.');
+    for digit in [cents / 10, cents % 10] {
+        out.push(char::from(b'0' + u8::try_from(digit).unwrap_or_default()));
+    }
+    if let Some(currency) = currency.filter(|currency| currency.sign().is_none()) {
+        out.push(' ');
+        out.push_str(currency.as_str());
+    }
+    out
 }
 
 /// Digits in groups of three.
 pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+    let mut out = String::new();
+    group(number, &mut out);
+    out
+}
+
+fn group(number: u64, out: &mut String) {
+    let mut groups = [0_u16; 7];
+    let (mut rest, mut count) = (number, 0);
+    loop {
+        groups[count] = u16::try_from(rest % 1_000).unwrap_or_default();
+        (rest, count) = (rest / 1_000, count + 1);
+        if rest == 0 {
+            break;
+        }
+    }
+    let digit = |digit: u16| char::from(b'0' + u8::try_from(digit % 10).unwrap_or_default());
+    for (place, group) in groups[..count].iter().rev().enumerate() {
+        if place > 0 {
             out.push(',');
         }
-        out.push(digit);
+        for unit in [100, 10, 1] {
+            if place > 0 || *group >= unit || unit == 1 {
+                out.push(digit(group / unit));
+            }
+        }
     }
-    out
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ pub struct Entity {
 
 /// An entity's numbers. A handful of windows fit beside its other fields, where the next event
 /// finds them in the same cache lines.
-pub(crate) type Slots = SmallVec<[i64; 13]>;
+pub(crate) type Slots = SmallVec<[i64; 14]>;
 
 /// What not every entity has: who has nothing of it pays one word.
 #[derive(Debug, Default)]

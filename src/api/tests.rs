@@ -219,15 +219,11 @@ fn hostile_text_is_shown_and_not_run() {
     alert.labels =
         [("play".to_owned(), evil.to_owned()), (evil.to_owned(), evil.to_owned())].into();
     for reason in &mut alert.reasons {
-        evil.clone_into(&mut reason.value);
         (reason.name, reason.expression) = (evil.into(), evil.into());
+        reason.value = evil.into();
     }
     let event = alert.evidence[0].clone();
-    alert.evidence.push(crate::alert::Evidence {
-        kind: evil.into(),
-        text: evil.to_owned(),
-        ..event
-    });
+    alert.evidence.push(crate::alert::Evidence { kind: evil.into(), text: evil.into(), ..event });
     let id = alert.id;
     let dismissed = CloseReason::Dismissed(evil.to_owned());
     let state = AlertState::Closed { at: sample::at("2025-03-02"), reason: dismissed };

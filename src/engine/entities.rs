@@ -14,6 +14,7 @@ use rapidhash::fast::RandomState;
 use smallvec::SmallVec;
 
 use crate::engine::live::Live;
+use crate::engine::live::Touch;
 use crate::event::EntityId;
 use crate::rule::set::RuleSet;
 use crate::state::Entity;
@@ -93,7 +94,12 @@ impl Entities {
     /// of them at once: what they need lies far apart, and a look that does not wait for the look
     /// before it costs a fraction of one that does. The tables are locked once for all entities,
     /// since a lock in between would make each look wait.
-    pub(crate) fn touch(&self, rules: &RuleSet, ids: impl Iterator<Item = (EntityId, Timestamp)>) {
+    pub(crate) fn touch(
+        &self,
+        rules: &RuleSet,
+        ids: impl Iterator<Item = (EntityId, Timestamp)>,
+        steps: &[Touch],
+    ) {
         let tables: SmallVec<[_; TABLES]> =
             self.map.shards().iter().map(|table| table.read()).collect();
         let found = ids.filter_map(|(id, now)| {
@@ -106,7 +112,7 @@ impl Entities {
             })
         });
         let lives: SmallVec<[(&Live, &Plan, Timestamp); NEAR]> = found.collect();
-        for step in Live::TOUCHES {
+        for step in steps {
             black_box(lives.iter().fold(0, |all, (live, plan, now)| all ^ step(live, plan, *now)));
         }
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use compact_str::CompactString;
+use compact_str::ToCompactString;
 use rapidhash::v3::rapidhash_v3;
 
 use crate::alert::Alert;
@@ -135,10 +137,10 @@ pub(crate) fn episode_hash(value: Value, scope: &Scope<'_>) -> u64 {
 }
 
 /// The episode in the alert's id: the rule's own, else the instant of opening.
-fn episode_text(rule: &Rule, scope: &mut Scope<'_>, at: Timestamp) -> String {
+fn episode_text(rule: &Rule, scope: &mut Scope<'_>, at: Timestamp) -> CompactString {
     match rule.episode.map(|node| evaluate(scope, node)) {
         Some(result) => text::outcome(result, None, scope),
-        None => at.millis().to_string(),
+        None => at.millis().to_compact_string(),
     }
 }
 
@@ -159,7 +161,7 @@ fn reasons(rule: &Rule, scope: &mut Scope<'_>, currency: Option<Currency>) -> Ve
     let mut reasons = Vec::with_capacity(rule.parts.len() + 1);
     if !rule.when_text.is_empty() {
         let (name, expression) = ("when".into(), Arc::clone(&rule.when_text));
-        reasons.push(Reason { name, expression, value: "yes".to_owned() });
+        reasons.push(Reason { name, expression, value: "yes".into() });
     }
     for part in rule.parts.iter().filter(|part| part.shown) {
         let result = evaluate(scope, part.node);
@@ -268,11 +270,11 @@ fn passes(entry: &Entry<'_>, list: List, stages: &[Stage], scope: &mut Scope<'_>
 /// An event as evidence.
 pub fn shown_entry(entry: &Entry<'_>, scope: &Scope<'_>, currency: Option<Currency>) -> Evidence {
     const LINES: usize = 3;
-    let opened = entry.open();
     let names = scope.symbols.read();
-    let mut text = String::with_capacity(48);
+    let mut text = CompactString::default();
     let mut lines = 0;
-    let described = entry.lines().inspect(|body| {
+    let mut whole = None;
+    let opened = entry.open_with(|body| {
         if lines < LINES {
             if lines > 0 {
                 text.push_str(", ");
@@ -280,8 +282,9 @@ pub fn shown_entry(entry: &Entry<'_>, scope: &Scope<'_>, currency: Option<Curren
             describe_line(&mut text, body, |symbol| names.text(symbol));
         }
         lines += 1;
+        whole = Some(whole.map_or(*body, |whole: Body| whole.with(*body)));
     });
-    let whole = Body::total(described);
+    let whole = whole.unwrap_or_default();
     if lines > LINES {
         let _ = write!(text, " and {} more", lines - LINES);
     }
@@ -312,7 +315,7 @@ pub fn shown_entry(entry: &Entry<'_>, scope: &Scope<'_>, currency: Option<Curren
     }
 }
 
-fn describe_line<'n>(text: &mut String, body: &Body, name: impl Fn(Symbol) -> &'n str) {
+fn describe_line<'n>(text: &mut CompactString, body: &Body, name: impl Fn(Symbol) -> &'n str) {
     if let Some(quantity) = body.quantity {
         quantity.written(|digits| text.push_str(digits));
         text.push_str(" × ");

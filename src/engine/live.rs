@@ -55,6 +55,9 @@ impl Phases {
     }
 }
 
+/// Reads a little of an entity, of the plan of its kind, at the time of what happens to it next.
+pub(crate) type Touch = fn(&Live, &Plan, Timestamp) -> u64;
+
 impl Live {
     /// One that nothing has happened to yet, by the set of rules that has this number.
     pub fn new(rules: &RuleSet, kind: EntityKind, laid_out: u8) -> Self {
@@ -136,10 +139,14 @@ impl Live {
         }
     }
 
+    /// Reads a little of the entity itself: all that a timer asks of it that has to be set again.
+    pub(crate) const TOUCH: Touch =
+        |live, _, _| live.timer.millis().cast_unsigned() ^ live.entity.touch();
+
     /// Each reads a little of what an event reads, so that it is near when the event comes: first
     /// the entity itself, then what it points to, then what that points to.
-    pub(crate) const TOUCHES: [fn(&Self, &Plan, Timestamp) -> u64; 3] = [
-        |live, _, _| live.timer.millis().cast_unsigned() ^ live.entity.touch(),
+    pub(crate) const TOUCHES: [Touch; 3] = [
+        Self::TOUCH,
         |live, plan, now| {
             live.phases.as_ref().map_or(0, |phases| phases.rules)
                 ^ live.entity.history.touch()

@@ -21,12 +21,14 @@ use std::time::Duration;
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use crate::engine::ActionInput;
 use crate::engine::Input;
 use crate::engine::Output;
 use crate::engine::Restored;
 use crate::engine::entities::Entities;
+use crate::engine::entities::NEAR;
 use crate::engine::learning::Learning;
 use crate::engine::sequence;
 use crate::engine::sequence::Sequencer;
@@ -162,12 +164,20 @@ impl Engine {
     ) -> Result<(u64, u64), Stopped> {
         let (mut new, mut repeats) = (0, 0);
         let Self { sequencer, workers, .. } = self;
-        for record in records {
-            let mut send = |shard: usize, input: Input| workers.send(shard, input);
-            if sequencer.take(record, arrived, &mut send) {
-                new += 1;
-            } else {
-                repeats += 1;
+        let (mut records, mut near) = (records.into_iter(), SmallVec::<[Record; NEAR]>::new());
+        loop {
+            near.extend(records.by_ref().take(NEAR));
+            if near.is_empty() {
+                break;
+            }
+            sequencer.touch(&near);
+            for record in near.drain(..) {
+                let mut send = |shard: usize, input: Input| workers.send(shard, input);
+                if sequencer.take(record, arrived, &mut send) {
+                    new += 1;
+                } else {
+                    repeats += 1;
+                }
             }
         }
         self.flush()?;

@@ -232,6 +232,15 @@ impl Sequencer {
         self.newest
     }
 
+    /// Brings what the next records need near the processor.
+    pub(crate) fn touch(&self, records: &[Record]) {
+        let events = records.iter().filter_map(|record| match record {
+            Record::Event(event) => Some(&**event),
+            Record::Reference(_) => None,
+        });
+        self.recent.touch(events);
+    }
+
     /// Sends a record on its way; tells whether it was new.
     pub fn take(
         &mut self,

@@ -166,7 +166,7 @@ impl Shard {
                 Input::Event { entity, event, .. } => Some((*entity, event.time)),
                 _ => None,
             });
-            self.entities.touch(&self.rules, entities);
+            self.entities.touch(&self.rules, entities, &Live::TOUCHES);
             for input in near {
                 self.step(input, out);
             }
@@ -328,7 +328,9 @@ impl Shard {
         // What is set anew meanwhile and due, too, takes its place among the rest.
         let mut anew: BinaryHeap<Reverse<Due>> = BinaryHeap::new();
         for near in due.chunks(NEAR) {
-            self.entities.touch(&self.rules, near.iter().map(|due| (due.entity, due.at)));
+            // Most of them have to be set again, no more.
+            let entities = near.iter().map(|due| (due.entity, due.at));
+            self.entities.touch(&self.rules, entities, &[Live::TOUCH]);
             for next in near {
                 while anew.peek().is_some_and(|sooner| sooner.0 < *next)
                     && let Some(Reverse(sooner)) = anew.pop()

@@ -156,7 +156,7 @@ fn windows(
         for part in rule.parts.iter().filter(|part| part.shown && part.ty != Type::Unknown) {
             if let Ok(value) = evaluate(&mut scope, part.node) {
                 let written = text::outcome(Ok(value), live.entity.currency, &scope);
-                shown.push((format!("{}: {}", rule.name, part.name), written));
+                shown.push((format!("{}: {}", rule.name, part.name), written.into()));
             }
         }
     }

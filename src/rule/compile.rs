@@ -158,7 +158,7 @@ fn one(
         part_nodes: parts.iter().map(|part| part.node).collect(),
         parts,
         when,
-        gate: Gate::of(&checker.program, when),
+        gate: Gate::of(checker.program, when),
         when_text: source.when.as_ref().map_or("", |formula| &formula.text).into(),
         timing: Timing {
             hold: span(&source.holds_for).unwrap_or_default(),

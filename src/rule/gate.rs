@@ -127,7 +127,7 @@ mod tests {
         // What the event does not say, or says of several lines, is left to the condition.
         let gate = Gate::of(&program, both);
         let mut vague = event("paper", "web");
-        vague.lines.push(vague.lines[0].clone());
+        vague.lines.push(vague.lines[0]);
         assert!(!gate.bars(&vague));
         vague.channel = None;
         assert!(!gate.bars(&vague));

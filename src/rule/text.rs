@@ -1,5 +1,9 @@
 //! Texts of an alert: templates compiled, and values written as people read them.
 
+use compact_str::CompactString;
+use compact_str::ToCompactString;
+use compact_str::format_compact;
+
 use crate::money;
 use crate::money::Currency;
 use crate::rule::vocabulary::Type;
@@ -70,58 +74,63 @@ pub fn outcome(
     result: Result<Value, Fault>,
     currency: Option<Currency>,
     scope: &Scope<'_>,
-) -> String {
+) -> CompactString {
     match result {
         Ok(value) => written(value, Format::Auto, currency, scope),
-        Err(fault) => format!("no value ({fault})"),
+        Err(fault) => format_compact!("no value ({fault})"),
     }
 }
 
-fn written(value: Value, format: Format, currency: Option<Currency>, scope: &Scope<'_>) -> String {
+fn written(
+    value: Value,
+    format: Format,
+    currency: Option<Currency>,
+    scope: &Scope<'_>,
+) -> CompactString {
     match (format, value) {
-        (_, Value::Null) => "–".to_owned(),
+        (_, Value::Null) => "–".into(),
         (Format::Percent, value) => match value.number() {
-            Ok(number) => format!("{:.1} %", number * 100.0),
-            Err(_) => "?".to_owned(),
+            Ok(number) => format_compact!("{:.1} %", number * 100.0),
+            Err(_) => "?".into(),
         },
         (Format::Money, Value::Int(_) | Value::Double(_) | Value::Number(_)) => {
             let amount = value.number().ok().and_then(|n| money::Decimal::from_f64(n).ok());
-            amount.map_or_else(|| "?".to_owned(), |amount| money::display(amount, currency))
+            amount.map_or("?".into(), |amount| money::display(amount, currency).into())
         }
         (Format::Round(places), value) => match value.number() {
-            Ok(number) => format!("{number:.*}", usize::from(places)),
-            Err(_) => "?".to_owned(),
+            Ok(number) => format_compact!("{number:.*}", usize::from(places)),
+            Err(_) => "?".into(),
         },
         (Format::Date, Value::Time(at)) => at.to_string().chars().take(10).collect(),
-        (_, Value::Bool(truth)) => if truth { "yes" } else { "no" }.to_owned(),
-        (_, Value::Int(int)) => int.to_string(),
+        (_, Value::Bool(truth)) => if truth { "yes" } else { "no" }.into(),
+        (_, Value::Int(int)) => int.to_compact_string(),
         (_, Value::Double(double)) => short(double),
         (_, Value::Number(number)) => short(number.to_f64()),
-        (_, Value::Money(amount)) => money::display(amount, currency),
+        (_, Value::Money(amount)) => money::display(amount, currency).into(),
         (_, Value::Time(at)) => {
             let text = at.to_string();
-            text.trim_end_matches("T00:00:00Z").to_owned()
+            text.trim_end_matches("T00:00:00Z").into()
         }
-        (_, Value::Span(span)) => length(span),
+        (_, Value::Span(span)) => length(span).into(),
         (_, Value::Text(_) | Value::Made(_)) => {
-            texts::read(scope, value, str::to_owned).unwrap_or_default()
+            texts::read(scope, value, |text| CompactString::from(text)).unwrap_or_default()
         }
     }
 }
 
 /// A number with as many decimals as matter.
-fn short(number: f64) -> String {
+fn short(number: f64) -> CompactString {
     let places = match number.abs() {
         large if large >= 100.0 => 0,
         medium if medium >= 1.0 => 2,
         _ => 4,
     };
-    let text = format!("{number:.places$}");
+    let mut text = format_compact!("{number:.places$}");
     if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
+        let length = text.trim_end_matches('0').trim_end_matches('.').len();
+        text.truncate(length);
     }
+    text
 }
 
 /// A length of time in its two largest units.

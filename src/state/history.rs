@@ -17,10 +17,6 @@ use crate::event::Event;
 use crate::event::Symbol;
 use crate::time::Timestamp;
 
-/// Bytes of a cache line, and how many of the newest are brought near at once.
-const TOUCHED_LINE: usize = 64;
-const TOUCHED_LINES: usize = 8;
-
 /// The packed list.
 #[derive(Debug, Clone, Default)]
 pub struct History {
@@ -65,11 +61,10 @@ pub enum Unchanged {
 }
 
 impl History {
-    /// Reads a byte of each of the newest cache lines, so that they are near when they are needed.
+    /// Reads its last byte, so that the place where the next record goes is near.
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
-        let newest = self.bytes.rchunks(TOUCHED_LINE).take(TOUCHED_LINES);
-        newest.fold(0, |all, line| all ^ u64::from(line[0]))
+        self.bytes.last().map_or(0, |byte| u64::from(*byte))
     }
 
     /// Reads a byte of the record at an offset.

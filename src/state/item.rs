@@ -135,25 +135,29 @@ impl Body {
 
     /// All lines together: sums of what every line has; a name only where all lines agree.
     pub fn total(lines: impl Iterator<Item = Self>) -> Self {
+        lines.reduce(Self::with).unwrap_or_default()
+    }
+
+    /// The sum of two: what they have in common, and their numbers together.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
         let sum = |a: Option<Decimal>, b: Option<Decimal>| a?.checked_add(b?);
         let same = |a: Option<Symbol>, b: Option<Symbol>| if a == b { a } else { None };
-        lines
-            .reduce(|a, b| Self {
-                product: same(a.product, b.product),
-                category: same(a.category, b.category),
-                brand: same(a.brand, b.brand),
-                promotion: same(a.promotion, b.promotion),
-                quantity: sum(a.quantity, b.quantity),
-                net: sum(a.net, b.net),
-                cost: sum(a.cost, b.cost),
-                // A line without a discount has none taken off; it does not hide the others'.
-                discount: match (a.discount, b.discount) {
-                    (Some(a), Some(b)) => a.checked_add(b),
-                    (one, other) => one.or(other),
-                },
-                non_product: a.non_product && b.non_product,
-            })
-            .unwrap_or_default()
+        Self {
+            product: same(self.product, other.product),
+            category: same(self.category, other.category),
+            brand: same(self.brand, other.brand),
+            promotion: same(self.promotion, other.promotion),
+            quantity: sum(self.quantity, other.quantity),
+            net: sum(self.net, other.net),
+            cost: sum(self.cost, other.cost),
+            // A line without a discount has none taken off; it does not hide the others'.
+            discount: match (self.discount, other.discount) {
+                (Some(a), Some(b)) => a.checked_add(b),
+                (one, other) => one.or(other),
+            },
+            non_product: self.non_product && other.non_product,
+        }
     }
 }
 

@@ -153,7 +153,7 @@ fn alerts(play: &Play, rule: &str, who: &str) -> Vec<Alert> {
 }
 
 fn offer_of(alert: &Alert) -> String {
-    alert.reasons.iter().find(|reason| reason.name == "offer").unwrap().value.clone()
+    alert.reasons.iter().find(|reason| reason.name == "offer").unwrap().value.to_string()
 }
 
 #[test]

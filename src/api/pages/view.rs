@@ -396,7 +396,7 @@ impl From<&Evidence> for EvidenceView {
             at: event.time,
             time: words::short_time(event.time),
             kind: words::kind(&event.kind),
-            text: event.text.clone(),
+            text: event.text.to_string(),
             net: event.net.map(words::value).unwrap_or_default(),
             is_negative: event.net.is_some_and(|net| net.amount < Decimal::ZERO),
             margin: event.margin.map(words::share).unwrap_or_default(),

@@ -93,7 +93,7 @@ fn told(reason: &Reason, shares: &[&str]) -> Told {
         (Some(share), _) if is_share => format!("{:.1} %", share * 100.0),
         (Some(share), _) if is_difference => format!("{:.1} points", share * 100.0),
         (_, Some(span)) => spoken(span),
-        _ => reason.value.clone(),
+        _ => reason.value.to_string(),
     };
     Told { label, value, name: reason.name.to_string(), expression: reason.expression.to_string() }
 }
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     fn reason(name: &str, expression: &str, value: &str) -> Reason {
-        Reason { name: name.into(), expression: expression.into(), value: value.to_owned() }
+        Reason { name: name.into(), expression: expression.into(), value: value.into() }
     }
 
     #[test]

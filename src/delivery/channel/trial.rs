@@ -41,13 +41,13 @@ pub fn alert(now: Timestamp) -> Alert {
         reasons: vec![Reason {
             name: "asked_for".into(),
             expression: "siaga channels test".into(),
-            value: "yes".to_owned(),
+            value: "yes".into(),
         }],
         evidence: vec![Evidence {
             event_id: "test".into(),
             time: now,
             kind: "order".into(),
-            text: "nothing".to_owned(),
+            text: "nothing".into(),
             net: Some(value),
             margin: None,
         }],

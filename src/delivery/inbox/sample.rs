@@ -45,13 +45,13 @@ pub(crate) fn alert(customer: &str, amount: Option<&str>) -> Alert {
         reasons: vec![Reason {
             name: "silence".into(),
             expression: "days_since(order) > 3 * usual_gap".into(),
-            value: "31 d".to_owned(),
+            value: "31 d".into(),
         }],
         evidence: vec![Evidence {
             event_id: "e1".into(),
             time: at("2025-02-01T09:00:00Z"),
             kind: "order".into(),
-            text: "3 × drill".to_owned(),
+            text: "3 × drill".into(),
             net: Some(usd("299.97")),
             margin: Some(0.31),
         }],

@@ -1,5 +1,7 @@
 //! The events behind a list: how many, and which are the newest?
 
+use compact_str::format_compact;
+
 use crate::alert::Evidence;
 use crate::engine::firing;
 use crate::state::Entity;
@@ -119,7 +121,7 @@ fn shown(alert: &PastAlert, scope: &Scope<'_>, entity: &Entity) -> Evidence {
         event_id: format!("{:032x}", alert.id).into(),
         time: alert.opened,
         kind: "alert".into(),
-        text: format!("{rule} · {family} · {}", alert.state.name()),
+        text: format_compact!("{rule} · {family} · {}", alert.state.name()),
         net: alert.value.map(|amount| crate::alert::Value { amount, currency }),
         margin: None,
     }

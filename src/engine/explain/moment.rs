@@ -402,7 +402,7 @@ impl<'a> View<'a> {
 
     fn shown(&mut self, value: Result<Value, Fault>) -> String {
         let currency = self.scope.entity.and_then(|entity| entity.currency);
-        text::outcome(value, currency, &self.fresh())
+        text::outcome(value, currency, &self.fresh()).into()
     }
 
     /// The list that a node looks at; equal ones stand once.

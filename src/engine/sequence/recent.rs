@@ -3,18 +3,20 @@
 //!
 //! ```text
 //! ring     … the fingerprints in their order; the oldest makes room for the newest
-//! buckets  … when each came, 16 to a cache line, found by the fingerprint's high bits
+//! buckets  … when each came, 15 to a cache line, found by the fingerprint's high bits
 //! ```
 //!
 //! Nothing is taken out of a bucket: what came too long ago is recognised by its age, and the next
 //! comer takes the place of the oldest. A bucket holds four that count on average and more than
-//! sixteen once in a million; what finds no room is kept aside. So an event costs one cache line.
+//! fifteen once in a hundred thousand; what finds no room is kept aside. So an event costs one cache
+//! line.
 //!
 //! The hash has to be a good one: two ids of one fingerprint are taken for a repeat, which happens
 //! once in 2^63. It starts from a secret, so that hostile ids cannot be chosen to collide; a
 //! journal holds its own, so that every replay remembers the same.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 
 use rapidhash::fast::RandomState;
 use rapidhash::v3::RapidSecrets;
@@ -32,9 +34,19 @@ const RECENT: u32 = 1 << 15;
 /// Buckets: four count in each of them on average.
 const BUCKETS: usize = RECENT_EVENTS / 4;
 
-/// What a bucket says of each of its fingerprints: the low bits of its number, counted by arrival,
-/// and behind them some bits of the fingerprint. 0 stands for none.
-type Bucket = [u32; 16];
+/// Fingerprints of a bucket.
+const BUCKET: u32 = 15;
+
+/// Fingerprints with equal high bits, a cache line of them.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
+struct Bucket {
+    /// Where the oldest stands: they come in one behind the other, round and round.
+    oldest: u32,
+    /// What it says of each: the low bits of its number, counted by arrival, and above them some
+    /// bits of the fingerprint. 0 stands for none.
+    said: [u32; BUCKET as usize],
+}
 
 /// Numbers. They come round again after as many events as 32 times what is remembered; by
 /// then others have long taken the place, or else an old one is taken for a young one and keeps its
@@ -44,8 +56,9 @@ const NUMBERS: u32 = 32 * RECENT;
 /// The latest events.
 pub(super) struct Recent {
     pub(super) secrets: RapidSecrets,
-    /// What the sources' names turn the hashes by.
+    /// What the sources' names turn the hashes by, and that of the latest event.
     sources: HashMap<Symbol, u64, RandomState>,
+    latest: Option<(Symbol, u64)>,
     /// 0 stands for none.
     ring: Box<[u64]>,
     /// Number of the next one, whose place in the ring it tells.
@@ -60,6 +73,7 @@ impl Recent {
         Self {
             secrets,
             sources: HashMap::default(),
+            latest: None,
             ring: vec![0; RECENT_EVENTS].into(),
             next: 0,
             buckets: vec![Bucket::default(); BUCKETS].into(),
@@ -69,24 +83,48 @@ impl Recent {
 
     /// Notes an event; tells whether it was noted before.
     pub(super) fn seen(&mut self, event: &Event, symbols: &Symbols) -> bool {
-        let Self { secrets, sources, .. } = self;
-        let source = *sources.entry(event.source).or_insert_with(|| {
+        let source = match self.latest {
+            Some((known, source)) if known == event.source => source,
+            _ => self.turn(event.source, symbols),
+        };
+        !self.note(self.fingerprint(event, source))
+    }
+
+    /// Reads the buckets of events that come next, so that they are near by then: events of the
+    /// source that was met last, which is that of nearly all.
+    pub(super) fn touch<'a>(&self, events: impl Iterator<Item = &'a Event>) {
+        let Some((_, source)) = self.latest else { return };
+        let bucket = |event| &self.buckets[home(self.fingerprint(event, source))];
+        black_box(events.fold(0, |all, event| all ^ bucket(event).oldest));
+    }
+
+    #[inline]
+    fn fingerprint(&self, event: &Event, source: u64) -> u64 {
+        let id = rapidhash_v3_seeded(event.id.as_bytes(), &self.secrets);
+        id.wrapping_add(source.wrapping_mul(0x9e37_79b9_7f4a_7c15)) | 1
+    }
+
+    /// What a source's name turns the hashes by.
+    #[inline(never)]
+    fn turn(&mut self, source: Symbol, symbols: &Symbols) -> u64 {
+        let Self { secrets, sources, latest, .. } = self;
+        let turn = *sources.entry(source).or_insert_with(|| {
             let names = symbols.read();
-            rapidhash_v3_seeded(names.text(event.source).as_bytes(), secrets)
+            rapidhash_v3_seeded(names.text(source).as_bytes(), secrets)
         });
-        let id = rapidhash_v3_seeded(event.id.as_bytes(), secrets);
-        !self.note(id.wrapping_add(source.wrapping_mul(0x9e37_79b9_7f4a_7c15)) | 1)
+        *latest = Some((source, turn));
+        turn
     }
 
     /// Takes a fingerprint in, and the oldest out; tells whether it is new.
     fn note(&mut self, fingerprint: u64) -> bool {
         let Self { ring, next, buckets, aside, .. } = self;
         let (number, tag) = (*next, tag(fingerprint));
-        let bucket = &mut buckets[home(fingerprint)];
-        // All sixteen are compared at once; one in a hundred times there is one alike.
+        let Bucket { oldest, said } = &mut buckets[home(fingerprint)];
+        // All of them are compared at once; one in a hundred times there is one alike.
         let alike = |said: &u32| *said & !(NUMBERS - 1) == tag;
-        if bucket.iter().fold(false, |any, said| any | alike(said))
-            && bucket.iter().any(|said| alike(said) && ring[place(*said)] == fingerprint)
+        if said.iter().fold(false, |any, said| any | alike(said))
+            && said.iter().any(|said| alike(said) && ring[place(*said)] == fingerprint)
         {
             return false;
         }
@@ -98,16 +136,12 @@ impl Recent {
                 aside.remove(0);
             }
         }
-        // Age above, place below: the oldest is the largest of all.
-        let aged = |(place, said): (u32, &u32)| {
-            let age = if *said == 0 { NUMBERS } else { number.wrapping_sub(*said) % NUMBERS };
-            age << 4 | place
-        };
-        let oldest = (0..).zip(bucket.iter()).map(aged).fold(0, u32::max);
-        if oldest >> 4 < RECENT {
+        let leaves = &mut said[*oldest as usize % said.len()];
+        if *leaves != 0 && number.wrapping_sub(*leaves) % NUMBERS < RECENT {
             aside.push((fingerprint, number));
         } else {
-            bucket[oldest as usize % bucket.len()] = tag | number;
+            *leaves = tag | number;
+            *oldest = (*oldest + 1) % BUCKET;
         }
         ring[place(number)] = fingerprint;
         *next = (number + 1) % NUMBERS;
@@ -194,7 +228,8 @@ mod tests {
             (super::home(fingerprint), tag(fingerprint)) == (home, *said & !(NUMBERS - 1))
         };
         let buckets = other.buckets.iter().enumerate();
-        let said = buckets.flat_map(|(home, bucket)| bucket.iter().map(move |said| (home, said)));
+        let said =
+            buckets.flat_map(|(home, bucket)| bucket.said.iter().map(move |said| (home, said)));
         let young = said.filter(|said| told(*said)).count();
         assert_eq!(young + other.aside.len(), RECENT_EVENTS);
     }
@@ -205,7 +240,7 @@ mod tests {
         // All of one bucket, one and the same tag for each two.
         let crowd = |number: u64| (number / 2) << 20 | (number % 2) << 2 | 1;
         assert!((0..40).all(|number| recent.note(crowd(number))));
-        assert_eq!(recent.aside.len(), 24);
+        assert_eq!(recent.aside.len(), 25);
         assert!(!(0..40).any(|number| recent.note(crowd(number))));
         for number in 0..RECENT_EVENTS as u64 {
             let elsewhere = (number % (BUCKETS as u64 - 1) + 1) << 40;

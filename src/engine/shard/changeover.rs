@@ -131,7 +131,8 @@ impl Shard {
             let names = names.clone().filter_map(Symbol::from_number);
             ids.extend(names.map(|id| EntityId { kind, id }));
         }
-        self.entities.touch(&self.rules, ids.iter().map(|id| (*id, Timestamp::MIN)));
+        let entities = ids.iter().map(|id| (*id, Timestamp::MIN));
+        self.entities.touch(&self.rules, entities, &Live::TOUCHES);
         for id in ids {
             self.change(id, out);
         }

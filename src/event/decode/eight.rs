@@ -14,14 +14,16 @@ use std::ops::Range;
 const ONES: u64 = 0x0101_0101_0101_0101;
 /// The highest bit of every byte.
 const HIGHS: u64 = 0x8080_8080_8080_8080;
-/// Powers of ten, as far as eight digits go.
-const TENS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
 /// Eight bytes, the first of them lowest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Eight(u64);
 
 impl Eight {
+    /// Powers of ten, as far as eight digits go.
+    pub(crate) const TENS: [u64; 9] =
+        [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
     /// The first bytes of a text; zeros stand for what lies beyond its end.
     pub(crate) fn first(bytes: &[u8]) -> Self {
         let eight = bytes.iter().take(8).rev();
@@ -159,7 +161,7 @@ impl Padded {
         let (mut number, mut done) = (0, 0);
         while done < count {
             let some = (count - done).min(8);
-            number = number * TENS[some] + self.at(at + done).number(some);
+            number = number * Eight::TENS[some] + self.at(at + done).number(some);
             done += some;
         }
         number

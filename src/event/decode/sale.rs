@@ -175,8 +175,8 @@ pub(crate) fn order(
     let (mut id, mut at, mut customer, mut order) = (None, None, None, None);
     let mut awaited = None;
     let mut currency = mapping.currency;
-    for (role, cut) in roles.0.iter().zip(shape.cut(line)?) {
-        match *role {
+    shape.cut(line, |place, cut| {
+        match *roles.0.get(place)? {
             Role::Nothing => {}
             Role::Id => id = Some(text(cut, line)?),
             Role::Time => at = Some(time(cut, line, mapping)?),
@@ -192,7 +192,8 @@ pub(crate) fn order(
             }
             Role::Counted(what) => numbers[what as usize] = Some(cut.decimal()?),
         }
-    }
+        Some(())
+    })?;
     let name = |what: Named| names[what as usize];
     let number = |what: Counted| numbers[what as usize];
     let mut draft = LineDraft::default();

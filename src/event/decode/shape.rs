@@ -27,8 +27,6 @@ pub(crate) struct Shape {
     tail: Literal,
     /// Lines that did not fit since one did.
     misses: u32,
-    /// The values of the line that was read last, one for each step.
-    cuts: Box<[Cut]>,
 }
 
 #[derive(Debug, Clone)]
@@ -123,17 +121,21 @@ impl Shape {
             at = start + text.len();
         }
         self.tail = line.as_bytes().get(at..).map(Literal::new).unwrap_or_default();
-        self.cuts = vec![Cut::NOTHING; steps.len()].into();
         self.steps = steps;
     }
 
-    /// Finds the values of a line of this shape, in their order; none when the line is of another
-    /// shape. A line that fits is sound: it is JSON, and it is UTF-8.
+    /// Gives the values of a line of this shape, in their order and with their places in it; none
+    /// when the line is of another shape, or a value was not taken. Only at the end is it known
+    /// that the line is sound: JSON, and UTF-8.
     #[inline]
-    pub(crate) fn cut(&mut self, line: &Padded) -> Option<&[Cut]> {
-        let fits = cut(&self.steps, &self.tail, line, &mut self.cuts);
+    pub(crate) fn cut(
+        &mut self,
+        line: &Padded,
+        take: impl FnMut(usize, &Cut) -> Option<()>,
+    ) -> Option<()> {
+        let fits = cut(&self.steps, &self.tail, line, take);
         self.misses = if fits.is_some() { 0 } else { self.misses.saturating_add(1) };
-        fits.map(|()| &*self.cuts)
+        fits
     }
 
     /// How many values a line has.
@@ -149,12 +151,18 @@ impl Shape {
 }
 
 #[inline]
-fn cut(steps: &[Step], tail: &Literal, line: &Padded, cuts: &mut [Cut]) -> Option<()> {
+fn cut(
+    steps: &[Step],
+    tail: &Literal,
+    line: &Padded,
+    mut take: impl FnMut(usize, &Cut) -> Option<()>,
+) -> Option<()> {
     let mut at = 0;
-    for (step, cut) in steps.iter().zip(cuts) {
+    for (place, step) in steps.iter().enumerate() {
         at = step.before.end(line, at)?;
-        *cut = if step.quoted { Cut::text(line, at)? } else { Cut::number(line, at)? };
+        let cut = if step.quoted { Cut::text(line, at)? } else { Cut::number(line, at)? };
         at += cut.length;
+        take(place, &cut)?;
     }
     (tail.end(line, at)? == line.len()).then_some(())
 }
@@ -191,8 +199,6 @@ impl Default for Literal {
 }
 
 impl Cut {
-    const NOTHING: Self = Self { at: 0, length: 0, form: Form::Text, value: 0 };
-
     /// A text without escapes; what ends it is compared with the shape next.
     #[inline]
     fn text(line: &Padded, at: usize) -> Option<Self> {
@@ -218,6 +224,16 @@ impl Cut {
                 let parts = (fraction.some_number(places), places);
                 let value = Decimal::from_parts(number, parts)?.micros();
                 return Some(Self { at, length: whole + 1 + places, form: Form::Decimal, value });
+            }
+        }
+        // Times in milliseconds, long ids: nine to fifteen digits.
+        if whole == 8 && digits.byte(0) != b'0' {
+            let more = line.at(at + whole);
+            let places = more.digits();
+            if (1..8).contains(&places) && more.byte(places) != b'.' {
+                let number = digits.some_number(8) * Eight::TENS[places] + more.some_number(places);
+                return Self { at, length: whole + places, form: Form::Whole, value: 0 }
+                    .worth(number);
             }
         }
         Self::rare_number(line, at)

@@ -210,7 +210,7 @@ impl Moment<'_> {
             items: &mut Items::default(),
         };
         let result = evaluate(&mut scope, node);
-        Some(text::outcome(result, entity.currency, &scope))
+        Some(text::outcome(result, entity.currency, &scope).into())
     }
 }
 

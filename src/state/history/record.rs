@@ -432,9 +432,14 @@ impl<'a> Entry<'a> {
 
     /// The whole record: its head, an interaction's product and category, order number and id.
     pub fn open(&self) -> Opened {
+        self.open_with(|_| {})
+    }
+
+    /// As [`Entry::open`]; its lines are shown on the way.
+    pub fn open_with(&self, mut show: impl FnMut(&Body)) -> Opened {
         let mut reader = self.rest;
         for _ in 0..self.lines_len(&mut reader) {
-            read_line(&mut reader);
+            show(&read_line(&mut reader));
         }
         let has = |bit: u32| self.fields & bit != 0;
         let mut name = |bit: u32| if has(bit) { Symbol::from_number(reader.small()) } else { None };

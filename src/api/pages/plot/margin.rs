@@ -97,7 +97,7 @@ mod tests {
         let reason = |name: &str, value: &str| Reason {
             name: name.into(),
             expression: "margin_rate(x)".into(),
-            value: text(value),
+            value: value.into(),
         };
         let reasons = [reason("recent", "0.25"), reason("usual", "0.5")];
         let plot =

@@ -98,7 +98,7 @@ mod tests {
         let reason = |(name, value): &(&str, &str)| Reason {
             name: (*name).into(),
             expression: "".into(),
-            value: (*value).to_owned(),
+            value: (*value).into(),
         };
         parts.iter().map(reason).collect()
     }

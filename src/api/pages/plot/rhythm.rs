@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(plot.description, want);
         // What the rule says of the gap goes before what the few events show.
         let (name, expression) = ("gap".into(), "mean_gap(rhythm)".into());
-        alert.reasons = vec![Reason { name, expression, value: "5 d".to_owned() }];
+        alert.reasons = vec![Reason { name, expression, value: "5 d".into() }];
         let plot = rhythm(&alert).unwrap();
         assert_eq!(count(&plot, "\"missed\""), 4);
         assert!(plot.description.contains("every 5 days"), "{}", plot.description);

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn reason(name: &str, expression: &str, value: &str) -> Reason {
-        Reason { name: name.into(), expression: expression.into(), value: value.to_owned() }
+        Reason { name: name.into(), expression: expression.into(), value: value.into() }
     }
 
     #[test]
