@@ -298,7 +298,7 @@ impl Explainer {
                 shard.step(&mut input, outputs);
             }
         };
-        sequencer.take(record, None, &mut send);
+        sequencer.take(record, (None, None), &mut send);
         self.collect();
     }
 

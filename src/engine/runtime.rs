@@ -170,10 +170,10 @@ impl Engine {
             if near.is_empty() {
                 break;
             }
-            sequencer.touch(&near);
-            for record in near.drain(..) {
+            let known = sequencer.touch(&near);
+            for (record, known) in near.drain(..).zip(known) {
                 let mut send = |shard: usize, input: Input| workers.send(shard, input);
-                if sequencer.take(record, arrived, &mut send) {
+                if sequencer.take(record, (known, arrived), &mut send) {
                     new += 1;
                 } else {
                     repeats += 1;

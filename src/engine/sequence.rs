@@ -20,8 +20,10 @@ use smallvec::SmallVec;
 use crate::alert::Action;
 use crate::alert::AlertId;
 use crate::engine::Input;
+use crate::engine::entities::NEAR;
 use crate::engine::learning::Learning;
 use crate::engine::sequence::own::Own;
+use crate::engine::sequence::recent::Fingerprint;
 use crate::engine::sequence::recent::Recent;
 use crate::event::EntityId;
 use crate::event::EntityKind;
@@ -232,20 +234,22 @@ impl Sequencer {
         self.newest
     }
 
-    /// Brings what the next records need near the processor.
-    pub(crate) fn touch(&self, records: &[Record]) {
-        let events = records.iter().filter_map(|record| match record {
-            Record::Event(event) => Some(&**event),
+    /// Brings what the next records need near the processor. Gives what each of them is known by,
+    /// as far as that is to be seen by now.
+    pub(crate) fn touch(&self, records: &[Record]) -> SmallVec<[Option<Fingerprint>; NEAR]> {
+        let known = |record: &Record| match record {
+            Record::Event(event) => self.recent.touch(event),
             Record::Reference(_) => None,
-        });
-        self.recent.touch(events);
+        };
+        records.iter().map(known).collect()
     }
 
-    /// Sends a record on its way; tells whether it was new.
+    /// Sends a record on its way; tells whether it was new. What it is known by is worked out where
+    /// [`Sequencer::touch`] has not told.
     pub fn take(
         &mut self,
         record: Record,
-        arrived: Option<Instant>,
+        (known, arrived): (Option<Fingerprint>, Option<Instant>),
         send: &mut impl FnMut(usize, Input),
     ) -> bool {
         match record {
@@ -253,7 +257,7 @@ impl Sequencer {
                 self.reference(reference, send);
                 true
             }
-            Record::Event(event) => self.event(event, arrived, send),
+            Record::Event(event) => self.event(event, (known, arrived), send),
         }
     }
 
@@ -277,10 +281,10 @@ impl Sequencer {
     fn event(
         &mut self,
         event: Box<Event>,
-        arrived: Option<Instant>,
+        (known, arrived): (Option<Fingerprint>, Option<Instant>),
         send: &mut impl FnMut(usize, Input),
     ) -> bool {
-        if self.recent.seen(&event, &self.symbols) {
+        if self.recent.seen(&event, known, &self.symbols) {
             self.tally.duplicates += 1;
             return false;
         }

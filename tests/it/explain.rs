@@ -224,7 +224,7 @@ fn record(stage: &Stage) -> Vec<Recorded> {
     };
     for record in stage.records.clone() {
         let mut send = |_: usize, mut input: Input| shard.step(&mut input, &mut outputs);
-        sequencer.take(record, None, &mut send);
+        sequencer.take(record, (None, None), &mut send);
         mark(&mut outputs);
         shard.step(&mut Input::Watermark(sequencer.watermark()), &mut outputs);
         mark(&mut outputs);

@@ -53,6 +53,9 @@ struct Bucket {
 /// place for as long again. What is known is seen in the ring alone.
 const NUMBERS: u32 = 32 * RECENT;
 
+/// Source and id of an event in one number.
+pub(crate) type Fingerprint = u64;
+
 /// The latest events.
 pub(super) struct Recent {
     pub(super) secrets: RapidSecrets,
@@ -82,30 +85,39 @@ impl Recent {
     }
 
     /// Notes an event; tells whether it was noted before.
-    pub(super) fn seen(&mut self, event: &Event, symbols: &Symbols) -> bool {
-        let source = match self.latest {
-            Some((known, source)) if known == event.source => source,
-            _ => self.turn(event.source, symbols),
+    pub(super) fn seen(
+        &mut self,
+        event: &Event,
+        known: Option<Fingerprint>,
+        symbols: &Symbols,
+    ) -> bool {
+        let fingerprint = match known {
+            Some(fingerprint) => fingerprint,
+            None => {
+                let turn = self.turn(event.source, symbols);
+                self.fingerprint(event, turn)
+            }
         };
-        !self.note(self.fingerprint(event, source))
+        !self.note(fingerprint)
     }
 
-    /// Reads the buckets of events that come next, so that they are near by then: events of the
-    /// source that was met last, which is that of nearly all.
-    pub(super) fn touch<'a>(&self, events: impl Iterator<Item = &'a Event>) {
-        let Some((_, source)) = self.latest else { return };
-        let bucket = |event| &self.buckets[home(self.fingerprint(event, source))];
-        black_box(events.fold(0, |all, event| all ^ bucket(event).oldest));
+    /// Reads the bucket of an event that comes soon, so that it is near by then; and gives the
+    /// event's fingerprint. None unless it is of the source that was met last, as nearly all are.
+    #[inline]
+    pub(super) fn touch(&self, event: &Event) -> Option<Fingerprint> {
+        let (_, turn) = self.latest.filter(|(source, _)| *source == event.source)?;
+        let fingerprint = self.fingerprint(event, turn);
+        black_box(self.buckets[home(fingerprint)].oldest);
+        Some(fingerprint)
     }
 
     #[inline]
-    fn fingerprint(&self, event: &Event, source: u64) -> u64 {
+    fn fingerprint(&self, event: &Event, turn: u64) -> Fingerprint {
         let id = rapidhash_v3_seeded(event.id.as_bytes(), &self.secrets);
-        id.wrapping_add(source.wrapping_mul(0x9e37_79b9_7f4a_7c15)) | 1
+        id.wrapping_add(turn.wrapping_mul(0x9e37_79b9_7f4a_7c15)) | 1
     }
 
     /// What a source's name turns the hashes by.
-    #[inline(never)]
     fn turn(&mut self, source: Symbol, symbols: &Symbols) -> u64 {
         let Self { secrets, sources, latest, .. } = self;
         let turn = *sources.entry(source).or_insert_with(|| {
@@ -207,7 +219,7 @@ mod tests {
         let mut recent = Recent::new(RapidSecrets::seed(7));
         let mut seen = |recent: &mut Recent, id: usize| {
             event.id = format!("o-{id:06}").as_str().into();
-            recent.seen(&event, &symbols)
+            recent.seen(&event, None, &symbols)
         };
         let last = 5 * RECENT_EVENTS;
         for id in 0..last {

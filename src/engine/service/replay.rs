@@ -161,7 +161,7 @@ impl Service {
             match entry {
                 Entry::Records(records) | Entry::Read { records, .. } => {
                     for record in records {
-                        order.take(record, None, nobody);
+                        order.take(record, (None, None), nobody);
                     }
                 }
                 Entry::Tick(at) => order.tick(at),

@@ -196,7 +196,7 @@ fn told(
         }
         match record {
             Some(record) => {
-                sequencer.take(record.clone(), None, &mut |_, input| inputs.push(input));
+                sequencer.take(record.clone(), (None, None), &mut |_, input| inputs.push(input));
             }
             None => sequencer.tick(at(*clock)),
         }
