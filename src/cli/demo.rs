@@ -119,7 +119,7 @@ pub fn run(args: &Demo) -> anyhow::Result<ExitCode> {
         history,
         symbols: symbols.clone(),
         service: Arc::clone(&service),
-        is_one_of_several: false,
+        sees_a_part: false,
     };
     house.run(&http, people()?, Some(ask), move |_| {
         let reloading = std::thread::Builder::new().name("rules".to_owned());

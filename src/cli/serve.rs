@@ -20,6 +20,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use anyhow::bail;
 use clap::Args;
 use parking_lot::Mutex;
 
@@ -52,6 +53,7 @@ use crate::engine::Output;
 use crate::engine::away::Room;
 use crate::engine::runtime::Engine;
 use crate::engine::runtime::Settings;
+use crate::engine::sequence::own::Own;
 use crate::engine::service::Limits;
 use crate::engine::service::Parts;
 use crate::engine::service::Service;
@@ -129,14 +131,16 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let mut shared = Shared::new(&config, &folder, &args.history)?;
     let mapping = mapping(args.mapping.as_deref())?;
-    let Some((core, kept, since)) = begun(args.standby, &config, &folder, &mapping)? else {
+    let own = shared.as_ref().and_then(Shared::own);
+    let of_data = (folder.as_path(), own.as_ref());
+    let Some((core, kept, since)) = begun(args.standby, &config, of_data, &mapping)? else {
         return Ok(ExitCode::SUCCESS);
     };
     if args.standby {
-        // The other process may have marked the folder in between.
-        shared = Shared::new(&config, &folder, &args.history)?;
+        shared = shared_again(args, &config, &folder, own.as_ref())?;
     }
-    let (folder_of_rules, rules) = first_rules(&config, args, &core.symbols, shared.is_some())?;
+    let sees_a_part = shared.as_ref().is_some_and(|shared| !shared.sees_everything());
+    let (folder_of_rules, rules) = first_rules(&config, args, &core.symbols, sees_a_part)?;
     let stored = folder.join("inbox.sqlite");
     let inbox = Inbox::open(&stored, config.inbox.clone())?;
     let desk = outbound::desk(&config)?;
@@ -162,7 +166,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         history: config.engine.history,
         symbols: service.symbols().clone(),
         service: Arc::clone(&service),
-        is_one_of_several: shared.is_some(),
+        sees_a_part,
     };
     let (snapshots, settled) = (config.storage.snapshot_every, Arc::clone(&house.settled));
     let metrics = Arc::clone(&house.metrics);
@@ -197,7 +201,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
 fn begun(
     stands_by: bool,
     config: &Config,
-    folder: &Path,
+    (folder, own): (&Path, Option<&Own>),
     mapping: &Arc<Mapping>,
 ) -> anyhow::Result<Option<(Core, Kept, Option<Instant>)>> {
     let settings =
@@ -207,7 +211,11 @@ fn begun(
     let room = room(config, folder)?;
     let make = |rules, symbols, metrics| {
         let parts = (Arc::clone(mapping), DeadLetters::counting(), limits);
-        Core::new(rules, (symbols, metrics), (settings, room.as_ref()), parts)
+        let core = Core::new(rules, (symbols, metrics), (settings, room.as_ref()), parts)?;
+        if let Some(own) = own {
+            core.service.keep_own(own.clone());
+        }
+        Ok(core)
     };
     if stands_by {
         let next = standby::stand_by(&config.http, folder, &make)?;
@@ -220,12 +228,27 @@ fn begun(
     Ok(Some((make(before, symbols, Arc::new(Metrics::new()?))?, kept, None)))
 }
 
+/// The share once more: the process that was followed may have marked the folder meanwhile. What
+/// followed it has to have kept the same part.
+fn shared_again(
+    args: &Serve,
+    config: &Config,
+    folder: &Path,
+    own: Option<&Own>,
+) -> anyhow::Result<Option<Shared>> {
+    let shared = Shared::new(config, folder, &args.history)?;
+    if shared.as_ref().and_then(Shared::own).as_ref() != own {
+        bail!("the process before this one has only now taken its share: start this one again");
+    }
+    Ok(shared)
+}
+
 /// The rules of the configuration, and the folder that is watched for others.
 fn first_rules(
     config: &Config,
     args: &Serve,
     symbols: &Symbols,
-    is_one_of_several: bool,
+    sees_a_part: bool,
 ) -> anyhow::Result<(Folder, Arc<RuleSet>)> {
     // The folder of the configuration is asked for in so many words, or is there by convention.
     let named = config.rules.path.exists() || args.config.is_some();
@@ -233,7 +256,7 @@ fn first_rules(
     let folder = Folder::new(paths.clone());
     let mut rules = rule_set(&paths, symbols)?;
     rules.keep(config.engine.history);
-    if is_one_of_several {
+    if sees_a_part {
         share::check(&rules)?;
     }
     Ok((folder, Arc::new(rules)))

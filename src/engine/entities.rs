@@ -29,7 +29,7 @@ use crate::time::Timestamp;
 const TABLES: usize = 64;
 
 /// Entities that are brought near at once: as many as stay there until their turn comes.
-pub(crate) const NEAR: usize = 256;
+pub(crate) const NEAR: usize = 128;
 
 /// One shard's entities. One thread writes them.
 pub struct Entities {

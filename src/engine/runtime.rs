@@ -35,6 +35,7 @@ use crate::engine::learning::Learning;
 use crate::engine::sequence;
 use crate::engine::sequence::Sequencer;
 use crate::engine::sequence::Standing;
+use crate::engine::sequence::own::Own;
 use crate::engine::shard::Shard;
 use crate::engine::snapshot::Cut;
 use crate::engine::snapshot::Piece;
@@ -225,6 +226,11 @@ impl Engine {
     /// lateness changes.
     pub fn set_up(&mut self, secret: u64, lateness: Span) {
         self.sequencer.set_up(secret, lateness);
+    }
+
+    /// Other processes have the other customers, reps and products; before the first event.
+    pub fn keep_own(&mut self, own: Own) {
+        self.sequencer.keep_own(own);
     }
 
     /// Starts from what was learned elsewhere: it takes effect at this place of the one order.

@@ -2,12 +2,13 @@
 //! shards that it concerns.
 //!
 //! ```text
-//! record ─► seen already? ─► watermark = newest time − lateness ─► customer's shard
-//!                │                                             ├─► rep's shard      where rules
-//!                ▼                                             └─► products' shards look at them
-//!             counted
+//! record ─► seen already? ─► watermark = newest time − lateness ─► customer's shard   those that are
+//!                │                                             ├─► rep's shard       this process's;
+//!                ▼                                             └─► products' shards  where rules
+//!             counted                                                                look at them
 //! ```
 
+pub mod own;
 mod recent;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::alert::AlertId;
 use crate::engine::Input;
 use crate::engine::entities::NEAR;
 use crate::engine::learning::Learning;
+use crate::engine::sequence::own::Own;
 use crate::engine::sequence::recent::Fingerprint;
 use crate::engine::sequence::recent::Recent;
 use crate::event::EntityId;
@@ -44,6 +46,8 @@ pub struct Sequencer {
     shards: usize,
     reps: bool,
     products: bool,
+    /// The entities of this process, where others have the rest.
+    own: Option<Own>,
     recent: Recent,
     newest: Timestamp,
     watermark: Timestamp,
@@ -97,6 +101,7 @@ impl Sequencer {
             shards: shards.max(1),
             reps: rules.looks_at(EntityKind::Rep),
             products: rules.looks_at(EntityKind::Product),
+            own: None,
             recent: Recent::new(RapidSecrets::random()),
             newest: Timestamp::MIN,
             watermark: Timestamp::MIN,
@@ -113,6 +118,16 @@ impl Sequencer {
         if self.recent.secrets != secrets {
             self.recent = Recent::new(secrets);
         }
+    }
+
+    /// Other processes have the other entities: their events are learned from, and go no further.
+    /// Before the first event.
+    pub fn keep_own(&mut self, own: Own) {
+        self.own = Some(own);
+    }
+
+    fn is_own(&mut self, id: Symbol) -> bool {
+        self.own.as_mut().is_none_or(|own| own.has(id, &self.symbols))
     }
 
     /// Where it stands.
@@ -253,8 +268,9 @@ impl Sequencer {
         }
         let reference: Arc<Reference> = Arc::from(reference);
         if let Reference::Customer(customer) = &*reference {
-            let shard = self.shard_of(customer.id);
-            send(shard, Input::Reference(reference));
+            if self.is_own(customer.id) {
+                send(self.shard_of(customer.id), Input::Reference(reference));
+            }
             return;
         }
         for shard in 0..self.shards {
@@ -280,21 +296,23 @@ impl Sequencer {
         self.follow();
         let mut sent = false;
         if let (true, Some(rep)) = (self.reps, event.rep) {
-            let entity = EntityId { kind: EntityKind::Rep, id: rep };
-            let event = event.clone();
-            send(self.shard_of(rep), Input::Event { entity, event, watermark, arrived });
+            if self.is_own(rep) {
+                let entity = EntityId { kind: EntityKind::Rep, id: rep };
+                let event = event.clone();
+                send(self.shard_of(rep), Input::Event { entity, event, watermark, arrived });
+            }
             sent = true;
         }
         if self.products {
-            sent |= self.to_products(&event, (watermark, arrived), send);
+            sent |= self.tell_products(&event, (watermark, arrived), send);
         }
         match event.customer {
-            Some(id) => {
+            Some(id) if self.is_own(id) => {
                 let entity = EntityId { kind: EntityKind::Customer, id };
                 send(self.shard_of(id), Input::Event { entity, event, watermark, arrived });
             }
             None if !sent => self.tally.unowned += 1,
-            None => {}
+            _ => {}
         }
         true
     }
@@ -311,8 +329,8 @@ impl Sequencer {
     }
 
     /// Each product sees the event with its own lines only.
-    fn to_products(
-        &self,
+    fn tell_products(
+        &mut self,
         event: &Event,
         (watermark, arrived): (Timestamp, Option<Instant>),
         send: &mut impl FnMut(usize, Input),
@@ -323,6 +341,9 @@ impl Sequencer {
         products.sort_unstable();
         products.dedup();
         for &id in &products {
+            if !self.is_own(id) {
+                continue;
+            }
             let mut own = event.clone();
             own.lines.retain(|line| line.product == Some(id));
             let entity = EntityId { kind: EntityKind::Product, id };

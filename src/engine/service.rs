@@ -43,6 +43,7 @@ use crate::engine::runtime::Engine;
 use crate::engine::runtime::Gauge;
 use crate::engine::runtime::Totals;
 use crate::engine::sequence;
+use crate::engine::sequence::own::Own;
 use crate::engine::service::keeping::Keeper;
 use crate::engine::service::keeping::Kept;
 use crate::engine::service::read::Reading;
@@ -172,6 +173,13 @@ impl Service {
     /// Where refused records go from here on.
     pub fn bury_in(&self, dead: DeadLetters) {
         *self.dead.lock() = dead;
+    }
+
+    /// Other processes have the other customers, reps and products; before anything is taken.
+    pub fn keep_own(&self, own: Own) {
+        if let Some(engine) = self.engine.lock().as_mut() {
+            engine.keep_own(own);
+        }
     }
 
     /// Says that the history is in and records are welcome.

@@ -112,6 +112,37 @@ pub struct Rep {
     pub seniority: Option<Symbol>,
     /// What is to be sold in which period.
     pub quotas: Vec<Quota>,
+    /// Where the rep has sold and when, where the source knows.
+    pub tenures: Vec<Tenure>,
+}
+
+/// A territory, and how long it was a rep's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tenure {
+    /// The territory.
+    pub territory: Symbol,
+    /// First instant of it.
+    pub from: Timestamp,
+    /// First instant after it; none while it lasts.
+    pub to: Option<Timestamp>,
+}
+
+impl Rep {
+    /// Where the rep sold at an instant; without a history, where the rep sells.
+    pub fn sold_in(&self, at: Timestamp) -> impl Iterator<Item = Symbol> {
+        let always = if self.tenures.is_empty() { &self.territories[..] } else { &[] };
+        let covers =
+            move |tenure: &&Tenure| tenure.from <= at && tenure.to.is_none_or(|to| at < to);
+        let then = self.tenures.iter().filter(covers).map(|tenure| tenure.territory);
+        always.iter().copied().chain(then)
+    }
+
+    /// Whether a territory was the rep's at an instant; `None` where none is known of then.
+    pub fn held(&self, territory: Symbol, at: Timestamp) -> Option<bool> {
+        let mut then = self.sold_in(at).peekable();
+        then.peek()?;
+        Some(then.any(|own| own == territory))
+    }
 }
 
 /// What a rep is to sell in a period.
@@ -158,4 +189,53 @@ pub enum Attribute {
     Number(f64),
     /// A word or a text.
     Text(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Symbols;
+
+    #[test]
+    fn a_territory_is_a_reps_while_its_tenure_lasts() {
+        let symbols = Symbols::default();
+        let [north, south, west] = ["north", "south", "west"].map(|name| symbols.intern(name));
+        let day = |day: i64| Timestamp::saturating(day * 86_400_000);
+        let tenure = |territory, from, to: Option<i64>| Tenure {
+            territory,
+            from: day(from),
+            to: to.map(day),
+        };
+        let rep = |territories: &[Symbol], tenures: &[Tenure]| Rep {
+            id: symbols.intern("r1"),
+            name: None,
+            title: None,
+            manager: None,
+            territories: territories.to_vec(),
+            seniority: None,
+            quotas: Vec::new(),
+            tenures: tenures.to_vec(),
+        };
+        let moved = rep(
+            &[north, south],
+            &[tenure(north, 10, Some(20)), tenure(south, 20, None), tenure(west, 30, Some(40))],
+        );
+        let stays = rep(&[north, south], &[]);
+        for (rep, territory, at, want) in [
+            (&moved, north, 9, None),
+            (&moved, north, 10, Some(true)),
+            (&moved, south, 19, Some(false)),
+            (&moved, north, 20, Some(false)),
+            (&moved, south, 20, Some(true)),
+            (&moved, south, 35, Some(true)),
+            (&moved, west, 35, Some(true)),
+            (&moved, west, 40, Some(false)),
+            (&stays, north, 0, Some(true)),
+            (&stays, west, 0, Some(false)),
+            (&rep(&[], &[]), west, 0, None),
+            (&rep(&[west], &[tenure(west, 10, Some(20))]), west, 30, None),
+        ] {
+            assert_eq!(rep.held(territory, day(at)), want, "{territory:?} on day {at}");
+        }
+    }
 }

@@ -176,11 +176,12 @@ pub const SCOPE: [(&str, &str); 13] = [
 
 /// Fields of events and of the lines of orders: name, field, type, whether a line has it, what it
 /// means.
-pub const FIELDS: [(&str, Field, Type, bool, &str); 24] = [
+pub const FIELDS: [(&str, Field, Type, bool, &str); 25] = [
     ("time", Field::Time, Type::Time, true, "when it happened"),
     ("kind", Field::Kind, Type::Text, true, "`order`, `call.started` …"),
     ("channel", Field::Channel, Type::Text, true, "store, web, phone …"),
     ("rep", Field::Rep, Type::Text, true, "id of the sales person"),
+    ("territory", Field::Territory, Type::Text, true, "sales territory it was booked in"),
     ("customer", Field::Customer, Type::Text, true, "id of the customer"),
     ("product", Field::Product, Type::Text, true, "id of the product"),
     ("category", Field::Category, Type::Text, true, "category of the product"),
@@ -240,7 +241,7 @@ pub const REP_FIELDS: [(&str, KnownField, Type, &str); 9] = [
     ("name", KnownField::RepName, Type::Text, "what people call the rep, else its id"),
     ("title", KnownField::RepTitle, Type::Text, "position"),
     ("manager", KnownField::RepManager, Type::Text, "id of the manager"),
-    ("territory", KnownField::RepTerritory, Type::Text, "where the rep sells, if that is one"),
+    ("territory", KnownField::RepTerritory, Type::Text, "where the rep sells now, if that is one"),
     ("seniority", KnownField::RepSeniority, Type::Text, "senior, junior …"),
     ("quota", KnownField::RepQuota, Type::Money, "revenue to reach in the period that it is now"),
     ("quota_from", KnownField::RepQuotaFrom, Type::Time, "first instant of that period"),
@@ -357,7 +358,7 @@ pub fn value_methods(ty: Type) -> impl Iterator<Item = &'static (&'static str, &
 }
 
 /// Functions with what they take and give.
-pub const FUNCTIONS: [(&str, &str); 61] = [
+pub const FUNCTIONS: [(&str, &str); 62] = [
     ("size", "`size(list)` how many items; `size(text)` how many characters"),
     ("has", "`has(x.field)` whether the source says"),
     ("margin_rate", "`margin_rate(lines)` share of the net amount that is left after cost"),
@@ -499,6 +500,10 @@ pub const FUNCTIONS: [(&str, &str); 61] = [
     (
         "p_switch",
         "`p_switch(l.category, own, all, n)` the chance that a customer takes the own brand of a category of which it has n lines of other brands, if `own` of its `all` lines were of own brands; learned",
+    ),
+    (
+        "in_territory",
+        "`in_territory(o.rep, o.territory, o.time)` whether a territory was a rep's at that time, by the rep's `territory_history`, else by its territories; null where nobody says",
     ),
     ("greatest", "`greatest(a, b)` the largest of its arguments"),
     ("least", "`least(a, b)` the smallest of its arguments"),

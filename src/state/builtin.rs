@@ -26,6 +26,7 @@ pub(crate) use self::text::next_part;
 use crate::state::assortment;
 use crate::state::assortment::AskedOfQuantity;
 use crate::state::evaluate::evaluate;
+use crate::state::field;
 use crate::state::program::NodeId;
 use crate::state::program::Scope;
 use crate::state::texts;
@@ -99,6 +100,8 @@ pub enum Builtin {
     OfQuantity(AskedOfQuantity),
     /// The chance that a customer takes the own brand of a category.
     PSwitch,
+    /// Whether a territory was a rep's at an instant.
+    InTerritory,
     /// A part of an instant's date or time, in a zone.
     Calendar(CalendarPart, Zone),
     /// Hours, minutes … of a length of time.
@@ -140,6 +143,7 @@ impl Builtin {
             Self::OfQuantity(AskedOfQuantity::NextBreak) => "next_break",
             Self::OfQuantity(AskedOfQuantity::PriceAt) => "price_at",
             Self::PSwitch => "p_switch",
+            Self::InTerritory => "in_territory",
             Self::Calendar(part, _) | Self::Length(part) => part.name(),
         }
     }
@@ -178,6 +182,9 @@ pub(crate) fn call(
     }
     if let (Builtin::Compare(op), [left, right]) = (builtin, values.as_slice()) {
         return texts::compare(scope, *op, *left, *right).map(Value::Bool);
+    }
+    if let (Builtin::InTerritory, [rep, territory, at]) = (builtin, values.as_slice()) {
+        return field::in_territory(scope, [*rep, *territory, *at]);
     }
     if values.contains(&Value::Null) {
         return Err(Fault::Missing);

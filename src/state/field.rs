@@ -49,6 +49,7 @@ pub fn field_of(item: &Item, field: Field, symbols: &Symbols) -> Value {
         },
         Field::Channel => named_text(head.channel),
         Field::Rep => named_text(head.rep),
+        Field::Territory => named_text(head.territory),
         Field::Customer => named_text(head.customer),
         Field::Product => named_text(body.product),
         Field::Category => named_text(body.category),
@@ -70,6 +71,7 @@ pub(crate) fn event_field(event: &Event, field: Field, symbols: &Symbols) -> Val
         (Field::Time, _) => Value::Time(event.time),
         (Field::Channel, _) => named_text(event.channel),
         (Field::Rep, _) => named_text(event.rep),
+        (Field::Territory, _) => named_text(event.territory),
         (Field::Customer, _) => named_text(event.customer),
         (Field::Category, [line]) => named_text(line.category),
         (Field::Product, [line]) => named_text(line.product),
@@ -125,10 +127,10 @@ pub(crate) fn known_field(scope: &Scope<'_>, field: &KnownField) -> Result<Value
         (KnownField::RepName | KnownField::ProductName, ..) => named_text(scope.id),
         (KnownField::RepTitle, Some(rep), _) => words(&rep.title),
         (KnownField::RepManager, Some(rep), _) => named_text(rep.manager),
-        (KnownField::RepTerritory, Some(rep), _) => match rep.territories.as_slice() {
-            [territory] => Value::Text(*territory),
-            _ => Value::Null,
-        },
+        (KnownField::RepTerritory, Some(rep), _) => {
+            let mut territories = rep.sold_in(scope.now);
+            named_text(territories.next().filter(|_| territories.next().is_none()))
+        }
         (KnownField::RepSeniority, Some(rep), _) => named_text(rep.seniority),
         (KnownField::RepQuota, ..) => {
             let home = scope.entity.and_then(|entity| entity.currency);
@@ -195,6 +197,25 @@ pub(crate) fn product_term(
         },
         _ => return Err(Fault::Type),
     })
+}
+
+/// Whether a territory was a rep's at an instant, by the rep's reference data; null where nobody
+/// says.
+pub(crate) fn in_territory(
+    scope: &Scope<'_>,
+    [rep, territory, at]: [Value; 3],
+) -> Result<Value, Fault> {
+    let (Some(rep), Some(territory)) = (texts::symbol(scope, rep), texts::symbol(scope, territory))
+    else {
+        return Ok(Value::Null);
+    };
+    let at = match at {
+        Value::Time(at) => at,
+        Value::Null => return Ok(Value::Null),
+        _ => return Err(Fault::Type),
+    };
+    let held = scope.catalog.rep(rep).and_then(|rep| rep.held(territory, at));
+    Ok(held.map_or(Value::Null, Value::Bool))
 }
 
 /// Money of a second currency can neither be added to the first nor compared with it.

@@ -33,6 +33,8 @@ pub struct Head {
     pub channel: Option<Symbol>,
     /// The sales person.
     pub rep: Option<Symbol>,
+    /// The sales territory it was booked in.
+    pub territory: Option<Symbol>,
     /// Who bought, where the entity is a rep or a product.
     pub customer: Option<Symbol>,
     /// What only an interaction has.
@@ -108,6 +110,7 @@ impl Head {
             foreign,
             channel: event.channel,
             rep: event.rep,
+            territory: event.territory,
             customer: event.customer,
             talk,
         }

@@ -306,6 +306,8 @@ pub enum Field {
     Channel,
     /// The sales person.
     Rep,
+    /// The sales territory it was booked in.
+    Territory,
     /// Who bought.
     Customer,
     /// What was sold or spoken of.
@@ -378,7 +380,7 @@ pub enum KnownField {
     RepTitle,
     /// The rep's manager.
     RepManager,
-    /// Where the rep sells, if that is one territory.
+    /// Where the rep sells now, if that is one territory.
     RepTerritory,
     /// Senior, junior …
     RepSeniority,

@@ -87,6 +87,7 @@ fn bare(entry: &Entry<'_>) -> Head {
         foreign: entry.is_foreign(),
         channel: None,
         rep: None,
+        territory: None,
         customer: None,
         talk: Talk::default(),
     }
@@ -115,7 +116,7 @@ mod tests {
     use crate::time::Timestamp;
 
     /// Every field, and how much of a record has to be read for it.
-    const FIELDS: [(Field, Reads); 24] = [
+    const FIELDS: [(Field, Reads); 25] = [
         (Field::Time, Reads::Time),
         (Field::Category, Reads::Numbers),
         (Field::Quantity, Reads::Numbers),
@@ -127,6 +128,7 @@ mod tests {
         (Field::Kind, Reads::All),
         (Field::Channel, Reads::All),
         (Field::Rep, Reads::All),
+        (Field::Territory, Reads::All),
         (Field::Customer, Reads::All),
         (Field::Product, Reads::All),
         (Field::Brand, Reads::All),
@@ -184,7 +186,7 @@ mod tests {
             time: Timestamp::saturating(1_000),
             customer: name("k"),
             rep: name("r"),
-            territory: None,
+            territory: name("north"),
             channel: name("web"),
             order: None,
             currency: None,

@@ -35,8 +35,9 @@ use crate::state::window::Plan;
 use crate::state::window::Upkeep;
 use crate::time::Timestamp;
 
-/// The form of the records of a history: another number after each change of their bytes.
-pub const HISTORY_FORM: u8 = 1;
+/// The form of the records of a history: another number after each change of their bytes. Since 2 a
+/// record says its territory; those of form 1 are read as they are.
+pub const HISTORY_FORM: u8 = 2;
 
 /// What is saved of an entity.
 #[derive(Debug, Clone, PartialEq)]

@@ -191,16 +191,6 @@ impl<'a> Reader<'a> {
 }
 
 /// Puts each seven bits into a byte of their own; the value has to fit 56 bits.
-#[cfg(all(target_arch = "x86_64", target_feature = "bmi2"))]
-#[expect(unsafe_code, reason = "an intrinsic; the proof stands beside it")]
-#[inline]
-fn spread(value: u64) -> u64 {
-    // SAFETY: it only asks for the feature, which the whole program is built for: see the `cfg`.
-    unsafe { std::arch::x86_64::_pdep_u64(value, !HIGH_BITS) }
-}
-
-/// Puts each seven bits into a byte of their own; the value has to fit 56 bits.
-#[cfg(not(all(target_arch = "x86_64", target_feature = "bmi2")))]
 #[inline]
 fn spread(value: u64) -> u64 {
     let halves = (value & 0x0fff_ffff) | ((value & 0x00ff_ffff_f000_0000) << 4);
@@ -209,16 +199,6 @@ fn spread(value: u64) -> u64 {
 }
 
 /// Puts the low seven bits of each byte together: what [`spread`] took apart.
-#[cfg(all(target_arch = "x86_64", target_feature = "bmi2"))]
-#[expect(unsafe_code, reason = "an intrinsic; the proof stands beside it")]
-#[inline]
-fn gather(bytes: u64) -> u64 {
-    // SAFETY: it only asks for the feature, which the whole program is built for: see the `cfg`.
-    unsafe { std::arch::x86_64::_pext_u64(bytes, !HIGH_BITS) }
-}
-
-/// Puts the low seven bits of each byte together: what [`spread`] took apart.
-#[cfg(not(all(target_arch = "x86_64", target_feature = "bmi2")))]
 #[inline]
 fn gather(bytes: u64) -> u64 {
     let quarters = (bytes & 0x007f_007f_007f_007f) | ((bytes & 0x7f00_7f00_7f00_7f00) >> 1);

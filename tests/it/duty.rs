@@ -139,6 +139,7 @@ fn a_rep_is_told_of_with_manager_and_territories() {
         territories: vec![symbols.intern("North"), symbols.intern("East")],
         seniority: Some(symbols.intern("senior")),
         quotas: Vec::new(),
+        tenures: Vec::new(),
     };
     play.engine.take([Record::Reference(Box::new(Reference::Rep(rep)))], None).unwrap();
     let territories = vec!["North".to_owned(), "East".to_owned()];

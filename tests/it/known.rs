@@ -91,6 +91,7 @@ fn catalog(symbols: &Symbols) -> Catalog {
         territories: vec![symbols.intern("North")],
         seniority: Some(symbols.intern("senior")),
         quotas: vec![quota(0, 1_000), quota(30, 2_000)],
+        tenures: Vec::new(),
     }));
     catalog.apply(&Reference::Product(Product {
         id: symbols.intern("p1"),

@@ -27,7 +27,10 @@ use proptest::prelude::*;
 
 use siaga::event::EntityKind;
 use siaga::event::Event;
+use siaga::event::Reference;
 use siaga::event::Symbols;
+use siaga::event::reference::Rep;
+use siaga::event::reference::Tenure;
 use siaga::money::Currency;
 use siaga::money::Decimal;
 use siaga::rule::expression;
@@ -45,7 +48,9 @@ use siaga::state::texts::Texts;
 use siaga::state::value::Fault;
 use siaga::state::value::Value;
 use siaga::state::window::Upkeep;
+use siaga::time::Timestamp;
 
+use crate::scene::BEGIN;
 use crate::scene::DAY;
 use crate::scene::cases;
 use crate::scene::order;
@@ -167,6 +172,41 @@ fn tell(kept: &mut Kept<'_>, listed: &mut Listed, step: usize, fates: &[Fate]) {
     }
 }
 
+/// Which territory was whose, from when to when: of r1 both for a while and none at the end, of r2
+/// nobody says, r3 stays where it is.
+const TENURES: [(&str, &str, i64, i64); 3] = [
+    ("r1", "north", BEGIN + 2 * DAY, BEGIN + 40 * DAY),
+    ("r1", "south", BEGIN + 20 * DAY, BEGIN + 80 * DAY),
+    ("r3", "north", i64::MIN, i64::MAX),
+];
+
+/// The reps of those territories.
+fn reps(symbols: &Symbols) -> Catalog {
+    let mut catalog = Catalog::default();
+    for id in ["r1", "r3"] {
+        let mut rep = Rep {
+            id: symbols.intern(id),
+            name: None,
+            title: None,
+            manager: None,
+            territories: Vec::new(),
+            seniority: None,
+            quotas: Vec::new(),
+            tenures: Vec::new(),
+        };
+        for (_, territory, from, to) in TENURES.iter().filter(|(who, ..)| *who == id) {
+            let territory = symbols.intern(territory);
+            let (from, to) = (Timestamp::from_millis(*from), Timestamp::from_millis(*to));
+            match from {
+                Ok(from) => rep.tenures.push(Tenure { territory, from, to: to.ok() }),
+                Err(_) => rep.territories.push(territory),
+            }
+        }
+        catalog.apply(&Reference::Rep(rep));
+    }
+    catalog
+}
+
 /// In the order of arrival, repeats among them.
 fn arrivals(sketches: &[Sketch], symbols: &Symbols) -> Vec<Event> {
     let mut arriving = Vec::new();
@@ -190,7 +230,7 @@ fn agrees(
     let rules = rule_set(&rule_of(expressions), &symbols);
     let plan = rules.plan(EntityKind::Customer);
     let trees: Vec<_> = expressions.iter().map(|text| expression::parse(text).unwrap()).collect();
-    let (catalog, entity) = (Catalog::default(), Entity::new(plan));
+    let (catalog, entity) = (reps(&symbols), Entity::new(plan));
     let mut kept = Kept { rules: &rules, symbols: &symbols, catalog, entity };
     let mut listed = Listed::default();
     for (step, event) in arrivals(sketches, &symbols).iter().enumerate() {
@@ -222,6 +262,7 @@ fn by_the_book<'e>(
         event,
         home: listed.home,
         symbols: kept.symbols,
+        tenures: &TENURES,
     };
     for ((text, tree), found) in expressions.zip(kept.values(event)) {
         let want = world.value(tree);

@@ -48,8 +48,8 @@ pub(in crate::cli) struct Reloader {
     pub(in crate::cli) history: Span,
     pub(in crate::cli) symbols: Symbols,
     pub(in crate::cli) service: Arc<Service>,
-    /// Whether other processes have the other customers.
-    pub(in crate::cli) is_one_of_several: bool,
+    /// Whether it is one of several processes and sees the events of its own customers only.
+    pub(in crate::cli) sees_a_part: bool,
 }
 
 impl Folder {
@@ -110,7 +110,7 @@ impl Reloader {
             self.service.refuse(format!("{reason}\n{problems}").trim_end().to_owned());
             return Ok(());
         }
-        if self.is_one_of_several
+        if self.sees_a_part
             && let Err(reason) = share::fits(&read.rules)
         {
             tracing::error!("the rules stay as they were: {reason}");

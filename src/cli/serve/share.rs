@@ -25,6 +25,7 @@ use serde::Serialize;
 use crate::cli::serve::Running;
 use crate::config::Config;
 use crate::delivery::courier::Permit;
+use crate::engine::sequence::own::Own;
 use crate::engine::service::Service;
 use crate::event::EntityKind;
 use crate::metrics::Metrics;
@@ -36,6 +37,7 @@ use crate::source::fluvio::holding::Parts;
 use crate::source::fluvio::holding::Permission;
 use crate::source::fluvio::holding::Standing;
 use crate::source::fluvio::share::ClusterConfig;
+use crate::source::fluvio::share::Extent;
 use crate::source::fluvio::share::Share;
 use crate::source::fluvio::share::ShareError;
 use crate::source::fluvio::share::host_name;
@@ -55,6 +57,9 @@ struct Mark {
     ordinal: u32,
     processes: u32,
     partitions: u32,
+    /// What it was filled from.
+    #[serde(default)]
+    reads: Extent,
 }
 
 /// A process that shares the topics with others.
@@ -106,9 +111,27 @@ impl Shared {
                 share.processes
             );
         }
+        if mark.is_some_and(|mark| mark.reads != share.extent) {
+            bail!(
+                "{} was filled by a process with another `reads` in [cluster]: begin in an empty \
+                 folder, and the topics are read from their oldest records",
+                folder.display()
+            );
+        }
         let (fluvio, cluster) = (config.fluvio.clone(), config.cluster.clone());
         let (folder, permission) = (folder.to_owned(), Arc::default());
         Ok(Some(Self { share, fluvio, cluster, folder, mark, permission }))
+    }
+
+    /// Whether this process sees the events of other processes' customers as well.
+    pub(super) fn sees_everything(&self) -> bool {
+        self.share.extent == Extent::Everything
+    }
+
+    /// Which entities of what its folder holds are its own; `None` where all are, or the folder is
+    /// new.
+    pub(super) fn own(&self) -> Option<Own> {
+        self.mark.and_then(|mark| own(&self.share, mark.partitions))
     }
 
     /// Whether this process may speak.
@@ -130,6 +153,9 @@ impl Shared {
         share.begun_with = mark.map(|mark| mark.partitions);
         let partitions = partitions(&share, &fluvio, service)?;
         share.begun_with = Some(partitions);
+        if let Some(own) = own(&share, partitions) {
+            service.keep_own(own);
+        }
         if mark.is_none() {
             if service.taken() > 0 {
                 bail!(
@@ -139,7 +165,7 @@ impl Shared {
                 );
             }
             let (ordinal, processes) = (share.ordinal, share.processes);
-            Mark { ordinal, processes, partitions }
+            Mark { ordinal, processes, partitions, reads: share.extent }
                 .write(&folder)
                 .with_context(|| format!("cannot mark the folder {}", folder.display()))?;
         }
@@ -165,6 +191,12 @@ impl Shared {
         })?;
         Ok((share, holding))
     }
+}
+
+/// The entities of a process that sees others' as well.
+fn own(share: &Share, partitions: u32) -> Option<Own> {
+    let everything = share.extent == Extent::Everything;
+    everything.then(|| Own::new((share.ordinal, share.processes), partitions))
 }
 
 /// What follows from how it stands with the claim.
@@ -228,7 +260,7 @@ pub(in crate::cli) fn fits(rules: &RuleSet) -> Result<(), String> {
     }
     Err(format!(
         "one of several processes does not see all customers of a rep, or all buyers of a product: \
-         let {} run in a server of their own, without [cluster]",
+         for {} set `reads = \"everything\"` in [cluster]",
         names.join(", ")
     ))
 }

@@ -69,9 +69,10 @@ pub enum SupposeError {
 }
 
 /// Fields of an event that can be supposed.
-const SETTABLE: [Field; 13] = [
+const SETTABLE: [Field; 14] = [
     Field::Channel,
     Field::Rep,
+    Field::Territory,
     Field::Category,
     Field::Product,
     Field::Net,
@@ -232,6 +233,7 @@ pub(super) fn event(event: &Event, suppositions: &[Supposition]) -> Event {
         match field {
             Field::Channel => event.channel = symbol,
             Field::Rep => event.rep = symbol,
+            Field::Territory => event.territory = symbol,
             Field::Category | Field::Product | Field::Net if !event.lines.is_empty() => {
                 for (index, line) in event.lines.iter_mut().enumerate() {
                     match field {

@@ -9,8 +9,9 @@
 //! that none can be left out or take another's place, and since format 3 from the format as well.
 
 /// The newest format. Since 2 the head says how far logs were read; since 3 what was learned is in
-/// the file, and what detectors made of the forgotten part of a history.
-pub const FORMAT: u32 = 3;
+/// the file, and what detectors made of the forgotten part of a history; since 4 the territories of
+/// events are in their histories, and when they were whose in the reps.
+pub const FORMAT: u32 = 4;
 
 /// From this format on a snapshot needs no journal before its cut, whatever is learned.
 pub const STANDS_ALONE: u32 = 3;

@@ -142,7 +142,7 @@ impl Head {
 
     pub(crate) fn decode(payload: &[u8]) -> Result<Self, EntryError> {
         let mut body = In::new(payload);
-        if body.byte()? != HISTORY_FORM {
+        if !(1..=HISTORY_FORM).contains(&body.byte()?) {
             return Err(EntryError::Value("form of histories"));
         }
         let journal = body.bytes()?.try_into().map_err(|_| EntryError::Value("journal"))?;

@@ -28,6 +28,7 @@ use crate::event::reference::Quota;
 use crate::event::reference::Relation;
 use crate::event::reference::RelationKind;
 use crate::event::reference::Rep;
+use crate::event::reference::Tenure;
 use crate::event::symbol;
 use crate::money::Decimal;
 use crate::time::Timestamp;
@@ -198,6 +199,7 @@ impl<'a> Sheet<'_, 'a, '_, '_> {
             territories: self.territories()?,
             seniority: self.symbol(Field::Seniority)?,
             quotas: self.quotas()?,
+            tenures: self.tenures()?,
         })
     }
 
@@ -221,18 +223,58 @@ impl<'a> Sheet<'_, 'a, '_, '_> {
         Ok(names)
     }
 
-    fn quotas(&mut self) -> Result<Vec<Quota>, Refusal> {
-        let Some(slot) = self.slot(Field::Quotas) else { return Ok(Vec::new()) };
-        let Value::Json(Json::Array(list)) = slot.value else {
-            return match slot.value {
-                Value::Json(Json::Null) => Ok(Vec::new()),
-                _ => Err(Refusal::WrongType {
-                    field: slot.name().text(),
-                    found: "no list".to_owned(),
-                    expected: "a list of `{\"from\", \"to\", \"amount\"}`",
-                }),
-            };
+    /// The list in a field; `None` where there is none.
+    fn list(&mut self, field: Field, expected: &'static str) -> Result<Option<&'a str>, Refusal> {
+        let Some(slot) = self.slot(field) else { return Ok(None) };
+        match slot.value {
+            Value::Json(Json::Array(list)) => Ok(Some(list)),
+            Value::Json(Json::Null) => Ok(None),
+            _ => {
+                let (field, found) = (slot.name().text(), "no list".to_owned());
+                Err(Refusal::WrongType { field, found, expected })
+            }
+        }
+    }
+
+    fn tenures(&mut self) -> Result<Vec<Tenure>, Refusal> {
+        const FIELD: &str = "territory_history";
+        let expected = "a list of `{\"territory\", \"from\", \"to\"}`";
+        let Some(list) = self.list(Field::TerritoryHistory, expected)? else {
+            return Ok(Vec::new());
         };
+        let mut tenures = Vec::new();
+        each_object(FIELD, list, |place, object| {
+            let (mut territory, mut from, mut to) = (None, None, None);
+            json::members(object, |key, value| {
+                let name = Name { within: Some((FIELD, place)), key: key.raw };
+                let value = Value::Json(value);
+                match key.raw {
+                    "territory" => territory = value.name(name, true)?,
+                    "from" => from = value.any_time(name, self.mapping)?,
+                    "to" => to = value.any_time(name, self.mapping)?,
+                    _ => {}
+                }
+                Ok(())
+            })?;
+            let missing = |key, instead| {
+                let field = Name { within: Some((FIELD, place)), key }.text();
+                Refusal::MissingField { field, instead }
+            };
+            let territory =
+                territory.ok_or_else(|| missing("territory", "write the territory's name"))?;
+            let from = from.ok_or_else(|| missing("from", "write the first day"))?;
+            if let Some(to) = to {
+                period(from, to, Name { within: Some((FIELD, place)), key: "to" })?;
+            }
+            tenures.push(Tenure { territory: self.symbols.intern(&territory), from, to });
+            Ok(())
+        })?;
+        Ok(tenures)
+    }
+
+    fn quotas(&mut self) -> Result<Vec<Quota>, Refusal> {
+        let expected = "a list of `{\"from\", \"to\", \"amount\"}`";
+        let Some(list) = self.list(Field::Quotas, expected)? else { return Ok(Vec::new()) };
         let mut quotas = Vec::new();
         each_object("quotas", list, |place, object| {
             let (mut from, mut to, mut amount, mut currency) = (None, None, None, None);

@@ -7,6 +7,7 @@ use crate::event::Symbols;
 use crate::event::reference::Attribute;
 use crate::event::reference::RelationKind;
 use crate::money::Decimal;
+use crate::time::Timestamp;
 
 struct Desk {
     symbols: Symbols,
@@ -108,6 +109,27 @@ fn a_bad_record_is_refused_with_its_reason() {
         (format!(r#"{{{at}:"2025-01-01","lines":"none"}}"#), "wrong_type", "a list of lines"),
         (format!(r#"{{{at}:true,"kind":"call"}}"#), "wrong_type", "2025-03-01T09:30:00Z"),
         (r#"{"rep_id":"r1","quotas":7}"#.to_owned(), "wrong_type", "quotas"),
+        (
+            r#"{"rep_id":"r1","territory_history":"N"}"#.to_owned(),
+            "wrong_type",
+            "territory_history",
+        ),
+        (
+            r#"{"rep_id":"r1","territory_history":[{"from":"2025-01-01"}]}"#.to_owned(),
+            "missing_field",
+            "territory_history[0].territory",
+        ),
+        (
+            r#"{"rep_id":"r1","territory_history":[{"territory":"N"}]}"#.to_owned(),
+            "missing_field",
+            "territory_history[0].from",
+        ),
+        (
+            r#"{"rep_id":"r1","territory_history":[{"territory":"N","from":"2025-01-02","to":"2025-01-01"}]}"#
+                .to_owned(),
+            "bad_time",
+            "territory_history[0].to",
+        ),
         // Absurd numbers.
         (order("", r#","unit_price":1e300"#), "bad_number", "largest amount"),
         (order("", r#","unit_price":"12,50""#), "bad_number", "write e.g. `129.99`"),
@@ -275,10 +297,15 @@ fn reference_records_are_told_by_word_or_shape() {
     assert!(product.attributes.contains_key("tier"));
     let rep = desk.reference(
         r#"{"rep_id":"r1","territories":["N","S"],"quotas":[
-        {"from":"2025-01-01","to":"2025-04-01","amount":126600.0,"currency":"USD"}]}"#,
+        {"from":"2025-01-01","to":"2025-04-01","amount":126600.0,"currency":"USD"}],
+        "territory_history":[{"territory":"N","from":"2024-01-01","to":"2025-01-01"},
+        {"territory":"S","from":"2025-01-01"}]}"#,
     );
     let Reference::Rep(rep) = rep else { unreachable!("{rep:?}") };
-    assert_eq!((rep.territories.len(), rep.quotas.len()), (2, 1));
+    assert_eq!((rep.territories.len(), rep.quotas.len(), rep.tenures.len()), (2, 1, 2));
+    let moved = Timestamp::parse("2025-01-01").unwrap();
+    let ends: Vec<_> = rep.tenures.iter().map(|tenure| (tenure.territory, tenure.to)).collect();
+    assert_eq!(ends, [(rep.territories[0], Some(moved)), (rep.territories[1], None)]);
     let relation = desk
         .reference(r#"{"type":"product_relation","from":"a","to":"b","relation":"substitute"}"#);
     let Reference::Relation(relation) = relation else { unreachable!("{relation:?}") };

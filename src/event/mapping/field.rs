@@ -79,6 +79,7 @@ fields! {
     Title = "title",
     ManagerId = "manager_id",
     Territories = "territories",
+    TerritoryHistory = "territory_history",
     Seniority = "seniority",
     Quotas = "quotas",
     AgreementId = "agreement_id",

@@ -11,6 +11,7 @@ use crate::event::reference::Quota;
 use crate::event::reference::Relation;
 use crate::event::reference::RelationKind;
 use crate::event::reference::Rep;
+use crate::event::reference::Tenure;
 use crate::journal::entry::EntryError;
 use crate::journal::entry::event::get_currency;
 use crate::journal::entry::event::get_decimal;
@@ -158,6 +159,8 @@ fn put_rep(out: &mut Out, names: &mut NamesOut, rep: &Rep) {
         rep.title.is_some(),
         rep.manager.is_some(),
         rep.seniority.is_some(),
+        // Since format 4 of journals.
+        !rep.tenures.is_empty(),
     ]);
     put_text(out, rep.name.as_deref());
     put_text(out, rep.title.as_deref());
@@ -175,18 +178,38 @@ fn put_rep(out: &mut Out, names: &mut NamesOut, rep: &Rep) {
         out.present([quota.currency.is_some()]);
         put_currency(out, quota.currency);
     }
+    if !rep.tenures.is_empty() {
+        out.length(rep.tenures.len());
+        for tenure in &rep.tenures {
+            out.number(names.place(tenure.territory));
+            out.time(tenure.from);
+            out.present([tenure.to.is_some()]);
+            if let Some(to) = tenure.to {
+                out.time(to);
+            }
+        }
+    }
 }
 
 fn get_rep(body: &mut In<'_>, names: &NamesIn) -> Result<Rep, EntryError> {
     let id = names.get(body)?;
-    let [name, title, manager, seniority] = body.present()?;
+    let [name, title, manager, seniority, tenures] = body.present()?;
     let (name, title) = (get_text(name, body)?, get_text(title, body)?);
     let (manager, seniority) = (names.get_if(manager, body)?, names.get_if(seniority, body)?);
     let count = body.length()?;
     let territories = (0..count).map(|_| names.get(body)).collect::<Result<_, _>>()?;
     let count = body.length()?;
     let quotas = (0..count).map(|_| get_quota(body)).collect::<Result<_, _>>()?;
-    Ok(Rep { id, name, title, manager, territories, seniority, quotas })
+    let count = if tenures { body.length()? } else { 0 };
+    let tenures = (0..count).map(|_| get_tenure(body, names)).collect::<Result<_, _>>()?;
+    Ok(Rep { id, name, title, manager, territories, seniority, quotas, tenures })
+}
+
+fn get_tenure(body: &mut In<'_>, names: &NamesIn) -> Result<Tenure, EntryError> {
+    let (territory, from) = (names.get(body)?, body.time()?);
+    let [ends] = body.present()?;
+    let to = if ends { Some(body.time()?) } else { None };
+    Ok(Tenure { territory, from, to })
 }
 
 fn get_quota(body: &mut In<'_>) -> Result<Quota, EntryError> {

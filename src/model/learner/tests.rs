@@ -155,8 +155,16 @@ fn a_finished_quota_period_draws_the_curve_of_the_team() {
         |from, to| Quota { from: day(from), to: day(to), amount: Decimal::ZERO, currency: None };
     let quotas = vec![quota(100, 200), quota(200, 300)];
     let (name, title, manager, seniority) = (None, None, None, None);
-    let rep_data =
-        Rep { id: rep, name, title, manager, territories: Vec::new(), seniority, quotas };
+    let rep_data = Rep {
+        id: rep,
+        name,
+        title,
+        manager,
+        territories: Vec::new(),
+        seniority,
+        quotas,
+        tenures: Vec::new(),
+    };
     learner.reference(&Reference::Rep(rep_data));
     for at in [101, 190, 191, 192, 205] {
         let sale = order(&symbols, 1, day(at), &["Welding"]);

@@ -135,22 +135,26 @@ impl Checker<'_> {
                 let text = self.value(text);
                 self.matches(expr, text, pattern)
             }
-            "sells" => {
-                let [arg] = args else { return self.arguments(expr, name, 1, args) };
-                let arg = self.expect(arg, &[Type::Text], "the category");
-                // The catalogue changes beside the history: no property of an item.
-                let node = Node::Function(Function::Sells, arg.node);
-                self.typed(node, Type::Bool, arg.depends | ENTITY)
-            }
+            "sells" => self.sells(expr, name, args),
             "list_price" | "unit_cost" | "margin_floor" | "grade" | "own_brand" | "substitute" => {
                 self.of_product(expr, name, args)
             }
             "next_break" | "price_at" => self.of_quantity(expr, name, args),
             "p_switch" => self.p_switch(expr, name, args),
             "win_rate_below" => self.win_rate_below(expr, name, args),
+            "in_territory" => self.in_territory(expr, name, args),
             "greatest" | "least" => self.extreme(expr, name, args),
             _ => self.no_function(expr, name),
         }
+    }
+
+    /// Whether the catalogue has a category.
+    fn sells(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        let [arg] = args else { return self.arguments(expr, name, 1, args) };
+        let arg = self.expect(arg, &[Type::Text], "the category");
+        // The catalogue changes beside the history: no property of an item.
+        let node = Node::Function(Function::Sells, arg.node);
+        self.typed(node, Type::Bool, arg.depends | ENTITY)
     }
 
     /// What the catalogue says of a product.
@@ -201,6 +205,19 @@ impl Checker<'_> {
         let numbers = [won, lost, team]
             .map(|arg| self.expect(arg, &[Type::Int, Type::Double], "the argument"));
         self.builtin(Builtin::WinRateBelow, &numbers, Type::Double)
+    }
+
+    /// Whether a territory was a rep's.
+    fn in_territory(&mut self, expr: &Expr, name: &str, args: &[Expr]) -> Checked {
+        let [rep, territory, at] = args else { return self.arguments(expr, name, 3, args) };
+        let mut asked = [
+            self.expect(rep, &[Type::Text], "the rep"),
+            self.expect(territory, &[Type::Text], "the territory"),
+            self.expect(at, &[Type::Time], "the time"),
+        ];
+        // The reps change beside the history: no property of an item.
+        asked[0].depends |= ENTITY;
+        self.builtin(Builtin::InTerritory, &asked, Type::Bool)
     }
 
     /// The largest or smallest of some values.

@@ -199,6 +199,9 @@ fn function(expr: &Expr, name: &str, args: &[Expr]) -> String {
             within(lost),
             within(team)
         ),
+        ("in_territory", [rep, territory, _]) => {
+            format!("{} was in {} then", within(rep), within(territory))
+        }
         ("agreement", [_]) => "the agreement".to_owned(),
         ("return_rate", [_]) => "the return rate".to_owned(),
         ("sentiment", [_]) => format!("the mood of {}", first()),

@@ -5,6 +5,9 @@
 //! topics read whole          every partition ─► every process      products, reps
 //! ```
 //!
+//! Or every process reads everything, and keeps of it the customers, reps and products that are its own:
+//! what rules see of reps, of products and of all customers is then what one process sees.
+//!
 //! Nobody negotiates: a process is told its number, as a `StatefulSet` tells it in the host's name,
 //! and what it reads follows. That no two processes of one number speak at the same time is the
 //! subject of [`crate::source::fluvio::claim`].
@@ -18,6 +21,17 @@ use crate::source::fluvio::cluster::Map;
 /// Where the system keeps the name of the host.
 const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 
+/// What a process that shares the topics reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Extent {
+    /// Its partitions, and the topics that are read whole.
+    #[default]
+    Share,
+    /// All partitions of all topics.
+    Everything,
+}
+
 /// Section `[cluster]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -26,6 +40,8 @@ pub struct ClusterConfig {
     pub processes: u32,
     /// The number of this one, from 0; below 0, the number at the end of the host's name.
     pub ordinal: i32,
+    /// What each of them reads.
+    pub reads: Extent,
     /// Topics that every process reads whole.
     pub whole_topics: Vec<String>,
     /// The topic of one partition in which processes claim what they read.
@@ -39,6 +55,7 @@ impl Default for ClusterConfig {
         Self {
             processes: 1,
             ordinal: -1,
+            reads: Extent::Share,
             whole_topics: ["products", "reps"].map(str::to_owned).to_vec(),
             control_topic: "siaga-control".to_owned(),
             lease_ms: 5_000,
@@ -84,6 +101,8 @@ pub struct Share {
     pub ordinal: u32,
     /// How many there are.
     pub processes: u32,
+    /// What each of them reads.
+    pub extent: Extent,
     /// Topics that are read whole.
     pub whole: Vec<String>,
     /// How many partitions the others had when this process began, once that is known.
@@ -112,14 +131,17 @@ impl ClusterConfig {
         if ordinal >= processes {
             return Err(ShareError::Beyond { ordinal, processes });
         }
-        Ok(Some(Share { ordinal, processes, whole: self.whole_topics.clone(), begun_with: None }))
+        let (extent, whole) = (self.reads, self.whole_topics.clone());
+        Ok(Some(Share { ordinal, processes, extent, whole, begun_with: None }))
     }
 }
 
 impl Share {
     /// Whether this process reads a partition of a topic.
     pub fn reads(&self, topic: &str, partition: u32) -> bool {
-        self.is_whole(topic) || partition % self.processes == self.ordinal
+        self.extent == Extent::Everything
+            || self.is_whole(topic)
+            || partition % self.processes == self.ordinal
     }
 
     /// Whether every process reads all of a topic.
@@ -190,6 +212,10 @@ mod tests {
         }
         let owned: Vec<Vec<u32>> = shares.iter().map(|share| share.owned(6)).collect();
         assert_eq!(owned, [[0, 3], [1, 4], [2, 5]]);
+        let everything = ClusterConfig { reads: Extent::Everything, ..config(3, 1) };
+        let share = everything.share().unwrap().unwrap();
+        assert!((0..7).all(|partition| share.reads("transactions", partition)));
+        assert_eq!(share.owned(6), [1, 4]);
     }
 
     #[test]

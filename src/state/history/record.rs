@@ -92,6 +92,8 @@ mod field {
     pub(super) const PRODUCT: u32 = 1 << 17;
     pub(super) const CATEGORY: u32 = 1 << 18;
     pub(super) const FOREIGN: u32 = 1 << 19;
+    /// Since form 2 of the histories.
+    pub(super) const TERRITORY: u32 = 1 << 20;
 }
 
 /// Bits of a line's `fields`.
@@ -119,8 +121,8 @@ const FRONT: usize = 5;
 pub(super) fn size_max(event: &Event) -> usize {
     const LINE: usize = 2 + 4 * varint::NUMBER_MAX + 4 * 5;
     const DETAIL: usize = 8 * 5 + 4 * varint::NUMBER_MAX;
-    // Both lengths, kind, fields, time, number of lines, three names, two lengths of texts.
-    const REST: usize = 2 * 5 + 1 + 3 + varint::NUMBER_MAX + 5 + 3 * 5 + 2 * 10;
+    // Both lengths, kind, fields, time, number of lines, four names, two lengths of texts.
+    const REST: usize = 2 * 5 + 1 + 3 + varint::NUMBER_MAX + 5 + 4 * 5 + 2 * 10;
     let detail = if event.detail.is_some() { DETAIL } else { 0 };
     let order = event.order.as_deref().map_or(0, str::len);
     REST + event.lines.len() * LINE + detail + order + event.id.len()
@@ -152,6 +154,7 @@ pub(super) fn pack<'a>(
     if let Some(detail) = event.detail.as_deref() {
         pack_detail(&mut out, detail);
     }
+    pack_name(&mut out, event.territory);
     if let Some(order) = &event.order {
         pack_text(&mut out, order);
     }
@@ -197,6 +200,7 @@ fn fields_of(event: &Event, foreign: bool, same_customer: bool) -> u32 {
     mark(field::SAME_CUSTOMER, same_customer);
     mark(field::CUSTOMER, event.customer.is_some() && !same_customer);
     mark(field::ORDER, event.order.is_some());
+    mark(field::TERRITORY, event.territory.is_some());
     if let Some(detail) = event.detail.as_deref() {
         mark(field::WORD, detail.kind.is_some());
         mark(field::TOPIC, detail.topic.is_some());
@@ -456,6 +460,8 @@ impl<'a> Entry<'a> {
         let sentiment = amount(field::SENTIMENT);
         let money = amount(field::AMOUNT);
         let count = amount(field::COUNT);
+        let territory =
+            if has(field::TERRITORY) { Symbol::from_number(reader.small()) } else { None };
         let order = has(field::ORDER).then(|| read_text(&mut reader));
         let id = read_text(&mut reader);
         let talk = Talk {
@@ -471,7 +477,7 @@ impl<'a> Entry<'a> {
             count,
         };
         let (kind, time, foreign) = (self.kind, self.time, self.is_foreign());
-        let head = Head { kind, time, foreign, channel, rep, customer, talk };
+        let head = Head { kind, time, foreign, channel, rep, territory, customer, talk };
         Opened { head, product, category, order, id }
     }
 

@@ -24,8 +24,9 @@ pub(crate) enum Step {
     Snapshot,
 }
 
-/// Two sets of rules that have some in common, and one that reads what is learned.
-pub(crate) const RULES: [&str; 3] = [
+/// Two sets of rules that have some in common, one that reads what is learned, and one that reads
+/// where orders were booked besides.
+pub(crate) const RULES: [&str; 4] = [
     r#"
 groups:
   - name: g
@@ -92,6 +93,28 @@ groups:
         expires_after: 0s
         cooldown: 1d
         annotations: {summary: "{{ lift }}"}
+"#,
+    r#"
+groups:
+  - name: g
+    rules:
+      - alert: Likely
+        family: cross_sell
+        on: [order]
+        let:
+          lift: affinity(event.lines, 'gloves')
+        when: lift > 0.0
+        expires_after: 0s
+        cooldown: 1d
+        annotations: {summary: "{{ lift }}"}
+      - alert: Elsewhere
+        family: alignment
+        on: [order]
+        let:
+          others: orders.last('20d').count(o, in_territory(o.rep, o.territory, o.time) == false)
+        when: others > 0
+        episode: others
+        annotations: {summary: "{{ others }} orders, the last in {{ event.territory }}"}
 "#,
 ];
 

@@ -11,6 +11,7 @@ use siaga::source::fluvio::holding::Holding;
 use siaga::source::fluvio::holding::Parts;
 use siaga::source::fluvio::holding::Permission;
 use siaga::source::fluvio::holding::Standing;
+use siaga::source::fluvio::share::Extent;
 use siaga::source::fluvio::share::Share;
 use siaga::time;
 
@@ -34,7 +35,8 @@ impl Claimant {
         let (permission, told) = (Arc::new(Permission::default()), Arc::<Mutex<Vec<_>>>::default());
         let kept = Arc::clone(&told);
         let whole = Vec::new();
-        let share = Share { ordinal: 1, processes: 3, whole, begun_with: Some(6) };
+        let extent = Extent::Share;
+        let share = Share { ordinal: 1, processes: 3, extent, whole, begun_with: Some(6) };
         let holding = Holding::start(Parts {
             config: config.clone(),
             topic: TOPIC.to_owned(),

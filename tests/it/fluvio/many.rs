@@ -6,7 +6,8 @@
 //!                                        └─► process 2: 2, 5 ─┘      = those of one process
 //! ```
 //!
-//! Process 1 is killed, or stopped and woken; another goes on with its folder.
+//! Process 1 is killed, or stopped and woken; another goes on with its folder. Or each reads everything,
+//! and rules over reps and products, and over what is learned, tell what they tell in one process.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -54,11 +55,45 @@ groups:
         annotations: {summary: "{{ size(orders) }} orders"}
 "#;
 
+/// Rules that look beyond the customers of a process, and one that tells when all is read.
+const BEYOND: &str = r#"
+      - alert: OfRep
+        family: performance
+        entity: rep
+        on: [order]
+        when: size(orders) % 4 == 0
+        episode: event.time
+        annotations: {summary: "{{ rep.id }} sold {{ money(orders.last('30d').sum(o, o.net)) }}"}
+      - alert: OfProduct
+        family: quality
+        entity: product
+        on: [order]
+        when: size(orders) % 5 == 0
+        episode: event.time
+        annotations: {summary: "{{ product.id }} {{ size(orders) }} times"}
+      - alert: Likely
+        family: cross_sell
+        on: [order]
+        let:
+          lift: affinity(event.lines, 'gloves')
+        when: lift > 0.0
+        episode: event.time
+        annotations: {summary: "{{ lift }}"}
+      - alert: End
+        family: trend
+        on: [order]
+        when: event.channel == 'end'
+        annotations: {summary: "all is read"}
+"#;
+
 /// A cluster with orders, and the folders of the processes that read them.
 struct Scene {
     cluster: StandIn,
     place: tempfile::TempDir,
     begun: Timestamp,
+    /// From one order to the next.
+    pace: Span,
+    reads: &'static str,
     orders: usize,
 }
 
@@ -109,28 +144,69 @@ impl Scene {
         let place = tempfile::tempdir().unwrap();
         fs::create_dir(place.path().join("rules")).unwrap();
         fs::write(place.path().join("rules/a.rules.yaml"), RULES).unwrap();
-        let config = "[delivery]\ngroup_wait = '0s'\n[channels.log]\nfluvio.topic = 'alerts'\n\
+        let config = "[delivery]\ngroup_wait = '0s'\nstale_after = '3650d'\n[channels.log]\nfluvio.topic = 'alerts'\n\
                       per_minute = 100000\n";
         fs::write(place.path().join("siaga.toml"), config).unwrap();
         let topics = [("orders", PARTITIONS as usize), ("alerts", 1), ("one", 1)];
         let cluster = StandIn::start(&topics);
         cluster.create("siaga-control", 1);
-        Self { cluster, place, begun: time::now() - Span::from_millis(1_800_000), orders: 0 }
+        let begun = time::now() - Span::from_millis(1_800_000);
+        Self { cluster, place, begun, pace: Span::from_millis(1_000), reads: "share", orders: 0 }
     }
 
-    /// So many orders more, a second apart.
+    /// One whose processes read everything, and whose orders take weeks.
+    fn of_weeks() -> Self {
+        let scene = Self::new();
+        fs::write(scene.place.path().join("rules/a.rules.yaml"), [RULES, BEYOND].concat()).unwrap();
+        let begun = time::now() - Span::from_millis(40 * 86_400_000);
+        Self { begun, pace: Span::from_millis(2 * 3_600_000), reads: "everything", ..scene }
+    }
+
+    /// So many orders more.
     fn sell(&mut self, count: usize) {
         for number in self.orders..self.orders + count {
             let customer = format!("c{}", (number * 7 + number / 5) % CUSTOMERS);
             let price = 20 + (number * 37) % 100;
-            let at = self.begun + Span::from_millis(i64::try_from(number).unwrap() * 1_000);
+            let (rep, product) = (number % 5, number * 11 % 7);
+            let category = ["tools", "gloves", "paint"][number % 3];
             let line = format!(
-                r#"{{"event_id":"e{number}","type":"order","occurred_at":"{at}","customer_id":"{customer}","currency":"USD","lines":[{{"product_id":"p","quantity":1,"unit_price":{price}}}]}}"#
+                r#"{{"event_id":"e{number}","type":"order","occurred_at":"{}","customer_id":"{customer}","rep_id":"r{rep}","currency":"USD","lines":[{{"product_id":"p{product}","category":"{category}","quantity":1,"unit_price":{price}}}]}}"#,
+                self.instant(number)
             );
-            let home = partition::of_key(customer.as_bytes(), PARTITIONS);
-            self.cluster.append("orders", home as usize, &[line]);
+            self.append(&customer, line);
         }
         self.orders += count;
+    }
+
+    /// When an order happened.
+    fn instant(&self, number: usize) -> Timestamp {
+        self.begun + Span::from_millis(i64::try_from(number).unwrap() * self.pace.millis())
+    }
+
+    fn append(&self, customer: &str, line: String) {
+        let home = partition::of_key(customer.as_bytes(), PARTITIONS);
+        self.cluster.append("orders", home as usize, &[line]);
+    }
+
+    /// Behind all others, an order of a customer of each of the three.
+    fn end(&self) {
+        for ordinal in 0..3 {
+            let is_of =
+                |name: &String| partition::of_key(name.as_bytes(), PARTITIONS) % 3 == ordinal;
+            let customer = (0..100).map(|n| format!("end{n}")).find(is_of).unwrap();
+            let line = format!(
+                r#"{{"event_id":"end{ordinal}","type":"order","occurred_at":"{}","customer_id":"{customer}","channel":"end","lines":[{{"product_id":"p0","quantity":1,"unit_price":1}}]}}"#,
+                self.instant(self.orders)
+            );
+            self.append(&customer, line);
+        }
+    }
+
+    /// Waits until whoever writes to a topic has read everything.
+    #[track_caller]
+    fn wait_for_the_end(&self, topic: &str) {
+        let ended = || self.told(topic, |event| event["data"]["rule"] == "End").len() == 3;
+        self.wait("the end", ended);
     }
 
     /// Starts a process; its folder, and what it calls itself.
@@ -157,6 +233,7 @@ impl Scene {
             .env("SIAGA_FLUVIO_RETRY_MS_MAX", "200")
             .env("SIAGA_CLUSTER_PROCESSES", processes.to_string())
             .env("SIAGA_CLUSTER_ORDINAL", ordinal.to_string())
+            .env("SIAGA_CLUSTER_READS", self.reads)
             .env("SIAGA_CLUSTER_LEASE_MS", "1000")
             .env("SIAGA_LOG", "warn")
             .stderr(Stdio::piped())
@@ -252,6 +329,11 @@ impl Scene {
     /// The three have what one has, each a part of it, and nothing was told under two ids.
     #[track_caller]
     fn assert_like_one(&self, three: &[Process]) {
+        self.assert_like(three, &self.alone());
+    }
+
+    #[track_caller]
+    fn assert_like(&self, three: &[Process], want: &BTreeMap<String, String>) {
         let mut have = BTreeMap::new();
         for process in three {
             let alerts = process.alerts();
@@ -260,9 +342,8 @@ impl Scene {
                 assert_eq!(have.insert(id, alert), None, "two have the same alert");
             }
         }
-        let want = self.alone();
         assert_eq!(have.len(), want.len());
-        assert_eq!(have, want);
+        assert_eq!(have, *want);
         let told = self.told("alerts", |_| true);
         assert!(told.keys().eq(want.keys()), "not all are told, or others");
         let twice: Vec<_> = told.iter().filter(|(_, ids)| ids.len() > 1).collect();
@@ -362,6 +443,40 @@ fn a_folder_goes_on_with_its_own_share_only() {
     let text = String::from_utf8(status.stdout).unwrap();
     assert_eq!(status.status.code(), Some(1), "{text}");
     assert_eq!(text.matches("nobody").count(), 6, "all have left: {text}");
+}
+
+#[test]
+fn three_that_read_everything_tell_of_reps_products_and_what_is_learned_what_one_tells() {
+    let mut scene = Scene::of_weeks();
+    // All of it is there before anybody reads: what comes meanwhile over several partitions has no order
+    // but that of its arrival.
+    scene.sell(440);
+    scene.end();
+    let mut three = scene.three();
+    let marked = scene.folder("p1").join("share.json");
+    scene.wait("the first alert", || !scene.openings("alerts").is_empty() && marked.exists());
+    // One is replaced at work: which entities are its own is known when the journal is read again.
+    let killed = three.remove(1).kill();
+    let moved = scene.folder("moved");
+    fs::rename(killed, &moved).unwrap();
+    three.insert(1, scene.start(&moved, "p1-moved", (1, 3)));
+    scene.wait_for_the_end("alerts");
+    let one = scene.start(&scene.folder("one"), "one", (0, 1));
+    scene.wait_for_the_end("one");
+    let want = one.alerts();
+    one.stop();
+    for rule in ["OfRep", "OfProduct", "Likely"] {
+        let found = scene.told("one", |event| event["data"]["rule"] == rule).len();
+        assert!(found > 20, "{found} of {rule}");
+    }
+    scene.assert_like(&three, &want);
+    // A folder that was filled with everything is no folder of a share.
+    let folder = three.remove(2).folder.clone();
+    three.into_iter().for_each(Process::stop);
+    scene.reads = "share";
+    fs::write(scene.place.path().join("rules/a.rules.yaml"), RULES).unwrap();
+    let mut other = scene.start(&folder, "other", (2, 3));
+    assert_eq!(other.child.wait().unwrap().code(), Some(1));
 }
 
 #[test]

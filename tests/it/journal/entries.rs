@@ -30,6 +30,7 @@ use siaga::event::reference::Quota;
 use siaga::event::reference::Relation;
 use siaga::event::reference::RelationKind;
 use siaga::event::reference::Rep;
+use siaga::event::reference::Tenure;
 use siaga::journal::JournalId;
 use siaga::journal::Log;
 use siaga::journal::Position;
@@ -184,6 +185,7 @@ fn references(symbols: &Symbols) -> Vec<Reference> {
         territories: vec![name("north"), name("east")],
         seniority: Some(name("senior")),
         quotas: vec![quota, Quota { currency: None, ..quota }],
+        tenures: Vec::new(),
     };
     let agreement = Agreement {
         id: name("a-1"),
@@ -208,8 +210,29 @@ fn references(symbols: &Symbols) -> Vec<Reference> {
     customers.into_iter().chain(known).chain(relations).collect()
 }
 
+/// A rep who had two territories, one after the other.
+fn moved(symbols: &Symbols) -> Rep {
+    let tenure = |name: &str, from: &str, to: Option<&str>| {
+        let (from, to) = (at(from), to.map(at));
+        Tenure { territory: symbols.intern(name), from, to }
+    };
+    Rep {
+        id: symbols.intern("r-2"),
+        name: None,
+        title: None,
+        manager: None,
+        territories: Vec::new(),
+        seniority: None,
+        quotas: Vec::new(),
+        tenures: vec![
+            tenure("north", "2024-01-01", Some("2025-01-01")),
+            tenure("east", "2025-01-01", None),
+        ],
+    }
+}
+
 /// The newest version of which there are golden files.
-const NEWEST: u32 = 3;
+const NEWEST: u32 = 4;
 
 /// One of everything that a journal of this version can hold.
 fn every_entry_of(version: u32, symbols: &Symbols) -> Vec<Entry> {
@@ -272,6 +295,10 @@ fn every_entry_of(version: u32, symbols: &Symbols) -> Vec<Entry> {
         all.push(Entry::Read { records, positions });
         all.push(Entry::Read { records: Vec::new(), positions: vec![position(1, 7)] });
         all.extend([true, false].map(Entry::Held));
+    }
+    if version >= 4 {
+        let moved = Reference::Rep(moved(symbols));
+        all.push(Entry::Records(vec![Record::Reference(Box::new(moved))]));
     }
     all.push(Entry::Closed);
     all
@@ -417,7 +444,11 @@ fn a_journal_of_every_version_can_be_read() {
         let report = inspect(&SystemDisk, &folder, &mut |_| {}).unwrap();
         assert!(report.is_sound(), "{:?}", report.error);
         assert!(report.segments.len() > 1);
-        let (events, references) = if version < 3 { (25, 10) } else { (26, 11) };
+        let (events, references) = match version {
+            ..3 => (25, 10),
+            3 => (26, 11),
+            _ => (26, 12),
+        };
         assert_eq!((report.events, report.references, report.torn), (events, references, None));
         // What this version writes is what it wrote when it shipped.
         let place = tempfile::tempdir().unwrap();

@@ -18,7 +18,6 @@ use siaga::money::Decimal;
 use siaga::rule::expression;
 use siaga::rule::set::RuleSet;
 use siaga::state::Entity;
-use siaga::state::catalog::Catalog;
 use siaga::state::refill::Carried;
 use siaga::state::value::Value;
 use siaga::state::window::Upkeep;
@@ -35,6 +34,7 @@ use crate::windows::by_the_book;
 use crate::windows::grammar::Sketch;
 use crate::windows::grammar::expression;
 use crate::windows::grammar::sketch;
+use crate::windows::reps;
 use crate::windows::rule_of;
 
 /// A set that keeps histories for so many days.
@@ -53,7 +53,7 @@ fn between(old: &RuleSet, new: &RuleSet) -> Carried {
 impl<'a> Kept<'a> {
     pub(crate) fn of(rules: &'a RuleSet, symbols: &'a Symbols) -> Self {
         let entity = Entity::new(rules.plan(EntityKind::Customer));
-        Self { rules, symbols, catalog: Catalog::default(), entity }
+        Self { rules, symbols, catalog: reps(symbols), entity }
     }
 
     pub(crate) fn change(&mut self, rules: &'a RuleSet) {

@@ -34,7 +34,9 @@ const WINDOWS: [&str; 8] = [
 const NEWEST: [&str; 4] = [".last(1)", ".last(2)", ".last(3)", ".last(7)"];
 
 /// Conditions on an item `$`, of the item alone.
-const OF_ANY: [&str; 30] = [
+const OF_ANY: [&str; 32] = [
+    "$.territory == 'north'",
+    "$.rep != 'r1' && $.territory != null",
     "$.category == 'a'",
     "'b' == $.category",
     "$.category != null",
@@ -75,7 +77,10 @@ const OF_EVENTS: [&str; 6] = [
     "$.kind == 'call'",
 ];
 /// Conditions that look beyond the item.
-const OF_MORE: [&str; 8] = [
+const OF_MORE: [&str; 11] = [
+    "in_territory($.rep, $.territory, $.time)",
+    "in_territory($.rep, $.territory, $.time) == false",
+    "in_territory($.rep, event.territory, now) != null",
     "$.category == event.category",
     "$.net >= event.net",
     "$.time > now - duration('2d')",
@@ -344,6 +349,7 @@ pub(crate) struct Sketch {
     pub(crate) twice: bool,
     euro: Option<bool>,
     channel: Option<&'static str>,
+    booked: (Option<&'static str>, Option<&'static str>),
     lines: Vec<LineSketch>,
     talk: Option<TalkSketch>,
 }
@@ -382,14 +388,17 @@ pub(crate) fn sketch() -> impl Strategy<Value = Sketch> {
     );
     let head = (kind, quarter_days, delay, prop::bool::weighted(0.1), euro);
     let channel = select(&[None, Some("web"), Some("store")][..]);
-    (head, channel, vec(line, 0..4), option::of(talk)).prop_map(
-        |((kind, quarter_days, delay, twice, euro), channel, lines, talk)| Sketch {
+    let rep = select(&[None, Some("r1"), Some("r2"), Some("r3")][..]);
+    let booked = (rep, select(&[None, Some("north"), Some("south")][..]));
+    (head, (channel, booked), vec(line, 0..4), option::of(talk)).prop_map(
+        |((kind, quarter_days, delay, twice, euro), (channel, booked), lines, talk)| Sketch {
             kind,
             quarter_days,
             delay,
             twice,
             euro,
             channel,
+            booked,
             lines,
             talk,
         },
@@ -426,6 +435,8 @@ impl Sketch {
         Event {
             kind: self.kind,
             channel: self.channel.map(|name| symbols.intern(name)),
+            rep: self.booked.0.map(|name| symbols.intern(name)),
+            territory: self.booked.1.map(|name| symbols.intern(name)),
             currency: currency.map(Result::unwrap),
             lines: lines.collect(),
             detail,

@@ -45,6 +45,8 @@ pub(crate) struct World<'a> {
     pub(crate) event: &'a Event,
     pub(crate) home: Option<Currency>,
     pub(crate) symbols: &'a Symbols,
+    /// Rep, territory, from when to when.
+    pub(crate) tenures: &'a [(&'static str, &'static str, i64, i64)],
 }
 
 /// An item of a list.
@@ -261,6 +263,9 @@ impl<'a> World<'a> {
             let Worth::Time(at) = self.plain(&args[0], names)? else { return Err(Broken) };
             return Ok(Worth::Int(at.rem_euclid(DAY) / HOUR));
         }
+        if name == "in_territory" {
+            return self.in_territory(args, names);
+        }
         let list = match self.thing(&args[0], names)? {
             Thing::List(list) => list,
             Thing::Plain(worth) => return of_plain(name, &worth, &[]).and_then(plain_of),
@@ -285,6 +290,28 @@ impl<'a> World<'a> {
             }
             other => unreachable!("{other} is not generated"),
         }
+    }
+
+    /// Whether a territory was a rep's: null where a name is missing, or nothing is known of then.
+    fn in_territory<'n>(
+        &self,
+        args: &'n [Expr],
+        names: &mut Names<'n, 'a>,
+    ) -> Result<Worth, Broken> {
+        let [rep, territory, at] = args else { return Err(Broken) };
+        let asked = [rep, territory, at].map(|arg| self.plain(arg, names));
+        let [Worth::Text(rep), Worth::Text(territory), Worth::Time(at)] =
+            [asked[0].clone()?, asked[1].clone()?, asked[2].clone()?]
+        else {
+            return Ok(Worth::Null);
+        };
+        let then =
+            |(who, _, from, to): &&(&str, &str, i64, i64)| *who == rep && *from <= at && at < *to;
+        let held: Vec<&str> = self.tenures.iter().filter(then).map(|tenure| tenure.1).collect();
+        if held.is_empty() {
+            return Ok(Worth::Null);
+        }
+        Ok(Worth::Bool(held.contains(&territory.as_str())))
     }
 
     fn of_list<'n>(
@@ -437,6 +464,8 @@ impl<'a> World<'a> {
                     "time" => Worth::Time(event.time.millis()),
                     "kind" => Worth::Text(event.kind.name().to_owned()),
                     "channel" => name(event.channel),
+                    "rep" => name(event.rep),
+                    "territory" => name(event.territory),
                     "category" => name(agreed(|l| l.category).or(detail.and_then(|d| d.category))),
                     "brand" => name(agreed(|line| line.brand)),
                     "topic" => name(detail.and_then(|d| d.topic)),

@@ -252,6 +252,45 @@ fn who_served_a_customer_is_that_of_the_batch() {
     assert_eq!(compared, facts.len());
 }
 
+#[test]
+fn orders_out_of_territory_are_those_of_the_batch() {
+    let Some(root) = data() else { return };
+    let recorded = Recorded::read(&root.join("aw"));
+    let facts = facts(&root, "aw.alignment");
+    let by_order: BTreeMap<&str, &Json> = facts.iter().map(|f| (text(f, "order_id"), f)).collect();
+    // Of the order at hand, and of the orders of the customer's last year.
+    let parts = [
+        "in_territory(event.rep, event.territory, event.time)",
+        "orders.last('365d').count(o, in_territory(o.rep, o.territory, o.time) == false)",
+        "event.territory",
+    ];
+    let rules = asking(EntityKind::Customer, &parts, &recorded.symbols);
+    let year = Span::from_millis(365 * Span::DAY.millis());
+    let (mut compared, mut elsewhere) = (0, 0);
+    for (customer, events) in recorded.by(|event| event.customer) {
+        let at = (&*rules, EntityKind::Customer);
+        let mut followed = Followed::of(at, &recorded, (&customer, &events));
+        let mut outside = Vec::new();
+        for event in &events {
+            let fact = event.order.as_deref().and_then(|order| by_order.get(order));
+            let Some(fact) = fact else { continue };
+            followed.up_to(event.time + Span::from_millis(1));
+            let values = followed.values(Some(event));
+            // Where the rep had no territory then, nothing is said.
+            let want = fact["in_territory"].as_bool();
+            assert_eq!(values[0], want.map_or(Value::Null, Value::Bool), "{fact}");
+            let territory = recorded.symbols.intern(text(fact, "territory"));
+            assert_eq!(values[2], Value::Text(territory), "{fact}");
+            outside.extend((want == Some(false)).then_some(event.time));
+            let year = outside.iter().filter(|then| event.time - **then < year).count();
+            assert_eq!(values[1], Value::Int(i64::try_from(year).unwrap()), "{fact}");
+            compared += 1;
+        }
+        elsewhere += outside.len();
+    }
+    assert_eq!((compared, elsewhere), (facts.len(), 542));
+}
+
 /// The first instant after a quarter (`2011Q1`) or a month (`2010-12`).
 fn end_of(period: &str) -> Timestamp {
     let year: i32 = period[..4].parse().unwrap();

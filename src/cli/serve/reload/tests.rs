@@ -51,8 +51,8 @@ impl Stage {
         let house = house.unwrap();
         let history = Span::from_millis(400 * Span::DAY.millis());
         let service = Arc::clone(&house.service);
-        let is_one_of_several = false;
-        let reloader = Reloader { folder: watched, history, symbols, service, is_one_of_several };
+        let sees_a_part = false;
+        let reloader = Reloader { folder: watched, history, symbols, service, sees_a_part };
         Self { folder, house, reloader }
     }
 
