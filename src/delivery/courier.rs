@@ -301,6 +301,15 @@ impl Carrier {
     fn judge(&mut self, done: Done) {
         let Done { claim, attempt, began, took } = done;
         let now = (self.clock)();
+        let attempt = match attempt {
+            Ok(attempt) => attempt,
+            Err(at) => {
+                self.breaker.unused(now);
+                let reason = format!("quiet hours: waits until {at}");
+                self.unsettled.push((claim.row, Verdict::Again { at, uncertain: false, reason }));
+                return;
+            }
+        };
         let kind = self.configured.channel.kind();
         self.metrics.notifications_total.with_label_values(&[kind]).inc();
         self.metrics.notification_latency.record(took);
@@ -379,7 +388,8 @@ impl Carrier {
 /// An attempt that has ended.
 struct Done {
     claim: Claim,
-    attempt: Attempt,
+    /// What became of it; or until when its person is not to be disturbed, so that it was not made.
+    attempt: Result<Attempt, Timestamp>,
     began: Timestamp,
     took: Duration,
 }
@@ -391,6 +401,12 @@ async fn attempt(
     permit: Permit,
 ) -> Done {
     let start = time::steady();
+    // It was due before they began, and came late: by an attempt that failed, or one behind others.
+    let disturbs = matches!(claim.about, About::Opened | About::Changed | About::Escalated);
+    let until = desk.quiet_hours(&claim.person).over(now);
+    if disturbs && configured.channel.is_for_people() && until > now {
+        return Done { claim, attempt: Err(until), began: now, took: Duration::ZERO };
+    }
     let asked = claim.clone();
     let message = blocking(move || message(&outbox, &desk, asked, now)).await;
     let attempt = match &message {
@@ -410,7 +426,7 @@ async fn attempt(
         }
     };
     let took = time::steady().saturating_duration_since(start);
-    Done { claim, attempt, began: now, took }
+    Done { claim, attempt: Ok(attempt), began: now, took }
 }
 
 /// What a claim says, in full.

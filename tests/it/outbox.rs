@@ -18,6 +18,8 @@ mod topic;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use siaga::alert::Alert;
@@ -28,6 +30,7 @@ use siaga::alert::Owner;
 use siaga::config::Config;
 use siaga::delivery::Feed;
 use siaga::delivery::channel::trial;
+use siaga::delivery::courier::Clock;
 use siaga::delivery::courier::Courier;
 use siaga::delivery::courier::Parts;
 use siaga::delivery::desk::Desk;
@@ -94,6 +97,11 @@ impl Post {
 
     /// Starts a courier with this configuration.
     fn start(&mut self, configuration: &str) {
+        self.start_by(configuration, Arc::new(time::now));
+    }
+
+    /// Starts a courier that goes by this clock.
+    fn start_by(&mut self, configuration: &str, clock: Clock) {
         let config = Config::read(configuration, "test", []).unwrap();
         let runtime = Runtime::new().unwrap();
         let courier = runtime.block_on(async {
@@ -103,7 +111,7 @@ impl Post {
                 feed: self.feed.clone(),
                 origin: Arc::new(Nobody),
                 metrics: Arc::clone(&self.metrics),
-                clock: Arc::new(time::now),
+                clock,
                 permit: Arc::new(|| true),
             })
         });
@@ -336,4 +344,40 @@ fn a_breaker_leaves_a_failing_receiver_alone() {
     });
     post.stop();
     assert_eq!(receiver.requests().len(), 5, "five failures in a row, then no more");
+}
+
+#[test]
+fn what_is_put_off_into_quiet_hours_waits_for_their_end() {
+    let at = |time: &str| Timestamp::parse(&format!("2025-03-04T{time}:00Z")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|number| match number {
+        0 => Answer::Status(503, ""),
+        _ => Answer::Status(202, ""),
+    });
+    let mut post = Post::new(folder.path());
+    let now = Arc::new(AtomicI64::new(at("18:50").millis()));
+    let clock = Arc::clone(&now);
+    post.start_by(
+        &format!(
+            "[delivery]\ngroup_wait = '0s'\nquiet_hours = '19:00-23:00'\n\
+             [channels.room]\nteams.url = '{}'\nteams.allow_loopback = true\n\
+             first_pause = '5m'\nlongest_pause = '5m'\n",
+            receiver.url()
+        ),
+        Arc::new(move || Timestamp::saturating(clock.load(Ordering::SeqCst))),
+    );
+    let alert = alert("c1", at("18:50"));
+    post.tell(&[Output::Opened { alert: Box::new(alert), arrived: None }]);
+    let waits = |reason: &str| {
+        let told = post.list();
+        let is_so = told.iter().any(|d| d.status == Status::Pending && d.reason.contains(reason));
+        is_so.then_some(())
+    };
+    post.wait("an attempt that failed", || waits("503"));
+    now.store(at("19:10").millis(), Ordering::SeqCst);
+    post.wait("the quiet hours", || waits("quiet hours: waits until 2025-03-04T23:00"));
+    assert_eq!(receiver.requests().len(), 1);
+    now.store(at("23:00").millis(), Ordering::SeqCst);
+    post.wait_for(1, Status::Delivered);
+    post.stop();
 }
