@@ -11,7 +11,6 @@
 //! An alert's id is a hash of rule, entity and episode, so that a replay, a reload or a repeat
 //! of an event never makes a second one.
 
-pub mod id;
 pub mod play;
 pub mod life_cycle;
 
@@ -22,8 +21,12 @@ use compact_str::CompactString;
 use serde::Deserialize;
 use serde::Serialize;
 
-pub use self::id::AlertId;
 use crate::event::EntityKind;
+pub use crate::event::alert_id::AlertId;
+pub use crate::event::deed::Action;
+pub use crate::event::deed::CloseReason;
+pub use crate::event::deed::Deed;
+pub use crate::event::deed::Owner;
 use crate::money::Currency;
 use crate::money::Decimal;
 use crate::time::Timestamp;
@@ -123,18 +126,6 @@ pub struct Value {
     pub currency: Option<Currency>,
 }
 
-/// Who should act on an alert.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind", content = "id")]
-pub enum Owner {
-    /// The customer's rep, by the rep's id.
-    Rep(String),
-    /// Whoever looks after the territory.
-    Territory(String),
-    /// Nobody is known: the default queue.
-    Queue,
-}
-
 /// Where an alert stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
@@ -171,76 +162,6 @@ pub enum AlertState {
         /// Why.
         reason: CloseReason,
     },
-}
-
-/// Why an alert was closed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CloseReason {
-    /// The condition no longer holds.
-    Resolved,
-    /// The moment passed.
-    Expired,
-    /// The rule was taken out, or switched off.
-    Withdrawn,
-    /// It made business.
-    Won,
-    /// It was tried and did not make business.
-    Lost,
-    /// It was not worth trying, for this reason.
-    Dismissed(String),
-}
-
-/// What a sales person does with an alert.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "action")]
-pub enum Action {
-    /// "I am on it."
-    Acknowledge,
-    /// "Not before then."
-    Snooze {
-        /// When it should come back.
-        until: Timestamp,
-    },
-    /// "Not before something new happens."
-    Wait,
-    /// Back to firing: undoes an acknowledgement, a snooze or a close by hand.
-    Reopen,
-    /// "Over", for this reason.
-    Close {
-        /// Why.
-        reason: CloseReason,
-        /// What it brought in or cost, in the alert's currency, where somebody said.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        amount: Option<Decimal>,
-    },
-    /// "This is yours."
-    Reassign {
-        /// Who should act from now on.
-        owner: Owner,
-    },
-    /// A note for whoever opens the alert.
-    Comment {
-        /// What it says.
-        text: String,
-    },
-    /// Takes a comment of the same words back.
-    Retract {
-        /// What it said.
-        text: String,
-    },
-}
-
-/// Something that somebody did with an alert, as its history keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deed {
-    /// What was done.
-    #[serde(flatten)]
-    pub action: Action,
-    /// By whom.
-    pub by: String,
-    /// When, in event time.
-    pub at: Timestamp,
 }
 
 /// A named part of a rule, with the value it had.
@@ -339,13 +260,6 @@ impl Severity {
     }
 }
 
-impl CloseReason {
-    /// Whether nobody decided it: the engine found out that there is nothing left to do.
-    pub fn is_by_engine(&self) -> bool {
-        matches!(self, Self::Resolved | Self::Expired | Self::Withdrawn)
-    }
-}
-
 impl AlertState {
     /// The word of the state alone.
     pub fn name(&self) -> &'static str {
@@ -372,30 +286,5 @@ impl Action {
             Self::Close { reason, .. } => AlertState::Closed { at, reason: reason.clone() },
             Self::Reassign { .. } | Self::Comment { .. } | Self::Retract { .. } => return None,
         })
-    }
-
-    /// Whether it shows that somebody has taken the alert in hand: response times end with it.
-    pub fn is_response(&self) -> bool {
-        !matches!(self, Self::Reopen | Self::Retract { .. })
-    }
-}
-
-impl Owner {
-    /// The owner of this word, which [`Owner::key`] wrote.
-    pub fn from_key(key: &str) -> Self {
-        match key.split_once(':') {
-            Some(("rep", id)) => Self::Rep(id.to_owned()),
-            Some(("territory", id)) => Self::Territory(id.to_owned()),
-            _ => Self::Queue,
-        }
-    }
-
-    /// As one word, for a column or a query: `rep:r12`, `territory:North`, `queue`.
-    pub fn key(&self) -> String {
-        match self {
-            Self::Rep(id) => format!("rep:{id}"),
-            Self::Territory(id) => format!("territory:{id}"),
-            Self::Queue => "queue".to_owned(),
-        }
     }
 }

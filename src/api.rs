@@ -6,6 +6,7 @@
 //!    host, time-out)    right)   ├─► entities ────► engine        GET  /v1/customers/{id} …
 //!                                ├─► rules, team ─► engine, inbox GET  /v1/rules, /v1/models, /v1/team
 //!                                ├─► deliveries ──► outbox         GET  /v1/deliveries
+//!                                ├─► copies ──────► inbox, engine GET  /v1/copies
 //!                                ├─► stream ◄───── feed, inbox    GET  /v1/stream (SSE)
 //!                                ├─► audit ───────► access        GET  /v1/audit
 //!                                ├─► pages ───────► inbox, engine GET  /, /customers/{id}, /team …
@@ -18,6 +19,7 @@
 mod alerts;
 mod assets;
 mod audit;
+mod copies;
 mod deliveries;
 mod entities;
 mod gate;
@@ -50,6 +52,7 @@ use axum::middleware::from_fn;
 use axum::middleware::from_fn_with_state;
 use serde::Deserialize;
 use serde::Serialize;
+use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
@@ -59,6 +62,8 @@ use crate::access::AccessError;
 use crate::access::oidc::Provider;
 use crate::api::problem::Problem;
 use crate::delivery::Feed;
+use crate::delivery::channel::secret::Secret;
+use crate::delivery::courier::Permit;
 use crate::delivery::desk::Desk;
 use crate::delivery::inbox::Inbox;
 use crate::engine::port::Port;
@@ -190,6 +195,12 @@ pub struct Services {
     pub oidc: Option<Arc<Provider>>,
     /// Where the rules come from; none where they are built in.
     pub rulebook: Option<Rulebook>,
+    /// Whether this process may speak for its customers at this moment.
+    pub permit: Permit,
+    /// What an inbox over several processes shows to copy this one; none where none may.
+    pub peer: Option<Secret>,
+    /// Whether this is the inbox over several processes, and rules are theirs.
+    pub gathers: bool,
     streams: Arc<Semaphore>,
     /// Passwords that are hashed at the same time: each takes 19 MiB and a core.
     hashing: Semaphore,
@@ -208,7 +219,8 @@ impl Services {
         let streams = Arc::new(Semaphore::new(http.streams_max.min(Semaphore::MAX_PERMITS)));
         let stopping = watch::Sender::new(false);
         let hashing = Semaphore::new(HASHING_MAX);
-        let (desk, oidc, rulebook) = (None, None, None);
+        let (desk, oidc, rulebook, peer) = (None, None, None, None);
+        let permit: Permit = Arc::new(|| true);
         Self {
             engine,
             symbols,
@@ -220,6 +232,9 @@ impl Services {
             desk,
             oidc,
             rulebook,
+            permit,
+            peer,
+            gathers: false,
             streams,
             hashing,
             stopping,
@@ -229,6 +244,12 @@ impl Services {
     /// Whether whoever has the machine may do everything.
     fn is_open(&self) -> Result<bool, AccessError> {
         Ok(self.http.reach().is_none() && self.access.is_untouched()?)
+    }
+
+    /// Whether this is the token of the inbox over several processes.
+    fn is_inbox(&self, token: &str) -> bool {
+        let known = self.peer.as_ref().map(|secret| secret.reveal().as_bytes());
+        known.is_some_and(|known| bool::from(known.ct_eq(token.as_bytes())))
     }
 
     /// What "now" is for ages and actions: the engine's event time, else the wall clock.

@@ -4,6 +4,8 @@ pub mod channels;
 pub mod cluster;
 pub mod demo;
 pub mod doctor;
+pub mod erase;
+pub mod inbox;
 pub mod journal;
 pub mod models;
 pub mod outbox;
@@ -53,7 +55,9 @@ Examples:
   siaga rules check rules/                   are my rules sound?
   siaga topics create --config siaga.toml    make the topics that are missing
   siaga cluster status --config siaga.toml   which process holds which partitions?
+  siaga inbox --config siaga.toml            one inbox over several processes
   siaga journal verify siaga-data/journal    is everything that was taken in still there?
+  siaga erase c1042 --config siaga.toml      remove all that is kept of a customer
   siaga channels test team                   does a message arrive?
   siaga routes test --labels tier=A          where would an alert go, and why?
   siaga outbox list --status dead            what could not be delivered?
@@ -77,6 +81,7 @@ enum Verb {
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
     Doctor(doctor::Doctor),
+    Erase(erase::Erase),
     Replay(replay::Replay),
     Models(models::Models),
     /// Look into a journal, without changing it
@@ -91,6 +96,7 @@ enum Verb {
         shell: clap_complete::Shell,
     },
     Serve(serve::Serve),
+    Inbox(inbox::InboxCommand),
     /// Say which programs may use the API
     #[command(subcommand)]
     Tokens(tokens::TokensCommand),
@@ -121,6 +127,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Routes(command) => routes::run(&command),
         Verb::Outbox(command) => outbox::run(&command),
         Verb::Doctor(args) => doctor::run(&args),
+        Verb::Erase(args) => erase::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Models(args) => models::run(&args),
         Verb::Journal(command) => journal::run(&command),
@@ -131,6 +138,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Verb::Serve(args) => serve::run(&args),
+        Verb::Inbox(args) => inbox::run(&args),
         Verb::Tokens(command) => tokens::run(&command),
         Verb::Users(command) => users::run(&command),
         Verb::Topics(command) => topics::run(&command),

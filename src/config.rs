@@ -27,6 +27,7 @@ use crate::delivery::route::Route;
 use crate::engine::config::EngineConfig;
 use crate::engine::config::read_span;
 use crate::engine::config::write_span;
+use crate::gather::config::GatherConfig;
 use crate::source::fluvio::config::FluvioConfig;
 use crate::source::fluvio::share::ClusterConfig;
 use crate::time::Span;
@@ -67,6 +68,8 @@ pub struct Config {
     pub fluvio: FluvioConfig,
     /// How several processes share the topics.
     pub cluster: ClusterConfig,
+    /// Whose alerts one inbox over several processes shows.
+    pub gather: GatherConfig,
 }
 
 /// Section `[storage]`.
@@ -181,7 +184,8 @@ impl Config {
             }
         }
         let wrong = |error| ConfigError::Toml { path: "environment".to_owned(), error };
-        table.try_into().map_err(wrong)
+        let config: Self = table.try_into().map_err(wrong)?;
+        Ok(Self { fluvio: config.fluvio.settled(), ..config })
     }
 
     /// The sections of delivery.
@@ -378,7 +382,7 @@ mod tests {
             (
                 "",
                 &[("SIAGA_HTPT_LISTEN", "1")],
-                "ACCESS, CLUSTER, DELIVERY, ENGINE, FLUVIO, HTTP, INBOX, OIDC, RULES, STORAGE",
+                "ACCESS, CLUSTER, DELIVERY, ENGINE, FLUVIO, GATHER, HTTP, INBOX, OIDC, RULES, STORAGE",
             ),
             ("", &[("SIAGA_HTTP", "1")], "BODY_BYTES_MAX"),
             ("", &[("SIAGA_HTTP_DEMO", "yes")], "write `true` or `false`"),

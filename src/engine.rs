@@ -29,8 +29,11 @@ pub mod rehearsal;
 pub mod backtest;
 pub mod explain;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 use crate::alert::Action;
 use crate::alert::Alert;
@@ -44,8 +47,10 @@ use crate::engine::snapshot::Kept;
 use crate::engine::snapshot::RuleState;
 use crate::event::EntityId;
 use crate::event::Event;
+use crate::event::Feedback;
 use crate::event::Record;
 use crate::event::Reference;
+use crate::event::Symbol;
 use crate::rule::set::RuleSet;
 use crate::state::models::Models;
 use crate::time::Timestamp;
@@ -68,6 +73,8 @@ pub enum Input {
     Reference(Arc<Reference>),
     /// What a sales person did.
     Action(ActionInput),
+    /// The same, read from a topic.
+    Feedback(ActionInput),
     /// Event time has come so far: no older event is waited for.
     Watermark(Timestamp),
     /// What was learned across customers holds in this version from here on.
@@ -84,10 +91,23 @@ pub enum Input {
         /// How far event time had come before it.
         watermark: Timestamp,
     },
+    /// A customer goes for good, and nobody is told.
+    Erase(Arc<Erasure>),
     /// Save what you hold as of here, while you go on.
     Save(Option<Cut>),
     /// What was saved once.
     Restore(Box<Restored>),
+}
+
+/// A customer who goes for good, and what the shards find out on the way.
+#[derive(Debug)]
+pub struct Erasure {
+    /// Who.
+    pub customer: EntityId,
+    /// Names that were the customer's: its id, those of its agreements, what it was called.
+    pub names: Mutex<BTreeSet<Symbol>>,
+    /// Those of them that something else has, too.
+    pub elsewhere: Mutex<BTreeSet<Symbol>>,
 }
 
 /// What a snapshot gives back to a shard.
@@ -174,4 +194,19 @@ pub struct ActionInput {
     pub by: String,
     /// When, in event time.
     pub at: Timestamp,
+}
+
+impl From<Feedback> for ActionInput {
+    fn from(feedback: Feedback) -> Self {
+        let Feedback { alert, entity, rule, deed } = feedback;
+        let Deed { action, by, at } = deed;
+        Self { entity, rule: rule.into(), alert, action, by, at }
+    }
+}
+
+impl From<ActionInput> for Feedback {
+    fn from(input: ActionInput) -> Self {
+        let ActionInput { entity, rule, alert, action, by, at } = input;
+        Self { alert, entity, rule: rule.into(), deed: Deed { action, by, at } }
+    }
 }

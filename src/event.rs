@@ -2,16 +2,21 @@
 //!
 //! ```text
 //! a line of JSON, CSV, Parquet ──► decode ──► Record ─┬─ Event      an order, a call, a complaint …
-//!   (strings, anything goes)       (checks)           └─ Reference  a customer, product, rep …
+//!   (strings, anything goes)       (checks)           ├─ Reference  a customer, product, rep …
+//!                                                     └─ Feedback   what became of an alert
 //! ```
 //!
 //! Everything is checked once, here at the boundary: behind it a time lies within the supported
 //! years, an amount is exact, and a name is a [`Symbol`]. A field that the source lacks is absent.
 
 pub mod symbol;
+pub mod alert_id;
+pub mod deed;
+pub mod feedback;
 pub mod spares;
 pub mod reference;
 pub mod mapping;
+pub mod mention;
 pub mod decode;
 
 use std::hash::Hash;
@@ -22,6 +27,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use smallvec::SmallVec;
 
+pub use self::feedback::Feedback;
 pub use self::reference::Reference;
 pub use self::spares::Spares;
 pub use self::symbol::Symbol;
@@ -37,6 +43,8 @@ pub enum Record {
     Event(Box<Event>),
     /// What is known of a customer, a product, a rep …
     Reference(Box<Reference>),
+    /// What somebody did with an alert.
+    Feedback(Box<Feedback>),
 }
 
 /// One transaction or interaction.

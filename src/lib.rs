@@ -16,6 +16,10 @@
 //! one that forgets what was not synced. At the one order `model` learns across customers; what it
 //! learned comes down the flow as an input like any other, and every shard reads it.
 //!
+//! Who is erased goes before a start: the engine as it stood, without them, is saved anew, and what is
+//! older goes (`cli::serve::erasing`). Of several processes each has a part of the customers; `gather`
+//! makes one inbox of theirs.
+//!
 //! Before pages and API stands `access`: accounts, tokens, and who may see and do what.
 //!
 //! The modules stand in the order in which an event meets them; each imports only from those
@@ -35,6 +39,7 @@ pub mod journal;
 pub mod rule;
 pub mod engine;
 pub mod delivery;
+pub mod gather;
 pub mod access;
 pub mod api;
 pub mod config;

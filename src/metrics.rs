@@ -104,6 +104,10 @@ pub struct Metrics {
     pub http_requests_total: IntCounterVec,
     /// Open live streams.
     pub sse_clients: IntGauge,
+    /// Whether a process is copied by an inbox over several, by its address.
+    pub gather_up: IntGaugeVec,
+    /// Alerts that were copied from a process, each as often as it changed, by its address.
+    pub gather_alerts_total: IntCounterVec,
     /// Attempts to send a message, by kind of channel.
     pub notifications_total: IntCounterVec,
     /// Attempts that failed, by kind of channel and reason.
@@ -301,6 +305,18 @@ impl Metrics {
                 &["route", "status"],
             )?,
             sse_clients: gauge(r, "sse_clients", "Open live streams.")?,
+            gather_up: gauges(
+                r,
+                "gather_up",
+                "Whether the inbox over several processes hears of a process.",
+                &["process"],
+            )?,
+            gather_alerts_total: counters(
+                r,
+                "gather_alerts_total",
+                "Alerts that were copied from a process, each as often as it changed.",
+                &["process"],
+            )?,
             notifications_total: counters(
                 r,
                 "notifications_total",

@@ -35,6 +35,10 @@ pub enum DecimalError {
 #[serde(try_from = "String", into = "String")]
 pub struct Currency([u8; 3]);
 
+/// A currency or none, in three bytes; an `Option` takes four.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct MaybeCurrency([u8; 3]);
+
 /// Why a text is not a currency.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a currency: write the three letters of ISO 4217, e.g. `USD`")]
@@ -231,6 +235,21 @@ impl Currency {
             b"INR" => Some("₹"),
             _ => None,
         }
+    }
+}
+
+impl MaybeCurrency {
+    /// The currency, if it is one.
+    #[inline]
+    pub(crate) fn currency(self) -> Option<Currency> {
+        (self.0 != [0; 3]).then_some(Currency(self.0))
+    }
+}
+
+impl From<Option<Currency>> for MaybeCurrency {
+    #[inline]
+    fn from(currency: Option<Currency>) -> Self {
+        Self(currency.map_or([0; 3], |currency| currency.0))
     }
 }
 

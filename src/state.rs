@@ -44,6 +44,7 @@ use crate::event::Event;
 use crate::event::Symbol;
 use crate::event::reference::Customer;
 use crate::money::Currency;
+use crate::money::MaybeCurrency;
 use crate::state::cell::Cell;
 use crate::state::detection::kept::Kept;
 use crate::state::history::History;
@@ -68,11 +69,9 @@ pub struct Entity {
     /// What not every entity has.
     rare: Rare,
     /// Currency of the first amount seen.
-    pub currency: Option<Currency>,
+    home: MaybeCurrency,
     /// Rep of the latest event that named a rep or a territory.
     pub rep: Option<Symbol>,
-    /// Territory of that event.
-    pub territory: Option<Symbol>,
     /// When that event happened.
     served_at: Timestamp,
     /// Until then no window moves; an event makes it sooner.
@@ -101,6 +100,8 @@ struct Having {
     past: PastAlerts,
     /// Reference data of a customer.
     profile: Option<Box<Customer>>,
+    /// Territory of the latest event that named a rep or a territory.
+    territory: Option<Symbol>,
 }
 
 /// Sets of names, such as the categories ever bought. Most entities have a handful. An item
@@ -132,9 +133,8 @@ impl Entity {
             history: History::default(),
             slots: plan.new_slots(),
             rare: Rare::default(),
-            currency: None,
+            home: MaybeCurrency::default(),
             rep: None,
-            territory: None,
             served_at: Timestamp::MIN,
             stirs_at: Timestamp::MIN,
             laid_out: 0,
@@ -143,10 +143,10 @@ impl Entity {
 
     /// Takes an event in, and moves the clock to its time if it is the newest.
     pub fn apply(&mut self, upkeep: Upkeep<'_>, event: &Event) -> Applied {
-        let foreign = match (event.currency, self.currency) {
+        let foreign = match (event.currency, self.currency()) {
             (Some(new), Some(home)) => new != home,
             (new, None) => {
-                self.currency = new;
+                self.home = new.into();
                 false
             }
             (None, Some(_)) => false,
@@ -185,12 +185,34 @@ impl Entity {
                 // Two events of one instant may disagree; a symbol's number differs between runs.
                 let names = upkeep.symbols.read();
                 let name = |symbol: Option<Symbol>| symbol.map(|symbol| names.text(symbol));
-                (name(event.rep), name(event.territory)) > (name(self.rep), name(self.territory))
+                (name(event.rep), name(event.territory)) > (name(self.rep), name(self.territory()))
             });
         if named && newer {
             self.rep = event.rep;
-            self.territory = event.territory;
+            self.set_territory(event.territory);
             self.served_at = event.time;
+        }
+    }
+
+    /// Currency of the first amount seen.
+    #[inline]
+    pub fn currency(&self) -> Option<Currency> {
+        self.home.currency()
+    }
+
+    /// Has all amounts in other currencies be foreign.
+    pub fn set_currency(&mut self, currency: Currency) {
+        self.home = Some(currency).into();
+    }
+
+    /// Territory of the latest event that named a rep or a territory.
+    pub fn territory(&self) -> Option<Symbol> {
+        self.rare.0.as_ref()?.territory
+    }
+
+    fn set_territory(&mut self, territory: Option<Symbol>) {
+        if self.territory() != territory {
+            self.rare.begin().territory = territory;
         }
     }
 

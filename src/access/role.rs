@@ -1,11 +1,11 @@
 //! Roles and scopes: what may a person of this role do, what a program with this token?
 //!
 //! ```text
-//!             read        act    rules  promote  ingest  operate  audit
+//!             read        act    rules  promote  ingest  operate  audit  copy
 //! rep         own         own
 //! manager     the team's  same   yes
 //! author      all                yes    yes
-//! operator    all         all    yes    yes      yes     yes      yes
+//! operator    all         all    yes    yes      yes     yes      yes    yes
 //! auditor     all                yes                              yes
 //! ```
 
@@ -41,6 +41,8 @@ pub enum Right {
     Operate,
     /// To see who did what.
     Audit,
+    /// To copy all alerts with all that is kept of them.
+    Copy,
 }
 
 /// What a token is for.
@@ -54,6 +56,8 @@ pub enum Scope {
     Act,
     /// Watching the program: metrics and the audit log.
     Operate,
+    /// Copying alerts to an inbox over several processes, and acting on them from there.
+    Inbox,
 }
 
 impl Role {
@@ -83,7 +87,7 @@ impl Role {
             Right::Act => matches!(self, Self::Rep | Self::Manager | Self::Operator),
             Right::Rules => self != Self::Rep,
             Right::Promote => matches!(self, Self::Author | Self::Operator),
-            Right::Ingest | Right::Operate => self == Self::Operator,
+            Right::Ingest | Right::Operate | Right::Copy => self == Self::Operator,
             Right::Audit => matches!(self, Self::Operator | Self::Auditor),
         }
     }
@@ -96,7 +100,7 @@ impl Role {
 
 impl Right {
     /// Every right.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Read,
         Self::Act,
         Self::Rules,
@@ -104,16 +108,18 @@ impl Right {
         Self::Ingest,
         Self::Operate,
         Self::Audit,
+        Self::Copy,
     ];
 }
 
 impl Scope {
     /// Every scope with its word.
-    pub const ALL: [(Self, &'static str); 4] = [
+    pub const ALL: [(Self, &'static str); 5] = [
         (Self::Ingest, "ingest"),
         (Self::Read, "read"),
         (Self::Act, "act"),
         (Self::Operate, "operate"),
+        (Self::Inbox, "inbox"),
     ];
 
     /// Its word.
@@ -133,6 +139,7 @@ impl Scope {
             Self::Read => matches!(right, Right::Read | Right::Rules),
             Self::Act => matches!(right, Right::Read | Right::Act),
             Self::Operate => matches!(right, Right::Operate | Right::Audit),
+            Self::Inbox => matches!(right, Right::Copy | Right::Read | Right::Act),
         }
     }
 }
@@ -156,11 +163,11 @@ mod tests {
     fn a_role_may_do_what_the_table_says() {
         let rights = |role: Role| Right::ALL.map(|right| u8::from(role.may(right)));
         for (role, want) in [
-            (Role::Rep, [1, 1, 0, 0, 0, 0, 0]),
-            (Role::Manager, [1, 1, 1, 0, 0, 0, 0]),
-            (Role::Author, [1, 0, 1, 1, 0, 0, 0]),
-            (Role::Operator, [1, 1, 1, 1, 1, 1, 1]),
-            (Role::Auditor, [1, 0, 1, 0, 0, 0, 1]),
+            (Role::Rep, [1, 1, 0, 0, 0, 0, 0, 0]),
+            (Role::Manager, [1, 1, 1, 0, 0, 0, 0, 0]),
+            (Role::Author, [1, 0, 1, 1, 0, 0, 0, 0]),
+            (Role::Operator, [1, 1, 1, 1, 1, 1, 1, 1]),
+            (Role::Auditor, [1, 0, 1, 0, 0, 0, 1, 0]),
         ] {
             assert_eq!(rights(role), want, "{role:?}");
         }

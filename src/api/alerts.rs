@@ -512,7 +512,7 @@ pub(super) fn allowed(state: &AlertState, action: &Action) -> Result<(), Problem
 
 pub(super) fn alert_id(text: &str) -> Result<AlertId, Problem> {
     text.parse()
-        .map_err(|error: crate::alert::id::AlertIdError| Problem::missing(error.to_string()))
+        .map_err(|error: crate::event::alert_id::AlertIdError| Problem::missing(error.to_string()))
 }
 
 /// The alert of this id; one that may not be seen is as missing as one that is not there.

@@ -7,6 +7,7 @@ use axum::Extension;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::http::HeaderValue;
+use axum::http::StatusCode;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
@@ -135,7 +136,7 @@ async fn entity(
 ) -> Result<Response, Problem> {
     let text = blocking(&services, move |services| {
         let view = known(services, &caller, (kind, &id))?;
-        let view = view.ok_or_else(|| unheard_of(kind, &id))?;
+        let view = view.ok_or_else(|| not_told(services, kind, &id))?;
         serde_json::to_string(&wire(kind, &view)).map_err(|error| Problem::internal(&error))
     });
     let json = HeaderValue::from_static("application/json");
@@ -152,6 +153,14 @@ pub(super) fn known(
     let view = services.engine.entity(kind, id);
     let seen = |view: &EntityView| caller.sees(services, &owner(kind, view).key(), "an entity");
     if view.as_ref().is_none_or(seen) { Ok(view) } else { Err(unheard_of(kind, id)) }
+}
+
+/// Nobody has heard of the entity; or who may have cannot be asked.
+pub(super) fn not_told(services: &Services, kind: EntityKind, id: &str) -> Problem {
+    match services.engine.away(kind, id) {
+        Some(away) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, away).retry_after(2),
+        None => unheard_of(kind, id),
+    }
 }
 
 /// Nobody has heard of the entity.

@@ -33,6 +33,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::access::AccessError;
 use crate::access::role::Right;
+use crate::access::role::Scope;
 use crate::access::viewer::Viewer;
 use crate::api::Services;
 use crate::api::blocking;
@@ -174,6 +175,10 @@ impl Credentials {
         let known = |viewer, csrf| Caller { viewer, csrf, credentials: self.clone() };
         // Who shows a token is judged by it alone.
         if let Some(token) = &self.bearer {
+            if services.is_inbox(token) {
+                let (name, scopes) = ("inbox".to_owned(), vec![Scope::Inbox]);
+                return Ok(Some(known(Viewer::Token { name, scopes }, None)));
+            }
             return Ok(services.access.bearer(token)?.map(|viewer| known(viewer, None)));
         }
         if let Some(cookie) = &self.cookie

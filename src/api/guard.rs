@@ -39,7 +39,9 @@ pub(super) async fn admit(
     let Some(host) = host else {
         return Problem::bad_request("The request has no `Host`: send one.").into_response();
     };
-    if !is_ours(&host, &services.http) {
+    // A browser that was led here by a foreign name has no token to show.
+    let shows_token = request.headers().contains_key(header::AUTHORIZATION);
+    if !shows_token && !is_ours(&host, &services.http) {
         let host: String = host.chars().take(100).collect();
         tracing::warn!(host, "refused a request under a foreign name");
         let detail = format!("This server is not {host}: add the name to http.hosts if it is.");

@@ -252,6 +252,29 @@ pub(super) static STREAM: Operation = Operation {
     answers: &[(200, "text/event-stream", "Text", "Events `opened`, `changed` and `resync`.")],
     problems: &[400, 503],
 };
+pub(super) static COPIES: Operation = Operation {
+    id: "copyAlerts",
+    summary: "Every alert as it stands, for an inbox over several processes; then those that change.",
+    query: &[
+        text("inbox", "The `inbox` of the answer before; all is told where it is another."),
+        text("from", "Behind this place: the `next` of the answer before."),
+        text("people", "The `version` of the people that are known."),
+        whole("wait_s", "Seconds to wait for something new, up to 20."),
+    ],
+    headers: &[],
+    body: &[],
+    answers: &[(200, JSON, "Any", "Alerts, where the next ones begin, and how the process is.")],
+    problems: &[400, 503],
+};
+pub(super) static COPY: Operation = Operation {
+    id: "copyEntity",
+    summary: "All that is known of a customer, a rep or a product, for an inbox over several processes.",
+    query: &[],
+    headers: &[],
+    body: &[],
+    answers: &[(200, JSON, "Any", "What is known.")],
+    problems: &[404, 503],
+};
 pub(super) static AUDIT: Operation = Operation {
     id: "listDeeds",
     summary: "Who did what to which alert, account or token; the newest first.",
@@ -402,6 +425,7 @@ fn words(right: Right) -> &'static str {
         Right::Ingest => "hand events in: operator, or a token for `ingest`",
         Right::Operate => "watch the program: operator, or a token for `operate`",
         Right::Audit => "audit: operator or auditor, or a token for `operate`",
+        Right::Copy => "copy: operator, or the inbox over several processes",
     }
 }
 

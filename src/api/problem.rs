@@ -100,12 +100,17 @@ impl From<IngestError> for Problem {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(retry_after_s)
             }
             IngestError::Unsupported(_) => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail),
-            IngestError::LogsOnly => Self::new(StatusCode::CONFLICT, detail),
+            IngestError::LogsOnly | IngestError::Refused(_) => {
+                Self::new(StatusCode::CONFLICT, detail)
+            }
             IngestError::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail),
             IngestError::Stopped => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(5)
             }
             IngestError::Unknown(_) => Self::missing(detail),
+            IngestError::Away(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(2)
+            }
         }
     }
 }

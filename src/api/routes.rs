@@ -24,6 +24,7 @@ use crate::api::Services;
 use crate::api::alerts;
 use crate::api::assets;
 use crate::api::audit;
+use crate::api::copies;
 use crate::api::deliveries;
 use crate::api::entities;
 use crate::api::gate;
@@ -128,7 +129,7 @@ const fn api(
 }
 
 /// Everything that is served.
-pub(super) static ROUTES: [Route; 43] = [
+pub(super) static ROUTES: [Route; 45] = [
     page("/", READ, || get(pages::inbox)),
     page("/alerts/{id}", READ, || get(pages::alert)),
     page("/customers/{id}", READ, || get(pages::customer)),
@@ -185,6 +186,10 @@ pub(super) static ROUTES: [Route; 43] = [
     api(("GET", "/v1/team"), READ, &openapi::TEAM, || get(team::team)),
     api(("GET", "/v1/stream"), READ, &openapi::STREAM, || get(stream::stream)),
     api(("GET", "/v1/audit"), Need::Right(Right::Audit), &openapi::AUDIT, || get(audit::audit)),
+    api(("GET", "/v1/copies"), Need::Right(Right::Copy), &openapi::COPIES, || get(copies::copies)),
+    api(("GET", "/v1/copies/{kind}/{id}"), Need::Right(Right::Copy), &openapi::COPY, || {
+        get(copies::entity)
+    }),
     api(("GET", "/v1/openapi.json"), Need::Nothing, &openapi::OPENAPI, || get(openapi::openapi)),
     api(("GET", "/metrics"), Need::Metrics, &openapi::METRICS, || get(health::metrics)),
     api(("GET", "/-/healthy"), Need::Nothing, &openapi::HEALTHY, || get(health::healthy)),

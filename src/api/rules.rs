@@ -92,6 +92,7 @@ impl<'a> From<&'a RuleView> for WireRule<'a> {
 /// `GET /v1/rules`
 pub(super) async fn rules(State(services): State<Arc<Services>>) -> Result<Response, Problem> {
     let text = blocking(&services, |services| {
+        are_here(services)?;
         let view = services.engine.rules();
         let (at, problem) = (WireTime(view.reload.at), view.reload.problem.as_deref());
         let last_reload = WireReload { at, successful: problem.is_none(), problem };
@@ -275,8 +276,18 @@ pub(super) async fn act(
     Ok((StatusCode::ACCEPTED, [(header::CONTENT_TYPE, kind)], text.await?).into_response())
 }
 
+/// Refuses where the rules are those of other processes.
+pub(super) fn are_here(services: &Services) -> Result<(), Problem> {
+    if services.gathers {
+        let detail = "This is the inbox over several processes: each of them tells of its rules.";
+        return Err(Problem::missing(detail));
+    }
+    Ok(())
+}
+
 /// The rule of this name.
 pub(super) fn named(services: &Services, name: &str) -> Result<RuleView, Problem> {
+    are_here(services)?;
     let rule = services.engine.rules().rules.into_iter().find(|rule| rule.name == name);
     rule.ok_or_else(|| {
         let name: String = name.chars().take(100).collect();

@@ -1,8 +1,8 @@
 //! `siaga doctor`: would it run well here, and what has to be mended?
 //!
 //! ```text
-//! configuration ─► rules, folder, disk, inbox, port, topics, limits ─► a line each: what is, and
-//!                                                                       what to do about it
+//! configuration ─► rules, folder, disk, inbox, port, topics, processes, limits ─► a line each:
+//!                                                              what is, and what to do about it
 //! ```
 //!
 //! It changes nothing but a scratch file in the data folder, which it removes, and may be asked

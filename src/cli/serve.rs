@@ -1,6 +1,8 @@
 //! `siaga serve`: takes events over HTTP, shows alerts as they fire, and outlives its process.
 
 mod durable;
+pub(in crate::cli) mod erasing;
+mod feedback;
 mod gate;
 mod outbound;
 pub(in crate::cli) mod reload;
@@ -44,6 +46,7 @@ use crate::config::Config;
 use crate::delivery;
 use crate::delivery::Delivery;
 use crate::delivery::Feed;
+use crate::delivery::channel::secret::Secret;
 use crate::delivery::courier::Permit;
 use crate::delivery::desk::Desk;
 use crate::delivery::inbox::Inbox;
@@ -78,7 +81,7 @@ use crate::time;
 use crate::time::Span;
 
 /// Changes kept for a listener that is busy.
-const FEED_CHANGES: usize = 1_024;
+pub(super) const FEED_CHANGES: usize = 1_024;
 
 /// Batches of outputs that wait for the inbox.
 const OUTPUT_BATCHES: usize = 256;
@@ -122,17 +125,16 @@ pub struct Serve {
 
 /// Runs it until it is told to stop.
 pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
-    let mut config = Config::load(args.config.as_deref(), std::env::vars())?;
-    if let Some(data) = &args.data {
-        config.storage.data_dir.clone_from(data);
-    }
-    let folder = config.storage.data_dir.clone();
+    let (config, folder) = configured(args.config.as_deref(), args.data.as_deref())?;
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let mut shared = Shared::new(&config, &folder, &args.history)?;
     let mapping = mapping(args.mapping.as_deref())?;
     let own = shared.as_ref().and_then(Shared::own);
     let of_data = (folder.as_path(), own.as_ref());
+    if !args.standby {
+        erasing::finish(&config, of_data, &mapping)?;
+    }
     let Some((core, kept, since)) = begun(args.standby, &config, of_data, &mapping)? else {
         return Ok(ExitCode::SUCCESS);
     };
@@ -148,8 +150,8 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     core.service.bury_in(dead_letters(&config, &folder)?);
     let wanted = Wanted { rules, lateness: config.engine.lateness, history: config.engine.history };
     let mut house = House::open_on((inbox, Some(&stored)), core)?;
+    house.admit(&config)?;
     house.desk = desk;
-    house.oidc = Provider::new(&config.oidc)?.map(Arc::new);
     house.permit = shared.as_ref().map_or_else(|| house.permit.clone(), Shared::permit);
     let paths = folder_of_rules.paths().to_vec();
     house.rulebook = (!paths.is_empty()).then_some(Rulebook { paths, inbox: stored });
@@ -194,6 +196,19 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     // Nothing is sent any more: a successor may speak at once.
     drop(holding);
     ended
+}
+
+/// The configuration, and the folder of everything, which may be named beside it.
+pub(in crate::cli) fn configured(
+    file: Option<&Path>,
+    data: Option<&Path>,
+) -> anyhow::Result<(Config, PathBuf)> {
+    let mut config = Config::load(file, std::env::vars())?;
+    if let Some(data) = data {
+        data.clone_into(&mut config.storage.data_dir);
+    }
+    let folder = config.storage.data_dir.clone();
+    Ok((config, folder))
 }
 
 /// The engine, what an earlier process left, and when the place of another was free, if this one
@@ -321,6 +336,7 @@ impl Topics {
             return Ok((None, None));
         }
         service.await_log();
+        feedback::write_through(&self.config, service)?;
         let begun = shared.map(|shared| shared.begin(service, &self.metrics, running));
         let (share, holding) = begun.transpose()?.unzip();
         let parts = fluvio::Parts {
@@ -446,6 +462,8 @@ pub(super) struct House {
     permit: Permit,
     /// Where the rules come from; none where they are built in.
     rulebook: Option<Rulebook>,
+    /// What an inbox over several processes shows to copy this one.
+    peer: Option<Secret>,
 }
 
 /// The engine with its names, before anybody hears of it.
@@ -529,7 +547,15 @@ impl House {
             oidc: None,
             permit: Arc::new(|| true),
             rulebook: None,
+            peer: None,
         })
+    }
+
+    /// Knows whom the configuration names, beside those who have an account.
+    fn admit(&mut self, config: &Config) -> anyhow::Result<()> {
+        self.oidc = Provider::new(&config.oidc)?.map(Arc::new);
+        self.peer = config.gather.secret()?;
+        Ok(())
     }
 
     /// Serves pages and API until the program is told to stop. `begin` runs beside the server;
@@ -542,7 +568,7 @@ impl House {
         begin: impl FnOnce(&Running) -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
         let Self { service, symbols, inbox, feed, metrics, deliverer, desk, oidc, .. } = self;
-        let (permit, rulebook) = (self.permit, self.rulebook);
+        let (permit, rulebook, peer) = (self.permit, self.rulebook, self.peer);
         let end = Arc::default();
         let ending = Arc::clone(&end);
         let port = Arc::clone(&service) as Arc<dyn crate::engine::port::Port>;
@@ -553,6 +579,8 @@ impl House {
         services.desk.clone_from(&desk);
         services.oidc = oidc;
         services.rulebook = rulebook;
+        services.peer = peer;
+        services.permit = Arc::clone(&permit);
         let services = Arc::new(services);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let failure = runtime.block_on(async {
@@ -615,7 +643,7 @@ impl House {
 }
 
 /// Keeps an inbox tidy as long as it is there.
-fn tidy(inbox: &Weak<Inbox>) {
+pub(super) fn tidy(inbox: &Weak<Inbox>) {
     while let Some(inbox) = inbox.upgrade() {
         if let Err(error) = inbox.tidy() {
             tracing::warn!(%error, "the inbox's log goes on growing for now");
@@ -626,7 +654,7 @@ fn tidy(inbox: &Weak<Inbox>) {
 }
 
 /// Says where the pages are, and how the first account is made.
-fn announce(address: SocketAddr, access: &Access) -> anyhow::Result<()> {
+pub(super) fn announce(address: SocketAddr, access: &Access) -> anyhow::Result<()> {
     crate::cli::say(&format!("siaga: open http://{address}"));
     if access.is_untouched()? {
         let key = access.begin_setup()?;
@@ -648,7 +676,7 @@ async fn on_hangup(reload: SyncSender<()>) {
 }
 
 /// Ctrl-C or SIGTERM.
-async fn told_to_stop() {
+pub(super) async fn told_to_stop() {
     let interrupt = tokio::signal::ctrl_c();
     match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(mut terminate) => {

@@ -57,7 +57,7 @@ pub struct Revoke {
 
 impl ValueEnum for Scope {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Ingest, Self::Read, Self::Act, Self::Operate]
+        &[Self::Ingest, Self::Read, Self::Act, Self::Operate, Self::Inbox]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
@@ -66,6 +66,7 @@ impl ValueEnum for Scope {
             Self::Read => "read alerts, customers and rules, everybody's",
             Self::Act => "read alerts and customers, and act on alerts",
             Self::Operate => "metrics and the audit log",
+            Self::Inbox => "copy all alerts to an inbox over several processes, and act on them",
         };
         Some(PossibleValue::new(self.name()).help(help))
     }

@@ -10,8 +10,10 @@
 //! customer now: when that is somebody else, it moves. Readers have connections of their own, so that a
 //! long list does not hold up a new alert (`SQLite`, write-ahead log).
 
+pub mod copy;
 mod deed;
 mod duty;
+pub mod erase;
 pub mod people;
 pub mod query;
 pub mod record;

@@ -142,7 +142,7 @@ impl Backtest {
                 }
                 plays
             }
-            Record::Reference(_) => true,
+            Record::Reference(_) | Record::Feedback(_) => true,
         });
         let outside = before - records.len();
         if let Some(old) = &mut self.old {

@@ -52,7 +52,7 @@ pub(crate) fn alert(
     at: Timestamp,
 ) -> Alert {
     let entity = scope.entity;
-    let currency = entity.and_then(|entity| entity.currency);
+    let currency = entity.and_then(Entity::currency);
     let id = scope.id.map_or_else(String::new, |id| context.symbols.text(id));
     let episode = episode_text(rule, scope, at);
     let value = rule.value.and_then(|place| value_of(scope, place, currency));
@@ -183,7 +183,7 @@ fn owner(symbols: &Symbols, kind: EntityKind, entity: Option<&Entity>, id: &str)
 
 /// The customer's rep by reference data, else who served it last, else its territory.
 pub(crate) fn customer_owner(symbols: &Symbols, customer: &Entity) -> Owner {
-    match keeper(customer.profile(), (customer.rep, customer.territory)) {
+    match keeper(customer.profile(), (customer.rep, customer.territory())) {
         (Some(rep), _) => Owner::Rep(symbols.text(rep)),
         (None, Some(territory)) => Owner::Territory(symbols.text(territory)),
         (None, None) => Owner::Queue,
@@ -216,7 +216,7 @@ pub(crate) fn evidence(rule: &Rule, scope: &mut Scope<'_>) -> (Vec<Evidence>, u6
                 newest.take_while(|entry| entry.time() >= event.time).find(same)
             });
             let shown: Vec<Evidence> =
-                shown.iter().map(|entry| shown_entry(entry, scope, entity.currency)).collect();
+                shown.iter().map(|entry| shown_entry(entry, scope, entity.currency())).collect();
             let total = shown.len() as u64;
             return (shown, total);
         }
@@ -240,7 +240,7 @@ pub(crate) fn evidence(rule: &Rule, scope: &mut Scope<'_>) -> (Vec<Evidence>, u6
     let shown =
         (total.saturating_sub(newest.len())..total).map(|place| newest[place % newest.len()]);
     let shown = shown.filter_map(|offset| entity.history.at(offset));
-    let shown = shown.map(|entry| shown_entry(&entry, scope, entity.currency)).collect();
+    let shown = shown.map(|entry| shown_entry(&entry, scope, entity.currency())).collect();
     (shown, total as u64)
 }
 

@@ -10,6 +10,7 @@
 //! Every call may block for a moment (a bounded queue, a lock), so the edge makes them on threads
 //! that may block.
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use crate::alert::Evidence;
@@ -41,6 +42,11 @@ pub trait Port: Send + Sync {
 
     /// What is known of one entity at this moment.
     fn entity(&self, kind: EntityKind, id: &str) -> Option<EntityView>;
+
+    /// Why what is known of an entity cannot be told at this moment, for people; none where it can.
+    fn away(&self, _kind: EntityKind, _id: &str) -> Option<String> {
+        None
+    }
 
     /// The rules that run, and how they do.
     fn rules(&self) -> RulesView;
@@ -125,10 +131,16 @@ pub enum IngestError {
     /// The engine knows no such entity or alert.
     #[error("the engine does not know {0}")]
     Unknown(String),
+    /// The process that it is for cannot be asked.
+    #[error("{0}")]
+    Away(String),
+    /// The process that it is for does not do that.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// One customer, rep or product, as it is at this moment.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct EntityView {
     /// Its id in the source.
     pub id: String,
@@ -165,7 +177,7 @@ pub struct EntityView {
 }
 
 /// A rule that is quiet about an entity by its `cooldown`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestView {
     /// The rule.
     pub rule: String,
@@ -178,7 +190,7 @@ pub struct RestView {
 }
 
 /// A category that a customer lacks and comparable customers have.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OfferView {
     /// What to offer.
     pub category: String,
@@ -193,7 +205,7 @@ pub struct OfferView {
 }
 
 /// How the engine is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct EngineStatus {
     /// Events applied since the start.
     pub events: u64,

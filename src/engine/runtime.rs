@@ -24,6 +24,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::engine::ActionInput;
+use crate::engine::Erasure;
 use crate::engine::Input;
 use crate::engine::Output;
 use crate::engine::Restored;
@@ -299,6 +300,14 @@ impl Engine {
     /// Goes on where another engine stood, whose entities follow by [`Engine::restore`].
     pub fn resume(&mut self, standing: &Standing) {
         self.sequencer.resume(standing);
+    }
+
+    /// Lets a customer go for good; every shard looks for its names.
+    pub fn erase(&mut self, erasure: &Arc<Erasure>) -> Result<(), Stopped> {
+        for shard in 0..self.entities.len() {
+            self.workers.send(shard, Input::Erase(Arc::clone(erasure)));
+        }
+        self.send_off()
     }
 
     /// Has every shard save what it holds as of here; the pieces come while it goes on.

@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 
 use crate::alert::Action;
 use crate::alert::AlertId;
+use crate::engine::ActionInput;
 use crate::engine::Input;
 use crate::engine::entities::NEAR;
 use crate::engine::learning::Learning;
@@ -177,6 +178,7 @@ impl Sequencer {
             match record {
                 Record::Event(event) => learning.learner.event(event),
                 Record::Reference(reference) => learning.learner.reference(reference),
+                Record::Feedback(_) => {}
             }
         }
         let models = learning.conclude();
@@ -239,7 +241,7 @@ impl Sequencer {
     pub(crate) fn touch(&self, records: &[Record]) -> SmallVec<[Option<Fingerprint>; NEAR]> {
         let known = |record: &Record| match record {
             Record::Event(event) => self.recent.touch(event),
-            Record::Reference(_) => None,
+            Record::Reference(_) | Record::Feedback(_) => None,
         };
         records.iter().map(known).collect()
     }
@@ -258,6 +260,18 @@ impl Sequencer {
                 true
             }
             Record::Event(event) => self.event(event, (known, arrived), send),
+            Record::Feedback(feedback) => {
+                self.heed((*feedback).into(), send);
+                true
+            }
+        }
+    }
+
+    /// Takes in what came of an alert, from a log that has it for all processes.
+    fn heed(&mut self, did: ActionInput, send: &mut impl FnMut(usize, Input)) {
+        self.act(&did.rule, did.alert, &did.action);
+        if self.is_own(did.entity.id) {
+            send(self.shard_of(did.entity.id), Input::Feedback(did));
         }
     }
 

@@ -6,6 +6,7 @@
 //! ```
 
 pub mod clock;
+mod erase;
 mod keeping;
 mod read;
 pub mod snapshots;
@@ -14,6 +15,7 @@ mod told;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -44,6 +46,7 @@ use crate::engine::runtime::Gauge;
 use crate::engine::runtime::Totals;
 use crate::engine::sequence;
 use crate::engine::sequence::own::Own;
+pub use crate::engine::service::erase::Erased;
 use crate::engine::service::keeping::Keeper;
 use crate::engine::service::keeping::Kept;
 use crate::engine::service::read::Reading;
@@ -52,6 +55,7 @@ use crate::engine::tally::RuleTally;
 use crate::engine::view;
 use crate::event::EntityId;
 use crate::event::EntityKind;
+use crate::event::Feedback;
 use crate::event::Kind;
 use crate::event::Record;
 use crate::event::Symbol;
@@ -107,7 +111,11 @@ pub struct Service {
     reload: Mutex<Reload>,
     counted: Mutex<Totals>,
     away: Mutex<away::Figures>,
+    outlet: OnceLock<Outlet>,
 }
+
+/// Writes what somebody did to the topic that it is read from; the entity's id beside it.
+pub type Outlet = Box<dyn Fn(&Feedback, &str) -> Result<(), IngestError> + Send + Sync>;
 
 /// What the service does not take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +173,7 @@ impl Service {
             reload: Mutex::new(Reload { at: time::now(), problem: None }),
             counted: Mutex::default(),
             away: Mutex::default(),
+            outlet: OnceLock::new(),
         };
         service.succeeded();
         service
@@ -180,6 +189,11 @@ impl Service {
         if let Some(engine) = self.engine.lock().as_mut() {
             engine.keep_own(own);
         }
+    }
+
+    /// What people do goes this way from here on, and is taken when it is read back from there.
+    pub fn act_through(&self, outlet: Outlet) {
+        let _ = self.outlet.set(outlet);
     }
 
     /// Says that the history is in and records are welcome.
@@ -538,6 +552,10 @@ impl Port for Service {
         // What somebody does here would be unknown to the process that has taken this one's place.
         if !is_back || self.reading.is_silent() {
             return Err(IngestError::CatchingUp { retry_after_s: 1 });
+        }
+        if let Some(outlet) = self.outlet.get() {
+            let entity = self.symbols.text(input.entity.id);
+            return outlet(&input.into(), &entity);
         }
         let unknown = || IngestError::Unknown(format!("the alert {}", input.alert));
         let known = self.entities.iter().any(|shard| {

@@ -11,6 +11,7 @@
 
 mod changeover;
 mod duty;
+mod erase;
 mod idle;
 mod residence;
 mod restore;
@@ -188,7 +189,14 @@ impl Shard {
                 self.event(*entity, event, (*watermark, *arrived), out);
             }
             Input::Reference(reference) => self.reference(reference, out),
-            Input::Action(action) => self.act(action, out),
+            Input::Action(action) => {
+                self.act(action, out);
+            }
+            Input::Feedback(action) => {
+                if !self.act(action, out) {
+                    forgotten(action, out);
+                }
+            }
             Input::Watermark(to) => self.pass(*to, out),
             Input::Models { models, watermark } => {
                 // The new rules find what they have missed by what was known when they came.
@@ -201,6 +209,10 @@ impl Shard {
                 self.saving = None;
                 self.change_all(out);
                 self.adopt(rules, *watermark);
+            }
+            Input::Erase(erasure) => {
+                self.change_all(out);
+                self.erase(erasure);
             }
             Input::Save(cut) => {
                 // A snapshot has one layout.
@@ -303,27 +315,30 @@ impl Shard {
         }
     }
 
-    fn act(&mut self, action: &ActionInput, out: &mut Vec<Output>) {
-        let Some(rule) = self.rules.place(&action.rule) else { return };
+    /// Does what somebody did; tells whether the alert is known here.
+    fn act(&mut self, action: &ActionInput, out: &mut Vec<Output>) -> bool {
+        let (id, at, by) = (action.alert, action.at, action.by.as_str());
+        let Some(rule) = self.rules.place(&action.rule) else { return false };
         if self.residence.is_some() && !self.bring_back(action.entity) {
-            return;
+            return true;
         }
         self.save_before(action.entity);
         self.change_before(action.entity, out);
-        let Some(mut guard) = self.entities.map.get_mut(&action.entity) else { return };
+        let Some(mut guard) = self.entities.map.get_mut(&action.entity) else { return false };
         let live = &mut **guard;
         let mut phase = live.take(rule);
-        let by = (action.by.as_str(), action.at);
-        let (id, at) = (action.alert, action.at);
-        let moves = action.action.leads_to(by.0, at).is_some();
-        let state = life_cycle::act(&mut phase, id, &action.action, by);
-        let done = if moves { state.is_some() } else { life_cycle::is_current(phase.as_ref(), id) };
+        if !life_cycle::is_current(phase.as_ref(), id) {
+            live.put(&self.rules, rule, phase);
+            return false;
+        }
+        let leads = action.action.leads_to(by, at);
+        let state = life_cycle::act(&mut phase, id, &action.action, (by, at));
+        let done = leads.is_none() || state.is_some();
         live.put(&self.rules, rule, phase);
         let first = out.len();
         out.extend(state.map(|state| Output::Changed { id, state, at }));
         if done {
-            let deed = Deed { action: action.action.clone(), by: action.by.clone(), at };
-            out.push(Output::Acted { id, deed });
+            out.push(Output::Acted { id, deed: deed(action) });
         }
         let Self { rules, symbols, catalog, wheel, parts, tally, observer, .. } = self;
         let observer = observer.as_deref();
@@ -331,6 +346,7 @@ impl Shard {
         let mut entity = Running { context, id: action.entity, live, parts, tally };
         entity.remember(&out[first..]);
         entity.set_timer(wheel);
+        true
     }
 
     /// Event time has come so far: fires what is due, in the order of deadlines.
@@ -702,6 +718,18 @@ impl Running<'_> {
         self.live.timer = at;
         Some(Due { at, entity: self.id })
     }
+}
+
+fn deed(action: &ActionInput) -> Deed {
+    Deed { action: action.action.clone(), by: action.by.clone(), at: action.at }
+}
+
+/// What comes of an act on an alert that is not known here any more: an inbox may still have it.
+fn forgotten(action: &ActionInput, out: &mut Vec<Output>) {
+    let (id, at) = (action.alert, action.at);
+    let state = action.action.leads_to(&action.by, at);
+    out.extend(state.map(|state| Output::Changed { id, state, at }));
+    out.push(Output::Acted { id, deed: deed(action) });
 }
 
 /// The instant that a rule speaks of, and a number for the episode that it belongs to.

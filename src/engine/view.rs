@@ -68,7 +68,7 @@ pub fn entity(
     };
     let newest = history.back_from(history.end());
     let recent =
-        newest.take(RECENT).map(|entry| firing::shown_entry(&entry, &scope, entity.currency));
+        newest.take(RECENT).map(|entry| firing::shown_entry(&entry, &scope, entity.currency()));
     let recent = recent.collect();
     let orders = history.from(0).filter(|entry| List::Orders.holds(entry.kind())).count();
     EntityView {
@@ -76,12 +76,12 @@ pub fn entity(
         name: profile.and_then(|profile| profile.name.clone()),
         segment: text(profile.and_then(|profile| profile.segment)),
         tier: text(profile.and_then(|profile| profile.tier)),
-        territory: text(profile.and_then(|profile| profile.territory).or(entity.territory)),
+        territory: text(profile.and_then(|profile| profile.territory).or(entity.territory())),
         owner: text(profile.and_then(|profile| profile.owner).or(entity.rep)),
         first_seen: history.at(0).map(|entry| entry.time()),
         last_seen: history.before(history.end()).map(|entry| entry.time()),
         orders: orders as u64,
-        currency: entity.currency,
+        currency: entity.currency(),
         net_30d: net(live, 30),
         net_365d: net(live, 365),
         recent,
@@ -102,7 +102,7 @@ fn offers(customer: &Entity, models: &Models, symbols: &Symbols) -> Vec<OfferVie
     let context = models.affinity.context(owned.iter().copied());
     let allowed = |offer| !owned.contains(&offer) && !offers::declined(customer, offer);
     let found = models.affinity.best(Meeting::Owner, &context, allowed, OFFERS);
-    let currency = models.currency.filter(|currency| customer.currency == Some(*currency));
+    let currency = models.currency.filter(|currency| customer.currency() == Some(*currency));
     let shown = found.iter().map(|offer| {
         let amount = Decimal::from_f64(offer.net).ok();
         OfferView {
@@ -129,7 +129,7 @@ fn net(live: &Live, days: i64) -> Option<crate::alert::Value> {
             sum = Some(amount?);
         }
     }
-    sum.map(|amount| crate::alert::Value { amount, currency: entity.currency })
+    sum.map(|amount| crate::alert::Value { amount, currency: entity.currency() })
 }
 
 /// The named parts of every rule that have a value without an event.
@@ -145,7 +145,7 @@ fn windows(
         without_event(id, live, (rules, rule), (symbols, catalog), |scope| {
             for part in rule.parts.iter().filter(|part| part.shown && part.ty != Type::Unknown) {
                 if let Ok(value) = evaluate(scope, part.node) {
-                    let written = text::outcome(Ok(value), live.entity.currency, scope);
+                    let written = text::outcome(Ok(value), live.entity.currency(), scope);
                     shown.push((format!("{}: {}", rule.name, part.name), written.into()));
                 }
             }

@@ -8,6 +8,7 @@
 //! ```
 
 use crate::event::Event;
+use crate::event::Line;
 
 /// Boxes of events that are done with.
 #[derive(Debug, Clone, Default)]
@@ -29,16 +30,30 @@ impl Spares {
         }
     }
 
-    /// The event in a box of its own.
+    /// The event, which has no line yet, with this line in a box of its own.
     #[inline]
-    pub fn place(&mut self, event: Event) -> Box<Event> {
-        match self.boxes.pop() {
+    pub fn place(&mut self, event: Event, line: Line) -> Box<Event> {
+        let mut place = match self.boxes.pop() {
+            // Field by field, so that each is made where it belongs: the whole takes two copies.
             Some(mut place) => {
-                *place = event;
+                place.id = event.id;
+                place.source = event.source;
+                place.kind = event.kind;
+                place.time = event.time;
+                place.customer = event.customer;
+                place.rep = event.rep;
+                place.territory = event.territory;
+                place.channel = event.channel;
+                place.order = event.order;
+                place.currency = event.currency;
+                place.detail = event.detail;
+                place.lines.clear();
                 place
             }
             None => Box::new(event),
-        }
+        };
+        place.lines.push(line);
+        place
     }
 
     /// Takes over the boxes of others.
@@ -54,7 +69,6 @@ mod tests {
 
     use super::*;
     use crate::event::Kind;
-    use crate::event::Line;
     use crate::event::Symbols;
     use crate::time::Timestamp;
 
@@ -80,7 +94,10 @@ mod tests {
                 spares.put(Box::new(order(lines)));
             }
             assert_eq!(spares.boxes.len(), kept, "{lines} lines");
-            assert_eq!(*spares.place(order(3)), order(3), "nothing is left of the one before");
+            let other = Event { id: "2".into(), kind: Kind::Quote, ..order(0) };
+            let line = Line { number: 7, ..Line::default() };
+            let want = Event { lines: SmallVec::from_slice(&[line]), ..other.clone() };
+            assert_eq!(*spares.place(other, line), want, "nothing is left of the one before");
         }
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! Who interns holds the writing side for a whole batch of records, so that a name costs a hash
 //! and no lock. A symbol is never taken back; numbers are given in order of first sight, which
-//! makes them the same in every replay of the same input.
+//! makes them the same in every replay of the same input. Only who is erased gets another name.
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -190,6 +190,23 @@ impl Writer<'_> {
     pub fn text(&self, symbol: Symbol) -> &str {
         self.0.text(symbol)
     }
+
+    /// Gives a symbol another name, which nothing has; the old one is forgotten, and would get
+    /// another symbol. `false`: something has the name already. Takes as long as there are names.
+    pub fn rename(&mut self, symbol: Symbol, name: &str) -> bool {
+        if self.0.find(name).is_some() {
+            return false;
+        }
+        let names: Vec<String> = (1..=self.0.ends.len())
+            .filter_map(|number| Symbol::from_number(u32::try_from(number).ok()?))
+            .map(|known| if known == symbol { name } else { self.0.text(known) }.to_owned())
+            .collect();
+        *self.0 = Table::default();
+        for name in &names {
+            self.0.intern(name);
+        }
+        true
+    }
 }
 
 impl Table {
@@ -279,6 +296,26 @@ mod tests {
         }
         let new = key("näher".as_bytes()).map(|key| symbols.write().known_or_new(key)).unwrap();
         assert_eq!(symbols.text(new), "näher");
+    }
+
+    #[test]
+    fn a_symbol_that_is_renamed_leaves_its_name_and_all_others_alone() {
+        let symbols = Symbols::default();
+        let names = ["c1", "a long name of somebody", "c10", "c100"];
+        let numbers: Vec<Symbol> = names.iter().map(|name| symbols.intern(name)).collect();
+        for (place, to) in [(1, "x"), (0, "nobody that anybody knows")] {
+            assert!(!symbols.write().rename(numbers[place], "c10"), "it is taken");
+            assert!(symbols.write().rename(numbers[place], to));
+            assert_eq!(symbols.text(numbers[place]), to);
+            assert_eq!(symbols.read().find(names[place]), None);
+            assert_eq!(symbols.read().find(to), Some(numbers[place]));
+        }
+        for place in [2, 3] {
+            assert_eq!(symbols.text(numbers[place]), names[place]);
+            assert_eq!(symbols.read().find(names[place]), Some(numbers[place]));
+        }
+        assert_eq!(symbols.read().count(), 4);
+        assert_eq!(symbols.intern("c1").number(), 5, "who comes back is somebody else");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the records of the journal mean, and how they are written.
 //!
 //! ```text
-//! Records  events and reference data that were taken in together
+//! Records  events, reference data and feedback that were taken in together
 //! Tick     event time has come so far
 //! Action   what a sales person did
 //! Rules    the rules that hold from here on, with their texts
@@ -33,9 +33,11 @@ mod reference;
 use crate::alert::Action;
 use crate::alert::AlertId;
 use crate::alert::CloseReason;
+use crate::alert::Deed;
 use crate::alert::Owner;
 use crate::event::EntityId;
 use crate::event::EntityKind;
+use crate::event::Feedback;
 use crate::event::Record;
 use crate::event::Symbols;
 use crate::journal::entry::event::get_event;
@@ -49,6 +51,9 @@ use crate::journal::entry::wire::Out;
 use crate::source::log::Position;
 use crate::time::Span;
 use crate::time::Timestamp;
+
+/// What feedback is among records; events are 0, and reference data have the numbers between.
+const FEEDBACK: u8 = 6;
 
 /// Version of every kind so far.
 const VERSION: u8 = 1;
@@ -261,6 +266,16 @@ impl Encoder {
                     before = event.time;
                 }
                 Record::Reference(reference) => put_reference(body, names, reference),
+                Record::Feedback(feedback) => {
+                    body.byte(FEEDBACK);
+                    let Feedback { alert, entity, rule, deed } = &**feedback;
+                    put_deed(
+                        body,
+                        names,
+                        (*entity, rule, *alert),
+                        (&deed.action, &deed.by, deed.at),
+                    );
+                }
             }
         }
     }
@@ -274,13 +289,8 @@ impl Encoder {
         let Self { names, body, .. } = self;
         body.clear();
         names.clear();
-        body.byte(entry.entity.kind as u8);
-        body.number(names.place(entry.entity.id));
-        body.text(&entry.rule);
-        body.text(&entry.alert.to_string());
-        put_action(body, &entry.action);
-        body.text(&entry.by);
-        body.time(entry.at);
+        let ActionEntry { entity, rule, alert, action, by, at } = entry;
+        put_deed(body, names, (*entity, rule, *alert), (action, by, *at));
     }
 
     /// Version, names, body.
@@ -443,6 +453,22 @@ pub(crate) fn get_positions(body: &mut In<'_>) -> Result<Vec<Position>, EntryErr
     (0..count).map(position).collect()
 }
 
+/// Whose alert it is, and what was done.
+fn put_deed(
+    body: &mut Out,
+    names: &mut NamesOut,
+    (entity, rule, alert): (EntityId, &str, AlertId),
+    (action, by, at): (&Action, &str, Timestamp),
+) {
+    body.byte(entity.kind as u8);
+    body.number(names.place(entity.id));
+    body.text(rule);
+    body.text(&alert.to_string());
+    put_action(body, action);
+    body.text(by);
+    body.time(at);
+}
+
 fn put_action(body: &mut Out, action: &Action) {
     match action {
         Action::Acknowledge => body.byte(0),
@@ -565,6 +591,12 @@ fn get_records(body: &mut In<'_>, names: &NamesIn) -> Result<Vec<Record>, EntryE
                 let event = get_event(body, names, before)?;
                 before = event.time;
                 Record::Event(Box::new(event))
+            }
+            FEEDBACK => {
+                let ActionEntry { entity, rule, alert, action, by, at } =
+                    get_action_entry(body, names)?;
+                let (rule, deed) = (rule.into(), Deed { action, by, at });
+                Record::Feedback(Box::new(Feedback { alert, entity, rule, deed }))
             }
             variant => Record::Reference(Box::new(get_reference(body, names, variant)?)),
         });

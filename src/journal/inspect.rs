@@ -155,6 +155,7 @@ fn note_entry(entry: &Entry, report: &mut Report) {
                         report.events += 1;
                     }
                     Record::Reference(_) => report.references += 1,
+                    Record::Feedback(feedback) => seen(feedback.deed.at),
                 }
             }
         }

@@ -207,6 +207,25 @@ impl Log {
         Ok(())
     }
 
+    /// Begins another segment, if this one holds anything, so that what was written by now can go
+    /// without what comes; the position that it begins with.
+    pub fn turn(&mut self) -> Result<Position, JournalError> {
+        if let Some(poisoned) = &self.poisoned {
+            return Err(poisoned.clone());
+        }
+        if self.active.torn || self.active.end > HEADER_BYTES as u64 {
+            match self.roll() {
+                Err(JournalError::Full) => return Err(JournalError::Full),
+                Err(error) => {
+                    self.poisoned = Some(error.clone());
+                    return Err(error);
+                }
+                Ok(()) => {}
+            }
+        }
+        Ok(self.next)
+    }
+
     /// Gives up records before a position, by whole segments; how many segments went.
     ///
     /// Oldest first and each for good before the next, so that a crash leaves no gap.

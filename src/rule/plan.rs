@@ -115,12 +115,17 @@ impl Planner {
         });
         let place = match known {
             Some(known) => known,
-            None => self.keep(asked, span)?,
+            None => self.keep(asked, span, program)?,
         };
         Ok(program.add(Node::Aggregate(self.plan.aggregate(place).running())))
     }
 
-    fn keep(&mut self, asked: Asked, span: Option<u16>) -> Result<u16, PlanFull> {
+    fn keep(
+        &mut self,
+        asked: Asked,
+        span: Option<u16>,
+        program: &Program,
+    ) -> Result<u16, PlanFull> {
         let slot = self.slot()?;
         let place = place(self.plan.aggregates.len())?;
         if place.is_multiple_of(64) {
@@ -136,9 +141,9 @@ impl Planner {
             }
             None => (&mut self.plan.ever, true),
         };
-        members.add(&aggregate);
+        members.add(&aggregate, program);
         if ends_now {
-            self.plan.newest.add(&aggregate);
+            self.plan.newest.add(&aggregate, program);
         }
         self.plan.aggregates.push(aggregate);
         self.plan.fallbacks.push(fallback);

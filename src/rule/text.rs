@@ -7,6 +7,7 @@ use compact_str::format_compact;
 use crate::money;
 use crate::money::Currency;
 use crate::rule::vocabulary::Type;
+use crate::state::Entity;
 use crate::state::evaluate::evaluate;
 use crate::state::program::NodeId;
 use crate::state::program::Scope;
@@ -55,7 +56,7 @@ pub enum Format {
 
 /// Writes a template out. What has no value reads `?`: an alert is not lost for its text.
 pub fn render(text: &Text, scope: &mut Scope<'_>) -> String {
-    let currency = scope.entity.and_then(|entity| entity.currency);
+    let currency = scope.entity.and_then(Entity::currency);
     let mut out = String::new();
     for part in &text.parts {
         match part {

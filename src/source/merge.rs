@@ -217,7 +217,7 @@ impl Merge {
                     self.arrivals += 1;
                     self.held.push(Reverse(Held { event, arrival: self.arrivals }));
                 }
-                reference @ Record::Reference(_) => out.records.push(reference),
+                other => out.records.push(other),
             }
         }
         Ok(())

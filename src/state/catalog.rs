@@ -74,6 +74,30 @@ impl Catalog {
         }
     }
 
+    /// Forgets a customer's agreements.
+    pub fn forget(&mut self, customer: Symbol) {
+        self.agreements.remove(&customer);
+    }
+
+    /// Whether a product, a rep, a relation or an agreement has this name, or says it.
+    pub fn names(&self, name: Symbol) -> bool {
+        let of_product = |product: &Product| {
+            [Some(product.id), product.category, product.brand].contains(&Some(name))
+        };
+        let of_rep = |rep: &Rep| {
+            let tenures = rep.tenures.iter().map(|tenure| tenure.territory);
+            [Some(rep.id), rep.manager, rep.seniority].contains(&Some(name))
+                || rep.territories.iter().copied().chain(tenures).any(|of| of == name)
+        };
+        let of_customer =
+            |theirs: &Agreements| theirs.list.iter().any(|agreement| agreement.id == name);
+        self.categories.contains(&name)
+            || self.agreements.values().any(of_customer)
+            || self.products.values().any(of_product)
+            || self.reps.values().any(of_rep)
+            || self.relations.iter().any(|relation| [relation.from, relation.to].contains(&name))
+    }
+
     /// What was learned across customers, in the version that holds here.
     pub fn models(&self) -> &Models {
         &self.models

@@ -171,8 +171,8 @@ impl Cell {
             _ => (self.int() as f64, other.double()),
         };
         match op {
-            Arithmetic::Multiply => value::span_of((span * factor).floor()).into(),
-            Arithmetic::Divide if factor != 0.0 => value::span_of((span / factor).floor()).into(),
+            Arithmetic::Multiply => value::span_below(span * factor).into(),
+            Arithmetic::Divide if factor != 0.0 => value::span_below(span / factor).into(),
             _ => self.rare(op, other),
         }
     }

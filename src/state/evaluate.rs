@@ -187,7 +187,7 @@ fn told(scope: &Scope<'_>, outwards: u8, field: AlertField) -> Result<Value, Fau
     else {
         return Err(Fault::Type);
     };
-    let alert = entity.past().all().get(*place).ok_or(Fault::Type)?;
+    let alert = entity.past().at(*place).ok_or(Fault::Type)?;
     Ok(alert.field(field, scope.symbols))
 }
 

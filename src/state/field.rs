@@ -133,7 +133,7 @@ pub(crate) fn known_field(scope: &Scope<'_>, field: &KnownField) -> Result<Value
         }
         (KnownField::RepSeniority, Some(rep), _) => named_text(rep.seniority),
         (KnownField::RepQuota, ..) => {
-            let home = scope.entity.and_then(|entity| entity.currency);
+            let home = scope.entity.and_then(Entity::currency);
             let theirs = quota.and_then(|quota| quota.currency);
             if home.is_some() && theirs.is_some() && home != theirs {
                 return Err(Fault::Currencies);
@@ -228,6 +228,6 @@ pub(crate) fn at_home(value: Value, foreign: bool) -> Result<Value, Fault> {
 
 /// Whether the event at hand is in another currency than the entity's first was.
 pub(crate) fn is_foreign(scope: &Scope<'_>, event: &Event) -> bool {
-    let home = scope.entity.and_then(|entity| entity.currency);
+    let home = scope.entity.and_then(Entity::currency);
     home.is_some() && event.currency.is_some() && home != event.currency
 }

@@ -23,7 +23,7 @@ impl Entity {
             let within = self.history.from(0).filter(|entry| entry.time() > oldest);
             within.filter(|entry| entry.offset < offset).count()
         };
-        (self.clock, self.currency, self.rep, self.territory).hash(&mut hasher);
+        (self.clock, self.currency(), self.rep, self.territory()).hash(&mut hasher);
         for entry in self.history.from(0).filter(|entry| entry.time() > oldest) {
             let lines: Vec<_> = entry.lines().collect();
             format!("{:?} {:?} {lines:?}", entry.kind(), entry.open()).hash(&mut hasher);

@@ -60,6 +60,14 @@ pub enum Unchanged {
     Full,
 }
 
+/// Bytes that an allocator gives to who asks for so many: its blocks grow by an eighth to a quarter
+/// (four sizes from each power of two to the next, and eight bytes apart where they are small).
+#[inline]
+fn block(bytes: usize) -> usize {
+    let step = bytes.saturating_sub(1).checked_ilog2().map_or(8, |log| (1 << log) / 4);
+    bytes.next_multiple_of(step.max(8))
+}
+
 impl History {
     /// Reads its last byte, so that the place where the next record goes is near.
     #[inline]
@@ -147,17 +155,13 @@ impl History {
         Ok(Inserted { offset: place, length: u32::try_from(record.len()).unwrap_or(u32::MAX) })
     }
 
-    /// Makes room for a record, and for the next, or a quarter more: doubling would leave a third
-    /// of all memory unused. Goes to the end of an allocator's block, which nobody else can use.
+    /// Makes room for a record and for the next, and to the end of the allocator's block: doubling
+    /// would leave a third of all memory unused.
     #[inline]
     fn reserve(&mut self, record: usize) {
-        const BLOCK: usize = 16;
-        const KEPT_BY_ALLOCATOR: usize = 8;
         let needed = self.bytes.len() + record;
         if needed > self.bytes.capacity() {
-            let wanted = needed + record.max(needed / 4);
-            let blocks = (wanted + KEPT_BY_ALLOCATOR).next_multiple_of(BLOCK);
-            self.bytes.reserve_exact(blocks - KEPT_BY_ALLOCATOR - self.bytes.len());
+            self.bytes.reserve_exact(block(needed + record) - self.bytes.len());
         }
     }
 

@@ -144,7 +144,7 @@ pub fn value_tier(entity: &Entity, models: &Models, now: Timestamp) -> Option<&'
     let Segment { profit, net, .. } = &models.all;
     let known = profit.customers() >= TIERS_MIN;
     let figures = if known { profit } else { net };
-    let same = entity.currency.is_none() || entity.currency == models.currency;
+    let same = entity.currency().is_none() || entity.currency() == models.currency;
     if figures.customers() < TIERS_MIN || !same {
         return None;
     }

@@ -97,6 +97,18 @@ pub struct Outcomes {
 /// How sure we are at first that a rule is right as often as not, in outcomes of either kind.
 const TRUST_PRIOR: f64 = 5.0;
 
+impl Segment {
+    /// A number for all that the watch over margins and discounts goes by.
+    pub(crate) fn margin_stamp(&self) -> u64 {
+        self.margin_deviation.to_bits()
+    }
+
+    /// A number for all that the watch over weekly spend goes by.
+    pub(crate) fn trend_stamp(&self) -> u64 {
+        self.spend_variance.to_bits() ^ self.season.stamp().rotate_left(32)
+    }
+}
+
 impl Default for Segment {
     fn default() -> Self {
         Self {

@@ -147,7 +147,7 @@ fn bought(entity: &Entity, catalog: &Catalog, (from, to): (u32, u32)) -> Vec<u16
 /// are kept of an entity.
 pub(crate) fn declined(entity: &Entity, offer: Symbol) -> bool {
     let over = |state| matches!(state, Standing::Lost | Standing::Dismissed);
-    entity.past().all().iter().any(|alert| alert.offer == Some(offer) && over(alert.state))
+    entity.past().all().any(|alert| alert.offer == Some(offer) && over(alert.state))
 }
 
 /// A field of an offer; amounts are null for a customer of another currency than the models'.
@@ -167,7 +167,7 @@ pub(crate) fn field(scope: &Scope<'_>, offer: &Offer, field: OfferField) -> Valu
 /// An amount that was learned, in the customer's currency; null where that is another one.
 pub(crate) fn money(scope: &Scope<'_>, amount: Option<f64>) -> Value {
     let Models { currency, .. } = scope.catalog.models();
-    let own = scope.entity.and_then(|entity| entity.currency);
+    let own = scope.entity.and_then(Entity::currency);
     if own.is_some() && own != *currency {
         return Value::Null;
     }

@@ -99,9 +99,26 @@ pub enum Reach {
     },
 }
 
-/// The alerts of one entity.
+/// The alerts of one entity, the oldest first. Most entities have had none, or one.
 #[derive(Debug, Default, Clone)]
-pub struct PastAlerts(Vec<PastAlert>);
+pub struct PastAlerts(Option<Box<[Row]>>);
+
+/// A [`PastAlert`] as it is kept: 56 bytes of it, not 80.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    /// Bytes, since a number of so many would begin at a multiple of 16, and make it longer.
+    id: [u8; 16],
+    opened: Timestamp,
+    /// [`Timestamp::MAX`] while it is open.
+    closed: Timestamp,
+    /// Of no meaning unless it is `valued`.
+    value: Decimal,
+    rule: Symbol,
+    family: Symbol,
+    offer: Option<Symbol>,
+    state: Standing,
+    valued: bool,
+}
 
 impl Standing {
     /// Every standing with its name in rules.
@@ -141,46 +158,90 @@ impl PastAlert {
     }
 }
 
+impl From<PastAlert> for Row {
+    fn from(alert: PastAlert) -> Self {
+        let PastAlert { id, rule, family, opened, closed, state, value, offer } = alert;
+        Self {
+            id: id.to_ne_bytes(),
+            opened,
+            closed: closed.unwrap_or(Timestamp::MAX),
+            value: value.unwrap_or_default(),
+            rule,
+            family,
+            offer,
+            state,
+            valued: value.is_some(),
+        }
+    }
+}
+
+impl Row {
+    fn id(&self) -> u128 {
+        u128::from_ne_bytes(self.id)
+    }
+
+    fn told(&self) -> PastAlert {
+        PastAlert {
+            id: self.id(),
+            rule: self.rule,
+            family: self.family,
+            opened: self.opened,
+            closed: (self.closed < Timestamp::MAX).then_some(self.closed),
+            state: self.state,
+            value: self.valued.then_some(self.value),
+            offer: self.offer,
+        }
+    }
+}
+
 impl PastAlerts {
     /// Those of an entity that has had none.
-    pub(crate) const NONE: &Self = &Self(Vec::new());
+    pub(crate) const NONE: &Self = &Self(None);
 
     /// What [`PastAlerts::all`] gave.
     pub(crate) fn restored(all: Vec<PastAlert>) -> Self {
-        Self(all)
+        Self((!all.is_empty()).then(|| all.into_iter().map(Row::from).collect()))
     }
 
     /// Takes in an alert that has opened. One of the same id is the same alert, told of again.
     pub fn open(&mut self, alert: PastAlert) {
-        let all = &mut self.0;
-        if all.len() == all.capacity() {
-            // Most have had few: room for a quarter more, not for as many again.
-            all.reserve_exact(1 + all.len() / 4);
-        }
-        all.retain(|known| known.id != alert.id);
+        let mut all = self.0.take().unwrap_or_default().into_vec();
+        all.retain(|known| known.id() != alert.id);
         // What opened at one instant stays in the order in which it was told.
         let place = all.partition_point(|known| known.opened <= alert.opened);
-        all.insert(place, alert);
+        // No room for more: the next alert is far away.
+        all.reserve_exact(1);
+        all.insert(place, alert.into());
         if all.len() > KEPT_MAX {
             all.remove(0);
         }
+        self.0 = Some(all.into());
     }
 
     /// Notes where an alert stands now. One that is not kept any more is of no matter.
     pub fn change(&mut self, id: u128, state: Standing, closed: Option<Timestamp>) {
-        for alert in self.0.iter_mut().filter(|alert| alert.id == id) {
-            (alert.state, alert.closed) = (state, closed);
+        for alert in self.0.iter_mut().flatten().filter(|alert| alert.id() == id) {
+            (alert.state, alert.closed) = (state, closed.unwrap_or(Timestamp::MAX));
         }
     }
 
+    fn rows(&self) -> &[Row] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
     /// All that are kept, the oldest first.
-    pub fn all(&self) -> &[PastAlert] {
-        &self.0
+    pub fn all(&self) -> impl ExactSizeIterator<Item = PastAlert> + DoubleEndedIterator + '_ {
+        self.rows().iter().map(Row::told)
+    }
+
+    /// The one at a place.
+    pub fn at(&self, place: usize) -> Option<PastAlert> {
+        self.rows().get(place).map(Row::told)
     }
 
     /// Places of those that a list holds when the clock stands at `now`.
     pub fn places(&self, reach: Reach, now: Timestamp) -> std::ops::Range<usize> {
-        let all = self.all();
+        let all = self.rows();
         let upto = |limit: Timestamp| all.partition_point(|alert| alert.opened <= limit);
         match reach {
             Reach::Kept => 0..all.len(),
@@ -197,7 +258,7 @@ impl PastAlerts {
 
     /// Heap bytes that they occupy.
     pub fn heap_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<PastAlert>()
+        size_of_val(self.rows())
     }
 }
 
@@ -224,7 +285,7 @@ mod tests {
 
     /// The ids of what stands at these places.
     fn ids(past: &PastAlerts, places: std::ops::Range<usize>) -> Vec<u128> {
-        past.all()[places].iter().map(|alert| alert.id).collect()
+        places.filter_map(|place| past.at(place)).map(|alert| alert.id).collect()
     }
 
     #[test]
@@ -256,7 +317,7 @@ mod tests {
     fn the_newest_are_kept_and_an_alert_is_kept_once() {
         let symbols = Symbols::default();
         let mut past = PastAlerts::default();
-        assert_eq!((past.all(), past.heap_bytes()), (&[][..], 0));
+        assert_eq!((past.all().len(), past.heap_bytes()), (0, 0));
         let beyond = u128::try_from(KEPT_MAX).unwrap() + 6;
         for id in 0..beyond {
             past.open(alert(&symbols, id, i64::try_from(id).unwrap()));
@@ -267,9 +328,9 @@ mod tests {
         assert_eq!((ids(&past, 0..1), past.all().len()), (vec![7], KEPT_MAX));
         past.change(6, Standing::Won, Some(on_day(201)));
         past.change(1, Standing::Lost, Some(on_day(201)));
-        let last = past.all()[KEPT_MAX - 1];
+        let last = past.at(KEPT_MAX - 1).unwrap();
         assert_eq!((last.id, last.state, last.closed), (6, Standing::Won, Some(on_day(201))));
-        assert!(past.all()[..KEPT_MAX - 1].iter().all(|alert| alert.state == Standing::Firing));
+        assert!(past.all().take(KEPT_MAX - 1).all(|alert| alert.state == Standing::Firing));
     }
 
     #[test]

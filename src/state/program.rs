@@ -174,7 +174,23 @@ impl Node {
     }
 }
 
+impl Field {
+    /// Whether its value is an amount of money.
+    fn is_money(self) -> bool {
+        matches!(self, Self::Net | Self::Cost | Self::GrossProfit | Self::Discount | Self::Amount)
+    }
+}
+
 impl Scan {
+    /// Whether every filter says yes or no of any item, and none is in doubt: whether the items
+    /// that are looked at first could be the last ones.
+    pub(crate) fn is_sure(&self, program: &Program) -> bool {
+        self.stages.iter().all(|stage| match stage {
+            Stage::Filter(node) => program.is_sure(*node),
+            Stage::Map(_) => false,
+        })
+    }
+
     /// The nodes that are asked of each item.
     pub(crate) fn of_each(&self) -> impl Iterator<Item = NodeId> + '_ {
         let stages = self.stages.iter().map(|stage| match stage {
@@ -637,6 +653,26 @@ impl Program {
     #[inline]
     pub(crate) fn code(&self, id: NodeId) -> &Code {
         &self.codes[id.0 as usize]
+    }
+
+    /// Whether a condition over an item is true or false, whatever the item is.
+    fn is_sure(&self, condition: NodeId) -> bool {
+        // An amount may be in another currency, and then it is no amount.
+        let is_plain = |node: NodeId| match self.node(node) {
+            Node::Field(_, field) => !field.is_money(),
+            Node::Constant(_) => true,
+            _ => false,
+        };
+        match *self.node(condition) {
+            Node::And(a, b) | Node::Or(a, b) => self.is_sure(a) && self.is_sure(b),
+            Node::Not(a) => self.is_sure(a),
+            Node::Has(value) => matches!(self.node(value), Node::Field(..)),
+            Node::In(value, _) => is_plain(value),
+            Node::Compare(Comparison::Equal | Comparison::NotEqual, a, b) => {
+                is_plain(a) && is_plain(b)
+            }
+            _ => false,
+        }
     }
 
     /// The node at a place.

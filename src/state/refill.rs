@@ -58,7 +58,7 @@ impl Carried {
     /// goes on from, if any; for each set and each detector the place of the one that it goes on
     /// from.
     pub(crate) fn new(
-        plan: &Plan,
+        (plan, program): (&Plan, &Program),
         values: impl Iterator<Item = (Option<Running>, Running)>,
         sets: impl Iterator<Item = Option<u16>>,
         followed: impl Iterator<Item = Option<u16>>,
@@ -68,7 +68,7 @@ impl Carried {
         for (from, to) in values {
             match from {
                 Some(from) => carried.values.push((from, to)),
-                None => carried.fresh.add(plan.aggregate(to.place)),
+                None => carried.fresh.add(plan.aggregate(to.place), program),
             }
         }
         carried
@@ -78,13 +78,13 @@ impl Carried {
     pub fn between(old: (&Plan, &Program), new: (&Plan, &Program)) -> Self {
         let place = |(plan, program)| Place { program, plan, lets: &[] };
         let mut comparison = Comparison::new(place(old), place(new));
-        let ((old, _), (new, _)) = (old, new);
+        let ((old, _), (new, program)) = (old, new);
         let mut carried = Self::default();
         for aggregate in new.ever.iter().map(|place| new.aggregate(place)) {
             let mut known = old.ever.iter().map(|place| old.aggregate(place));
             match known.find(|known| comparison.aggregates(known, aggregate)) {
                 Some(known) => carried.values.push((known.running(), aggregate.running())),
-                None => carried.fresh.add(aggregate),
+                None => carried.fresh.add(aggregate, program),
             }
         }
         for set in &new.owned {

@@ -102,7 +102,7 @@ impl Layout {
             found.and_then(|place| u16::try_from(place).ok())
         };
         Carried::new(
-            plan,
+            (plan, program),
             now.ever.iter().map(|(key, to)| (value(*key).map(|(_, from)| *from), *to)),
             now.sets.iter().map(|key| place(&self.sets, *key)),
             now.followed.iter().map(|key| place(&self.followed, *key)),
@@ -148,17 +148,16 @@ impl Entity {
             history: History::restored(history),
             slots: Slots::from_vec(slots),
             rare: Rare::default(),
-            currency,
+            home: currency.into(),
             rep,
-            territory,
             served_at,
             // The next event or deadline looks at every window.
             stirs_at: Timestamp::MIN,
             laid_out: 0,
         };
-        if !owned.is_empty() || !past.is_empty() || profile.is_some() {
+        if !owned.is_empty() || !past.is_empty() || profile.is_some() || territory.is_some() {
             let (owned, past) = (OwnedSets(owned), PastAlerts::restored(past));
-            *entity.rare.begin() = Having { owned, kept: None, past, profile };
+            *entity.rare.begin() = Having { owned, kept: None, past, profile, territory };
         }
         // What detectors have made follows from the history: see `Entity::follow_again`.
         if !base.is_empty() {

@@ -189,6 +189,23 @@ fn history_items(
             None => Ok(()),
         };
     }
+    if matches!(scan.end, End::Last(_)) && end.skip == 0 && scan.is_sure(scope.program) {
+        // The last item that passes is looked for from the end: no filter fails on those before it.
+        let newest = entity.history.back_from(to).take_while(|entry| entry.offset >= from);
+        for entry in newest.filter(|entry| list.holds(entry.kind())) {
+            if list == List::Lines {
+                for item in reads.lines(&entry) {
+                    feed(scope, scan, Bound::Item(item), end)?;
+                }
+            } else {
+                feed(scope, scan, Bound::Item(reads.whole(&entry)), end)?;
+            }
+            if end.count > 0 {
+                break;
+            }
+        }
+        return Ok(());
+    }
     for entry in entity.history.from(from).take_while(|entry| entry.offset < to) {
         if !list.holds(entry.kind()) {
             continue;

@@ -247,6 +247,21 @@ pub fn span_of(millis: f64) -> Result<Value, Fault> {
     }
 }
 
+/// A length of time of so many milliseconds, without their decimals: towards the past.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "what is beyond the range of ints is refused")]
+pub fn span_below(millis: f64) -> Result<Value, Fault> {
+    // What `floor` gives; without SSE 4.1 that is a call.
+    let whole = millis as i64;
+    #[expect(clippy::cast_precision_loss, reason = "it came from a double")]
+    let below = whole.saturating_sub(i64::from(millis < whole as f64));
+    if !millis.is_nan() && below.unsigned_abs() < Span::MAX.millis().unsigned_abs() {
+        Ok(Value::Span(Span::from_millis(below)))
+    } else {
+        Err(Fault::Overflow)
+    }
+}
+
 /// A number without its decimals, towards zero; CEL refuses both ends of the range of ints.
 #[expect(clippy::cast_possible_truncation, reason = "meant; the range is checked")]
 pub fn whole(number: f64) -> Result<Value, Fault> {

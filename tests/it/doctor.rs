@@ -40,9 +40,10 @@ fn what_is_wrong_is_found_and_says_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let nothing: Prepare = |_| {};
-    let cases: [(&str, Prepare, (&str, &str)); 5] = [
+    let cases: [(&str, Prepare, (&str, &str)); 6] = [
         ("configuration", nothing, ("SIAGA_HTTP_LISTEM", "127.0.0.1:0")),
         ("port", nothing, ("SIAGA_HTTP_LISTEN", &address)),
+        ("processes", nothing, ("SIAGA_GATHER_OF", "http://127.0.0.1:1")),
         (
             "rules",
             |folder| {

@@ -8,12 +8,15 @@
 
 mod away;
 mod crash;
+mod erase;
 mod fault;
 mod kill;
 pub(crate) mod ledger;
 mod overload;
+mod reload;
 mod replay;
 pub(crate) mod script;
 mod snapshot;
 pub(crate) mod stage;
 mod standby;
+mod streams;

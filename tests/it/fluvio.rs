@@ -15,3 +15,9 @@ mod writing;
 mod encrypted;
 mod holding;
 mod many;
+mod gathered;
+
+/// Rounds of a fault: as many as a run of the tests takes, or as `SIAGA_CYCLES` asks for.
+fn cycles(usual: usize) -> usize {
+    std::env::var("SIAGA_CYCLES").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+}

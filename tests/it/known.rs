@@ -43,7 +43,7 @@ fn known(
     let rules = rule_set(&yaml, &symbols);
     let catalog = catalog(&symbols);
     let mut entity = Entity::new(rules.plan(kind));
-    entity.currency = Some(Currency::parse(currency).unwrap());
+    entity.set_currency(Currency::parse(currency).unwrap());
     let (mut lets, mut made) = (vec![None; expressions.len()], Texts::default());
     let mut scope = Scope {
         program: &rules.program,

@@ -16,6 +16,7 @@ mod golden;
 mod doctor;
 mod explain;
 mod fluvio;
+mod fuzz;
 mod hostile;
 mod history;
 mod journal;

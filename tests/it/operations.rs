@@ -129,6 +129,18 @@ fn reader(cluster: &StandIn, folder: &Path) -> (Running, String) {
     )
 }
 
+/// The inbox over a server.
+fn over_one(address: &str, folder: &Path) -> (Running, String) {
+    start(
+        Command::new(env!("CARGO_BIN_EXE_siaga"))
+            .args(["inbox", "--data"])
+            .arg(folder)
+            .env("SIAGA_HTTP_LISTEN", "127.0.0.1:0")
+            .env("SIAGA_HTTP_OPEN_METRICS", "true")
+            .env("SIAGA_GATHER_OF", format!("http://{address}")),
+    )
+}
+
 /// A demo whose history is in and which has refused a record.
 fn demo() -> (Running, String) {
     let (demo, address) = start(Command::new(env!("CARGO_BIN_EXE_siaga")).args([
@@ -209,7 +221,8 @@ fn every_panel_has_data_from_a_real_prometheus() {
     let of_topics = eventually("figures of the topics", || {
         Some(get(&topics, "/metrics")).filter(|text| text.contains("siaga_source_up{"))
     });
-    let text = get(&address, "/metrics") + of_topics.as_str();
+    let (over, above) = over_one(&topics, &folder.path().join("inbox"));
+    let text = get(&address, "/metrics") + of_topics.as_str() + get(&above, "/metrics").as_str();
     let known = metrics_in(&text);
     let asked: String = questions().into_iter().map(|(_, question)| question + "\n").collect();
     for name in metrics_in(RULES).union(&metrics_in(&asked)) {
@@ -226,7 +239,7 @@ fn every_panel_has_data_from_a_real_prometheus() {
     let rules = deploy("prometheus/siaga.rules.yaml");
     let settings = format!(
         "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{}']\n\
-         scrape_configs:\n  - job_name: siaga\n    static_configs: [{{targets: ['{address}', '{topics}']}}]\n",
+         scrape_configs:\n  - job_name: siaga\n    static_configs: [{{targets: ['{address}', '{topics}', '{above}']}}]\n",
         rules.display()
     );
     std::fs::write(&config, settings).unwrap();
@@ -257,7 +270,7 @@ fn every_panel_has_data_from_a_real_prometheus() {
     cluster.stop_broker();
     let is_told = || get(&topics, "/metrics").contains("\nsiaga_ready 0\n").then_some(());
     eventually("the outage in the metrics", is_told);
-    drop((prometheus, demo, reader));
+    drop((prometheus, demo, reader, over));
 }
 
 /// A query as part of an address.

@@ -44,6 +44,8 @@ const EVENTS_MAX: usize = 100;
 #[template(path = "customer.html")]
 struct CustomerPage {
     frame: Frame,
+    /// Why nothing is known but the alerts.
+    away: Option<String>,
     name: String,
     id: String,
     facts: Vec<(&'static str, String)>,
@@ -104,8 +106,12 @@ pub(in crate::api) async fn customer(
         let query = Query { standing: Standing::Any, sight, entity, limit, ..Query::default() };
         let alerts = services.inbox.list(&query)?.alerts;
         let known = entities::known(services, &caller, (EntityKind::Customer, &id))?;
+        let away = match known {
+            Some(_) => None,
+            None => services.engine.away(EntityKind::Customer, &id),
+        };
         if known.is_none() && alerts.is_empty() {
-            return Err(entities::unheard_of(EntityKind::Customer, &id));
+            return Err(entities::not_told(services, EntityKind::Customer, &id));
         }
         let mut view = known.unwrap_or_default();
         view.recent.truncate(EVENTS_MAX);
@@ -113,6 +119,7 @@ pub(in crate::api) async fn customer(
         let named = alerts.first().and_then(|kept| kept.alert.entity_name.clone());
         html(&CustomerPage {
             frame,
+            away,
             name: view.name.clone().or(named).unwrap_or_else(|| id.clone()),
             id,
             facts: facts(services, &view, clock),

@@ -47,7 +47,7 @@ impl Frame {
     pub(in crate::api) fn bare(services: &Services, caller: &Caller) -> Self {
         Self {
             known: true,
-            rules: caller.viewer.may(Right::Rules),
+            rules: caller.viewer.may(Right::Rules) && !services.gathers,
             audit: caller.viewer.may(Right::Audit),
             open: caller.viewer == Viewer::Local,
             account: match &caller.viewer {

@@ -135,6 +135,7 @@ pub(in crate::api) async fn list(
 ) -> Response {
     let bare = Frame::bare(&services, &caller);
     let page = blocking(&services, move |services| {
+        rules::are_here(services)?;
         let frame = Frame::new(services, &caller, "rules")?;
         let records = services.inbox.records(None, since(frame.clock))?;
         let view = services.engine.rules();

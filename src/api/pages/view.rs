@@ -246,6 +246,7 @@ impl List {
         if !status.ready {
             words.push("catching up".to_owned());
         }
+        words.extend(status.trouble.clone());
         Self { status: words.join(" · "), ..self }
     }
 }

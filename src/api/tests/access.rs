@@ -32,7 +32,7 @@ const PASSWORD: &str = "standing by all day";
 const OWNERS: [&str; 5] = ["r1", "r2", "r9", "North", "nobody"];
 
 /// Whose alerts and customers each of those who may read sees.
-const SIGHT: [(&str, &[&str]); 7] = [
+const SIGHT: [(&str, &[&str]); 8] = [
     ("rep", &["r1", "North"]),
     ("manager", &["r1", "r2", "North", "nobody"]),
     ("author", &OWNERS),
@@ -40,14 +40,16 @@ const SIGHT: [(&str, &[&str]); 7] = [
     ("auditor", &OWNERS),
     ("read", &OWNERS),
     ("act", &OWNERS),
+    ("inbox", &OWNERS),
 ];
 
-const READERS: &[&str] = &["rep", "manager", "author", "operator", "auditor", "read", "act"];
+const READERS: &[&str] =
+    &["rep", "manager", "author", "operator", "auditor", "read", "act", "inbox"];
 const ANYBODY: &[&str] = &["anybody"];
 const PEOPLE: &[&str] = &["rep", "manager", "author", "operator", "auditor"];
 
 /// Who may ask which route. A route that is not here fails the test.
-const MAY: [(&str, &[&str]); 43] = [
+const MAY: [(&str, &[&str]); 45] = [
     ("GET /", READERS),
     ("GET /alerts/{id}", READERS),
     ("GET /customers/{id}", READERS),
@@ -71,7 +73,7 @@ const MAY: [(&str, &[&str]); 43] = [
     ("GET /v1/alerts", READERS),
     ("GET /v1/tallies", READERS),
     ("GET /v1/alerts/{id}", READERS),
-    ("POST /v1/alerts/{id}/actions", &["rep", "manager", "operator", "act"]),
+    ("POST /v1/alerts/{id}/actions", &["rep", "manager", "operator", "act", "inbox"]),
     ("GET /v1/alerts/{id}/deliveries", READERS),
     ("GET /v1/deliveries", &["operator", "operate"]),
     ("POST /v1/deliveries/{id}/actions", &["operator", "operate"]),
@@ -87,6 +89,8 @@ const MAY: [(&str, &[&str]); 43] = [
     ("GET /v1/team", READERS),
     ("GET /v1/stream", READERS),
     ("GET /v1/audit", &["operator", "auditor", "operate"]),
+    ("GET /v1/copies", &["operator", "inbox"]),
+    ("GET /v1/copies/{kind}/{id}", &["operator", "inbox"]),
     ("GET /v1/openapi.json", ANYBODY),
     ("GET /metrics", &["operator", "operate"]),
     ("GET /-/healthy", ANYBODY),
@@ -94,7 +98,10 @@ const MAY: [(&str, &[&str]); 43] = [
     // Last, since it ends the sessions: tokens have none to end.
     (
         "POST /sign-out",
-        &["rep", "manager", "author", "operator", "auditor", "ingest", "read", "act", "operate"],
+        &[
+            "rep", "manager", "author", "operator", "auditor", "ingest", "read", "act", "operate",
+            "inbox",
+        ],
     ),
 ];
 
@@ -180,6 +187,7 @@ fn path(route: &str, owner: &str) -> Option<String> {
                 route.replace("/rules/{name}", "/rules/Quiet").replace("{name}", "siaga.css")
             });
         }
+        "/v1/copies/{kind}" => return Some(format!("/v1/copies/customer/of-{owner}")),
         "/customers" | "/v1/customers" => format!("of-{owner}"),
         "/v1/reps" if owner.starts_with('r') => owner.to_owned(),
         "/v1/products" if owner == "nobody" => "p1".to_owned(),

@@ -18,6 +18,7 @@ use crate::delivery::inbox;
 use crate::disk::Disk;
 use crate::disk::system::SystemDisk;
 use crate::event::Symbols;
+use crate::gather;
 use crate::time;
 
 /// Free bytes below which a disk is told to be small, and nearly full.
@@ -44,6 +45,7 @@ pub(super) fn all(config: &Config, named: bool) -> Vec<Finding> {
     findings.push(inbox(&folder.join("inbox.sqlite")));
     findings.push(port(config));
     findings.extend(topics(config));
+    findings.extend(processes(config));
     findings.push(open_files(config.http.streams_max as u64));
     findings.push(memory(config.engine.memory_bytes_max));
     findings
@@ -228,6 +230,34 @@ fn topics(config: &Config) -> Option<Finding> {
     }
     let what = format!("{endpoint} has all of them, in {} partitions", partitions.count());
     Some(Finding::good(of, what))
+}
+
+/// The processes whose alerts one inbox shows, where there are any.
+fn processes(config: &Config) -> Option<Finding> {
+    let of = "processes";
+    if !config.gather.is_used() {
+        return None;
+    }
+    let asked = || -> anyhow::Result<Vec<(String, Result<(), String>)>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(runtime.block_on(gather::probe(&config.gather, config.cluster.processes))?)
+    };
+    let told = match asked() {
+        Ok(told) => told,
+        Err(error) => return Some(Finding::bad(of, error.to_string(), "mend it in [gather]")),
+    };
+    let away: Vec<String> = told
+        .iter()
+        .filter_map(|(address, answer)| {
+            answer.as_ref().err().map(|reason| format!("{address}: {reason}"))
+        })
+        .collect();
+    if away.is_empty() {
+        return Some(Finding::good(of, format!("all {} can be copied", told.len())));
+    }
+    let what = format!("{} of {} cannot be copied: {}", away.len(), told.len(), away.join("; "));
+    let mend = "start them, with the token of [gather]; `siaga cluster status` says who holds what";
+    Some(Finding::bad(of, what, mend))
 }
 
 fn open_files(streams: u64) -> Finding {

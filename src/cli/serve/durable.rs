@@ -22,6 +22,7 @@ use crate::cli;
 use crate::disk::system::SystemDisk;
 use crate::engine::service::Service;
 use crate::engine::service::replay::compiled;
+use crate::engine::service::snapshots::Taken;
 use crate::engine::snapshot::Head;
 use crate::engine::snapshot::SnapshotError;
 use crate::engine::snapshot::file::Sound;
@@ -192,6 +193,15 @@ impl Kept {
 }
 
 impl Keeping {
+    /// Takes a snapshot now.
+    pub(super) fn take(
+        &self,
+        service: &Service,
+        settle: &dyn Fn() -> bool,
+    ) -> Result<Taken, SnapshotError> {
+        service.snapshot(&self.store, self.id, settle)
+    }
+
     /// Takes a snapshot now and then, until it is told to stop, and one at the end.
     pub(super) fn run(
         &self,
@@ -208,7 +218,7 @@ impl Keeping {
             if position == last {
                 // Nothing has happened since.
             } else {
-                match service.snapshot(&self.store, self.id, settle) {
+                match self.take(service, settle) {
                     Ok(taken) => {
                         last = taken.position.number();
                         tracing::debug!(bytes = taken.bytes, position = last, "a snapshot");

@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use rusqlite::types::Value as Param;
+use serde::Deserialize;
+use serde::Serialize;
 
 use crate::delivery::inbox::InboxError;
 
@@ -30,7 +32,7 @@ pub enum Sight {
 }
 
 /// A sales person, as the reference data have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// What people call him or her.
     pub name: Option<String>,

@@ -464,7 +464,7 @@ impl Tally {
 }
 
 /// Reads `body, state, seq, owner, amount`.
-fn kept(row: &Row<'_>) -> Result<Kept, InboxError> {
+pub(super) fn kept(row: &Row<'_>) -> Result<Kept, InboxError> {
     let mut alert: Alert = serde_json::from_str(row.get_ref(0)?.as_str().unwrap_or_default())?;
     let state: AlertState = serde_json::from_str(row.get_ref(1)?.as_str().unwrap_or_default())?;
     alert.state = state;

@@ -6,12 +6,13 @@
 //! deeds    one row for what somebody did with an alert: its history, its comments
 //! reps     one row a rep, by the reference data: who is whose manager
 //! deliveries, outbox_marks, escalations    see `delivery::outbox`
+//! identity, origins                        see `delivery::inbox::copy`
 //! ```
 //!
 //! Add a migration at the end; never edit one that has shipped.
 
 /// The steps of [`tables::migrate`](crate::tables::migrate).
-pub(super) const MIGRATIONS: [&str; 6] = [
+pub(super) const MIGRATIONS: [&str; 7] = [
     "
     CREATE TABLE alerts (
         row         INTEGER PRIMARY KEY,
@@ -123,5 +124,16 @@ pub(super) const MIGRATIONS: [&str; 6] = [
 ",
     "
     CREATE INDEX deliveries_by_entity ON deliveries (entity, rule);
+",
+    "
+    CREATE TABLE identity (name TEXT NOT NULL) STRICT;
+    INSERT INTO identity VALUES (lower(hex(randomblob(16))));
+    CREATE TABLE origins (
+        address TEXT PRIMARY KEY,
+        inbox   TEXT,
+        place   TEXT
+    ) STRICT;
+    ALTER TABLE alerts ADD COLUMN origin TEXT NOT NULL DEFAULT '';
+    ALTER TABLE alerts ADD COLUMN is_stale INTEGER NOT NULL DEFAULT 0;
 ",
 ];

@@ -107,8 +107,8 @@ fn alerts(
             continue;
         }
         count += 1;
-        if let Some(alert) = entity.past().all().get(place).filter(|_| newest.len() < SHOWN_MAX) {
-            newest.push(shown(alert, scope, entity));
+        if let Some(alert) = entity.past().at(place).filter(|_| newest.len() < SHOWN_MAX) {
+            newest.push(shown(&alert, scope, entity));
         }
     }
     Behind { text, events: count, lines: None, ever: false, newest }
@@ -116,7 +116,7 @@ fn alerts(
 
 fn shown(alert: &PastAlert, scope: &Scope<'_>, entity: &Entity) -> Evidence {
     let (rule, family) = (scope.symbols.text(alert.rule), scope.symbols.text(alert.family));
-    let currency = entity.currency;
+    let currency = entity.currency();
     Evidence {
         event_id: format!("{:032x}", alert.id).into(),
         time: alert.opened,
@@ -164,7 +164,7 @@ fn within(
         events += 1;
         lines += count;
         if newest.len() < SHOWN_MAX {
-            newest.push(firing::shown_entry(&entry, scope, entity.currency));
+            newest.push(firing::shown_entry(&entry, scope, entity.currency()));
         }
     }
     let lines = (list == List::Lines).then_some(lines);

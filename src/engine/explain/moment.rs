@@ -30,6 +30,7 @@ use crate::rule::set::Trigger;
 use crate::rule::text;
 use crate::rule::wording;
 use crate::rule::wording::Writing;
+use crate::state::Entity;
 use crate::state::evaluate::evaluate;
 use crate::state::program::FUEL;
 use crate::state::program::Function2;
@@ -401,7 +402,7 @@ impl<'a> View<'a> {
     }
 
     fn shown(&mut self, value: Result<Value, Fault>) -> String {
-        let currency = self.scope.entity.and_then(|entity| entity.currency);
+        let currency = self.scope.entity.and_then(Entity::currency);
         text::outcome(value, currency, &self.fresh()).into()
     }
 

@@ -37,10 +37,14 @@ impl Service {
         let entity = EntityId { kind: alert.entity_kind, id };
         let known = self.entities.iter().find_map(|shard| {
             shard.read(&entity, |live, _| {
-                let all = live.entity.past().all();
+                let mut all = live.entity.past().all();
                 let forgets = all.len() >= past::KEPT_MAX
-                    && all.first().is_some_and(|oldest| alert.opened_at <= oldest.opened);
-                forgets || all.iter().any(|known| known.id == alert.id.bits())
+                    && live
+                        .entity
+                        .past()
+                        .at(0)
+                        .is_some_and(|oldest| alert.opened_at <= oldest.opened);
+                forgets || all.any(|known| known.id == alert.id.bits())
             })
         });
         known.unwrap_or(false)

@@ -24,7 +24,7 @@ pub(super) type Served = (Option<Symbol>, Option<Symbol>);
 /// Who served the entity last.
 #[inline]
 pub(super) fn served(entity: &Entity) -> Served {
-    (entity.rep, entity.territory)
+    (entity.rep, entity.territory())
 }
 
 /// What follows from an event that named somebody else than served the entity `before`.

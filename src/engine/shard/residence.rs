@@ -96,6 +96,13 @@ impl Residence {
         }
     }
 
+    /// A customer is gone, who was in memory.
+    pub(super) fn left(&mut self, id: EntityId) {
+        if let Some(number) = self.number(id) {
+            self.order.unlink(number);
+        }
+    }
+
     /// Notes to whom something has happened, and what they take now.
     fn note(&mut self, inputs: &[Input], entities: &Entities) {
         for input in inputs {

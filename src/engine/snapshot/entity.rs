@@ -140,9 +140,9 @@ pub(crate) fn put_one(out: &mut Out, id: EntityId, live: &Live) {
         out.number(u64::from(id.id.number()));
         out.present([
             entity.profile().is_some(),
-            entity.currency.is_some(),
+            entity.currency().is_some(),
             entity.rep.is_some(),
-            entity.territory.is_some(),
+            entity.territory().is_some(),
             !entity.history.is_empty(),
             customer.is_some(),
             parts.served_at > Timestamp::MIN,
@@ -150,10 +150,10 @@ pub(crate) fn put_one(out: &mut Out, id: EntityId, live: &Live) {
             !parts.base.is_empty(),
         ]);
         out.time(entity.clock);
-        if let Some(currency) = entity.currency {
+        if let Some(currency) = entity.currency() {
             currency.as_str().bytes().for_each(|letter| out.byte(letter));
         }
-        for name in [entity.rep, entity.territory].into_iter().flatten() {
+        for name in [entity.rep, entity.territory()].into_iter().flatten() {
             out.number(u64::from(name.number()));
         }
         if parts.served_at > Timestamp::MIN {
@@ -182,7 +182,7 @@ pub(crate) fn put_one(out: &mut Out, id: EntityId, live: &Live) {
         }
         out.length(entity.past().all().len());
         for alert in entity.past().all() {
-            put_past(out, alert);
+            put_past(out, &alert);
         }
     });
     out.length(live.phases().count());

@@ -2,7 +2,6 @@
 //! event, where every one of them is plain. Anything else is left to the full builder.
 
 use compact_str::CompactString;
-use compact_str::ToCompactString;
 use smallvec::SmallVec;
 
 use crate::event::Event;
@@ -200,7 +199,7 @@ pub(crate) fn order(
     draft.set_names(name(Named::Product), name(Named::Category), name(Named::Brand));
     draft.set_amounts(number(Counted::Quantity), number(Counted::Net), number(Counted::Discount));
     draft.set_prices(number(Counted::Price), number(Counted::Cost));
-    let mut event = Event {
+    let event = Event {
         id: id?,
         source,
         kind: Kind::Order,
@@ -214,17 +213,14 @@ pub(crate) fn order(
         lines: SmallVec::new(),
         detail: None,
     };
-    event.lines.push(draft.finish_flat(Kind::Order).ok()?);
-    Some((spares.place(event), awaited))
+    let line = draft.finish_flat(Kind::Order).ok()?;
+    Some((spares.place(event, line), awaited))
 }
 
-/// An id as it is written; one of digits need not be looked at again.
+/// An id as it is written.
 #[inline]
 fn text(id: &Cut, line: &Padded) -> Option<CompactString> {
-    match id.whole() {
-        Some(number) => Some(number.to_compact_string()),
-        None => Some(id.name(line)?.into()),
-    }
+    Some(id.name(line)?.into())
 }
 
 #[inline]

@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::event::Record;
 use crate::event::Reference;
 use crate::event::Symbol;
+use crate::event::reference::Customer;
 use crate::rule::assist::outline::Outline;
 use crate::rule::assist::sight::Sight;
 use crate::rule::assist::sight::Typing;
@@ -147,10 +148,9 @@ impl Moment<'_> {
             match record {
                 Record::Reference(reference) => {
                     catalog.apply(&reference);
-                    if let Reference::Customer(customer) = *reference {
-                        customers.push(customer);
-                    }
+                    customers.extend(profile(*reference));
                 }
+                Record::Feedback(_) => {}
                 Record::Event(event) => {
                     about = about.or_else(|| owner(&event, kind));
                     events.extend(about.and_then(|id| seen_by(event, kind, id)));
@@ -210,7 +210,7 @@ impl Moment<'_> {
             items: &mut Items::default(),
         };
         let result = evaluate(&mut scope, node);
-        Some(text::outcome(result, entity.currency, &scope).into())
+        Some(text::outcome(result, entity.currency(), &scope).into())
     }
 }
 
@@ -225,6 +225,11 @@ fn asks_of_alerts(program: &Program, lets: &[NodeId], id: NodeId) -> bool {
         }
         node => node.operands().into_iter().any(asks),
     }
+}
+
+/// What is known of a customer, if it is one.
+fn profile(reference: Reference) -> Option<Customer> {
+    if let Reference::Customer(customer) = reference { Some(customer) } else { None }
 }
 
 /// Whose history an event is part of.

@@ -52,6 +52,7 @@ impl Seen {
                     self.name("campaign", detail.campaign, symbols);
                 }
             }
+            Record::Feedback(_) => {}
             Record::Reference(reference) => {
                 if let Reference::Product(product) = &**reference {
                     self.name("category", product.category, symbols);

@@ -18,6 +18,9 @@ pub struct FluvioConfig {
     pub endpoint: String,
     /// Topics that are read, each with all its partitions.
     pub topics: Vec<String>,
+    /// Which of them has what people do with alerts, written by us and by other programs; empty where it
+    /// stays in the journal alone.
+    pub feedback_topic: String,
     /// Topic to which refused records go; empty for none.
     pub dead_letters_topic: String,
     /// Where a partition is begun that was never read.
@@ -73,6 +76,7 @@ impl Default for FluvioConfig {
         Self {
             endpoint: String::new(),
             topics: topics.map(str::to_owned).to_vec(),
+            feedback_topic: String::new(),
             dead_letters_topic: String::new(),
             start: Start::Earliest,
             on_loss: OnLoss::Stop,
@@ -101,9 +105,24 @@ impl FluvioConfig {
         Ok(Cluster::new(&self.endpoint, connector, self.timeout()))
     }
 
+    /// Reads the topic of feedback as one of the topics, also where only its name was written.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        if !self.feedback_topic.is_empty() && !self.topics.contains(&self.feedback_topic) {
+            self.topics.push(self.feedback_topic.clone());
+        }
+        self
+    }
+
+    /// Whether this topic has what people do with alerts.
+    pub fn is_feedback(&self, topic: &str) -> bool {
+        !topic.is_empty() && topic == self.feedback_topic
+    }
+
     /// The topics that are used, and for what.
     pub fn uses(&self) -> Vec<(&str, &'static str)> {
-        let read = self.topics.iter().map(|topic| (topic.as_str(), "read"));
+        let used = |topic| if self.is_feedback(topic) { "feedback" } else { "read" };
+        let read = self.topics.iter().map(|topic| (topic.as_str(), used(topic)));
         let letters = Some(self.dead_letters_topic.as_str()).filter(|topic| !topic.is_empty());
         read.chain(letters.map(|topic| (topic, "dead letters"))).collect()
     }

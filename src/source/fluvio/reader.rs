@@ -37,6 +37,7 @@ use fluvio_spu_schema::server::update_offset::UpdateOffsetsRequest;
 use tokio::time::timeout;
 use tokio_stream::StreamExt as _;
 
+use crate::event::Feedback;
 use crate::event::Record;
 use crate::event::Symbols;
 use crate::event::decode::Decoder;
@@ -89,6 +90,8 @@ pub(crate) struct Reader {
     /// `topic/partition`, for dead letters.
     name: Arc<str>,
     decoder: Decoder,
+    /// Whether its records are feedback.
+    is_feedback: bool,
     fetch_bytes: u32,
     /// Where the stream was last found to be broken: what happens there twice is there to stay.
     broken_at: Option<i64>,
@@ -236,6 +239,7 @@ impl Reader {
             partition,
             name: Arc::from(format!("{topic}/{partition}")),
             decoder,
+            is_feedback: shared.config.is_feedback(topic),
             fetch_bytes: shared.config.fetch_bytes.clamp(1 << 10, FETCH_BYTES_MAX),
             broken_at: None,
             alarmed_at: None,
@@ -443,19 +447,31 @@ impl Reader {
         let latest = time::now() + AHEAD_MAX;
         let mut symbols = self.shared.symbols.write();
         for entry in entries.iter().filter(|entry| entry.offset >= portion.next) {
-            match self.decoder.decode(entry.value.trim_ascii(), &mut symbols) {
-                Ok(Record::Event(event)) if event.time > latest => {
+            let line = entry.value.trim_ascii();
+            let decoded = if self.is_feedback {
+                let read = Feedback::decode(line, &mut symbols);
+                read.map(|feedback| Record::Feedback(Box::new(feedback)))
+            } else {
+                self.decoder.decode(line, &mut symbols)
+            };
+            let at = match &decoded {
+                Ok(Record::Event(event)) => Some(event.time),
+                Ok(Record::Feedback(feedback)) => Some(feedback.deed.at),
+                Ok(Record::Reference(_)) | Err(_) => None,
+            };
+            match (decoded, at) {
+                (Ok(_), Some(at)) if at > latest => {
                     let reason = Refusal::TimeOutside {
                         field: "occurred_at".to_owned(),
-                        found: event.time,
+                        found: at,
                         side: "not before",
                         bound: latest,
                         key: "latest",
                     };
                     portion.refused.push(self.refused(entry, reason));
                 }
-                Ok(record) => portion.records.push_back((entry.offset, record)),
-                Err(reason) => portion.refused.push(self.refused(entry, reason)),
+                (Ok(record), _) => portion.records.push_back((entry.offset, record)),
+                (Err(reason), _) => portion.refused.push(self.refused(entry, reason)),
             }
         }
         portion.next = ends;

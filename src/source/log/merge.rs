@@ -8,7 +8,8 @@
 //!
 //! So a backlog of days is taken in the order in which it happened, whatever its partitions, and
 //! what is live goes on at once. Events of one instant go by their ids, as they do from files.
-//! Reference data have no time and never wait.
+//! Reference data have no time and never wait. What was done with an alert comes behind what it was
+//! done after.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -189,6 +190,7 @@ impl Portion {
     fn head(&self) -> (Timestamp, &str) {
         match self.records.front() {
             Some((_, Record::Event(event))) => (event.time, &event.id),
+            Some((_, Record::Feedback(feedback))) => (feedback.deed.at, ""),
             Some((_, Record::Reference(_))) | None => (Timestamp::MIN, ""),
         }
     }

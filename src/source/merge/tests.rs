@@ -33,7 +33,7 @@ fn merged(files: &[(&str, String)], reorder: &str, held_max: usize) -> (Vec<Stri
         more = merge.next_batch(&symbols, &mut batch).unwrap();
         ids.extend(batch.records.iter().map(|record| match record {
             Record::Event(event) => event.id.to_string(),
-            Record::Reference(_) => "reference".to_owned(),
+            Record::Reference(_) | Record::Feedback(_) => "reference".to_owned(),
         }));
     }
     assert_eq!(Some(merge.bytes_read()), merge.bytes_total());

@@ -18,7 +18,6 @@ use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::event::Kind;
-use crate::event::Symbol;
 use crate::state::Entity;
 use crate::state::catalog::Catalog;
 use crate::state::detection::Basis;
@@ -77,8 +76,10 @@ struct Mark {
 /// What the states depend on beside the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
-    learned: u32,
-    segment: Option<Symbol>,
+    /// Numbers for what is usual of margins and of weekly spend in the customer's segment. What
+    /// was learned anew and came out as it was changes nothing.
+    margin: u64,
+    trend: u64,
     /// A number for the customer's agreements.
     contracts: u64,
 }
@@ -88,31 +89,25 @@ type Lines = SmallVec<[Body; 4]>;
 impl Stamp {
     fn of(entity: &Entity, catalog: &Catalog) -> Self {
         let segment = entity.profile().and_then(|profile| profile.segment);
+        let usual = catalog.models().segment(segment);
         let customer = entity.history.customer();
         let contracts = customer.map_or(0, |customer| catalog.agreements_stamp(customer));
-        Self { learned: catalog.models().version, segment, contracts }
+        Self { margin: usual.margin_stamp(), trend: usual.trend_stamp(), contracts }
     }
 
     /// Whether a detector makes something else of the same events by the other stamp.
     fn differs(self, other: Self, detector: Detector) -> bool {
-        if detector == Detector::Agreement {
-            return self.contracts != other.contracts;
-        }
-        detector.is_renewed() && (self.learned, self.segment) != (other.learned, other.segment)
-    }
-}
-
-impl Detector {
-    /// Whether it weighs an event by more than the event says.
-    fn is_renewed(self) -> bool {
-        match self {
-            Self::Margin | Self::Discount | Self::Trend | Self::Agreement => true,
-            Self::Purchases
-            | Self::Regularity
-            | Self::Categories
-            | Self::Mood
-            | Self::Pace
-            | Self::Returns => false,
+        match detector {
+            Detector::Margin | Detector::Discount => self.margin != other.margin,
+            Detector::Trend => self.trend != other.trend,
+            Detector::Agreement => self.contracts != other.contracts,
+            // These weigh an event by nothing but what the event says.
+            Detector::Purchases
+            | Detector::Regularity
+            | Detector::Categories
+            | Detector::Mood
+            | Detector::Pace
+            | Detector::Returns => false,
         }
     }
 }
@@ -329,9 +324,6 @@ impl Entity {
     /// Brings the detectors to what was learned since the last event, so that a look at many of
     /// their figures does not do it for each.
     pub fn refresh(&mut self, upkeep: Upkeep<'_>) {
-        if !upkeep.plan.followed.iter().any(|one| one.detector.is_renewed()) {
-            return;
-        }
         let Some(mut kept) = self.rare.take_kept() else { return };
         let stamp = Stamp::of(self, upkeep.catalog);
         if kept.stamp != stamp {
@@ -440,7 +432,7 @@ impl Entity {
     /// Has its detectors rest on what they made of the forgotten part; they follow the history
     /// from there once they are fed with it.
     pub(in crate::state) fn rest_again(&mut self, base: Vec<State>) {
-        let stamp = Stamp { learned: 0, segment: None, contracts: 0 };
+        let stamp = Stamp { margin: 0, trend: 0, contracts: 0 };
         let marks = vec![Mark { offset: 0, states: base.into(), stamp }];
         self.rare.keep(Box::new(Kept { states: Box::default(), marks, since: 0, stamp }));
     }

@@ -40,7 +40,7 @@ pub(crate) fn figure(scope: &mut Scope<'_>, detection: &Detection) -> Result<Val
         basis,
         team: &scope.catalog.models().team,
         rep: scope.id.and_then(|id| scope.catalog.rep(id)),
-        home: entity.currency,
+        home: entity.currency(),
         symbols: scope.symbols,
         argument,
     };

@@ -11,12 +11,14 @@ const INDEX_MIN: f64 = 0.05;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Season {
     index: Vec<f64>,
+    /// Another number for other factors.
+    stamp: u64,
 }
 
 impl Season {
     /// No season.
     pub fn even() -> Self {
-        Self { index: vec![1.0; WEEKS] }
+        Self::of([])
     }
 
     /// From one factor a week; what is missing or no number is 1.
@@ -24,7 +26,16 @@ impl Season {
         let sound = |factor: f64| if factor.is_finite() { factor.max(INDEX_MIN) } else { 1.0 };
         let mut index: Vec<f64> = factors.into_iter().take(WEEKS).map(sound).collect();
         index.resize(WEEKS, 1.0);
-        Self { index }
+        let stamp = index.iter().fold(0, |stamp: u64, factor| {
+            // FNV-1a, a factor at a time.
+            (stamp ^ factor.to_bits()).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self { index, stamp }
+    }
+
+    /// A number that is another one for other factors.
+    pub fn stamp(&self) -> u64 {
+        self.stamp
     }
 
     /// The factor of a week, counted on from any first week of a year.

@@ -134,7 +134,8 @@ impl Ledger<'_> {
                 let (time, foreign) = (counted.time(), counted.is_foreign());
                 for body in counted.bare_lines() {
                     let numbers = Numbers::of(time, foreign, &body);
-                    for counter in members.lines.iter().filter(|counter| counter.takes(&body)) {
+                    let counting = members.lines.iter();
+                    for counter in counting.filter(|counter| counter.takes(&body, &numbers)) {
                         self.put(counter.running, numbers.get(counter.number), way);
                     }
                 }

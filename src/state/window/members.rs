@@ -11,7 +11,12 @@ use crate::event::Symbol;
 use crate::money::Decimal;
 use crate::state::item::Body;
 use crate::state::program::Field;
+use crate::state::program::Node;
+use crate::state::program::NodeId;
+use crate::state::program::Program;
 use crate::state::program::Running;
+use crate::state::value::Arithmetic;
+use crate::state::value::Value;
 use crate::state::window::Aggregate;
 use crate::state::window::Filter;
 use crate::state::window::List;
@@ -40,6 +45,8 @@ pub(super) struct Counter {
     pub(super) number: Number,
     /// The category that alone counts.
     category: Option<Symbol>,
+    /// A bit for each number that a line has to have said: `has(l.net) && has(l.cost)`.
+    needs: u8,
 }
 
 /// Which number of an item, by its place among [`Numbers`].
@@ -51,21 +58,27 @@ pub(super) enum Number {
     Net,
     Cost,
     Discount,
+    /// Net less cost.
+    Profit,
 }
 
 /// The numbers of an item: taken out of it once for all that count it.
 pub(super) struct Numbers {
-    values: [i64; 6],
+    values: [i64; 7],
     /// A bit for each of them that the item has.
     known: u8,
+    /// The same, with those that are amounts in another currency.
+    said: u8,
 }
 
 impl Members {
-    /// Takes a running value in.
-    pub(crate) fn add(&mut self, aggregate: &Aggregate) {
+    /// Takes a running value in, whose expressions stand in this program.
+    pub(crate) fn add(&mut self, aggregate: &Aggregate, program: &Program) {
         let lines = aggregate.list == List::Lines;
-        let plain = Counter::of(aggregate)
-            .filter(|counter| lines || (counter.number.is_timely() && counter.category.is_none()));
+        let plain = Counter::of(aggregate, program).filter(|counter| {
+            let tells_more = counter.category.is_some() || counter.needs != 0;
+            lines || (counter.number.is_timely() && !tells_more)
+        });
         match (plain, lines) {
             (Some(counter), true) => self.lines.push(counter),
             (Some(counter), false) => self.events.push(counter),
@@ -82,21 +95,39 @@ impl Members {
 }
 
 impl Counter {
-    /// What counting needs of a running value; none of one that has expressions.
-    fn of(aggregate: &Aggregate) -> Option<Self> {
-        let number = Number::of(aggregate.measure)?;
-        let category = match aggregate.filter {
-            Filter::All => None,
-            Filter::Category(category) => Some(category),
-            Filter::Holds(_) => return None,
+    /// What counting needs of a running value; none of one whose expressions ask for more than
+    /// numbers.
+    fn of(aggregate: &Aggregate, program: &Program) -> Option<Self> {
+        let number = match aggregate.measure {
+            Measure::Value(node) => Number::computed(program, node)?,
+            measure => Number::of(measure)?,
         };
-        Some(Self { running: aggregate.running(), list: aggregate.list, number, category })
+        let (category, needs) = match aggregate.filter {
+            Filter::All => (None, 0),
+            Filter::Category(category) => (Some(category), 0),
+            Filter::Holds(node) => (None, needs(program, node)?),
+        };
+        Some(Self { running: aggregate.running(), list: aggregate.list, number, category, needs })
     }
 
     /// Whether a line counts.
     #[inline]
-    pub(super) fn takes(&self, body: &Body) -> bool {
-        self.category.is_none() || self.category == body.category
+    pub(super) fn takes(&self, body: &Body, numbers: &Numbers) -> bool {
+        (self.category.is_none() || self.category == body.category)
+            && numbers.said & self.needs == self.needs
+    }
+}
+
+/// The numbers that a line has to have said for a condition to hold; none where it asks for more.
+fn needs(program: &Program, condition: NodeId) -> Option<u8> {
+    match *program.node(condition) {
+        Node::Has(value) => Number::computed(program, value).map(Number::bit),
+        Node::And(a, b) => Some(needs(program, a)? | needs(program, b)?),
+        Node::Conditional(a, b, other) => match program.node(other) {
+            Node::Constant(Value::Bool(false)) => Some(needs(program, a)? | needs(program, b)?),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -110,8 +141,26 @@ impl Number {
             Measure::Field(Field::Net) => Self::Net,
             Measure::Field(Field::Cost) => Self::Cost,
             Measure::Field(Field::Discount) => Self::Discount,
+            Measure::Field(Field::GrossProfit) => Self::Profit,
             Measure::Field(_) | Measure::Value(_) => return None,
         })
+    }
+
+    /// The number of a line that an expression is.
+    fn computed(program: &Program, expression: NodeId) -> Option<Self> {
+        match *program.node(expression) {
+            Node::Field(0, Field::Time) => None,
+            Node::Field(0, field) => Self::of(Measure::Field(field)),
+            Node::Arithmetic(Arithmetic::Subtract, a, b) => {
+                let (from, less) = (Self::computed(program, a)?, Self::computed(program, b)?);
+                (from == Self::Net && less == Self::Cost).then_some(Self::Profit)
+            }
+            _ => None,
+        }
+    }
+
+    fn bit(self) -> u8 {
+        1 << self as u8
     }
 
     /// Whether the time of an event tells it.
@@ -130,6 +179,10 @@ impl Numbers {
             all.values[place + 2] = number.map_or(0, Decimal::micros);
             all.known |= u8::from(number.is_some()) << (place + 2);
         }
+        let profit = body.net.and_then(|net| net.checked_sub(body.cost?));
+        all.values[Number::Profit as usize] = profit.map_or(0, Decimal::micros);
+        all.known |= u8::from(profit.is_some()) << Number::Profit as u8;
+        all.said = all.known;
         // An amount in another currency is none that could be counted.
         if foreign {
             all.known &= 0b111;
@@ -140,7 +193,7 @@ impl Numbers {
     /// Those of an event of which only the time matters.
     #[inline]
     pub(super) fn of_event(time: Timestamp) -> Self {
-        Self { values: [1, time.millis(), 0, 0, 0, 0], known: 0b11 }
+        Self { values: [1, time.millis(), 0, 0, 0, 0, 0], known: 0b11, said: 0b11 }
     }
 
     /// One of them; none where the item lacks it.

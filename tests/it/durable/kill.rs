@@ -22,10 +22,12 @@ use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Child;
 use std::process::ChildStderr;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -79,7 +81,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start(folder: &Path) -> Self {
+    pub(super) fn start(folder: &Path) -> Self {
         let (child, mut lines) = spawn(folder, &[]);
         let mut said = String::new();
         let address = lines.find_map(|line| {
@@ -89,10 +91,9 @@ impl Server {
             address
         });
         // What else it says must not fill the pipe.
+        let of = folder.to_owned();
         std::thread::spawn(move || {
-            lines.map_while(Result::ok).filter(|line| line.contains("ERROR")).for_each(|line| {
-                eprintln!("{line}");
-            });
+            lines.map_while(Result::ok).for_each(|line| overhear(&of, &line));
         });
         let address = address.unwrap_or_else(|| panic!("the server has not started:\n{said}"));
         Self { child, address }
@@ -105,14 +106,28 @@ impl Server {
     }
 }
 
+/// Alerts that servers have taken back, by the folder of their data.
+///
+/// The inbox may show an alert before its event is durable. Whoever is killed in between leaves an
+/// alert that the journal does not hold: it is withdrawn, and opens once more when the event, which
+/// was never acknowledged, is sent again.
+static WITHDRAWN: Mutex<BTreeMap<PathBuf, usize>> = Mutex::new(BTreeMap::new());
+
+/// Listens to what a server says beside what it was asked.
+pub(super) fn overhear(folder: &Path, line: &str) {
+    if line.contains("they are withdrawn") {
+        let told = line.split("alerts=").nth(1).and_then(|rest| rest.split(' ').next());
+        let count: usize = told.and_then(|count| count.trim().parse().ok()).unwrap();
+        *WITHDRAWN.lock().unwrap().entry(folder.to_owned()).or_default() += count;
+    }
+    if line.contains("ERROR") {
+        eprintln!("{line}");
+    }
+}
+
 /// The program on the folder's data, and what it says.
 pub(super) fn spawn(folder: &Path, more: &[&str]) -> (Child, Lines<BufReader<ChildStderr>>) {
-    let mut command = Command::new(program());
-    // What is said to the tests is not said to the program.
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIAGA_")) {
-        command.env_remove(name);
-    }
-    let mut child = command
+    let mut child = quiet()
         .args(["serve", "--data"])
         .arg(folder.join("data"))
         .arg("--config")
@@ -130,7 +145,16 @@ pub(super) fn spawn(folder: &Path, more: &[&str]) -> (Child, Lines<BufReader<Chi
     (child, lines)
 }
 
-fn program() -> OsString {
+/// The program. What is said to the tests is not said to it.
+pub(super) fn quiet() -> Command {
+    let mut command = Command::new(program());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIAGA_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+pub(super) fn program() -> OsString {
     std::env::var_os("SIAGA_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_siaga").into())
 }
 
@@ -209,7 +233,9 @@ fn killed_while_taking(
 ) {
     let mut server = Server::start(place);
     let address = server.address.clone();
-    let pause = Duration::from_millis(numbers.below(150));
+    // One of eight lives for long enough to take snapshots, for those behind it to begin with.
+    let pause = if cycle % 8 == 5 { 600 } else { numbers.below(150) };
+    let pause = Duration::from_millis(pause);
     std::thread::scope(|scope| {
         let before = acknowledged.load(Ordering::Acquire);
         scope.spawn(|| send_until_it_dies(&address, acknowledged));
@@ -258,6 +284,8 @@ fn kill_after_kill_nothing_acknowledged_is_lost_and_no_alert_is_told_twice() {
     assert!(bodies > kills / 2, "only {bodies} bodies were taken");
     let server = Server::start(place.path());
     send_again(&server.address, bodies);
+    let snapshots = fs::read_dir(place.path().join("data/snapshots")).unwrap().count();
+    assert!(snapshots > 0, "every start has read the whole journal");
     let alerts = compare(server, place.path(), bodies, &receiver);
     println!("{kills} kills, {bodies} bodies, {alerts} alerts, all delivered");
 }
@@ -307,10 +335,12 @@ pub(super) fn compare(server: Server, place: &Path, bodies: usize, receiver: &Re
     let have: BTreeSet<String> = ids("SELECT id FROM alerts").into_iter().collect();
     assert!(have.len() > bodies / 4, "{} alerts of {bodies} bodies", have.len());
     assert_eq!(have, want);
-    assert_eq!(
-        ids("SELECT id FROM changes WHERE opened = 1 GROUP BY id HAVING COUNT(*) > 1"),
-        [""; 0]
-    );
+    let again = ids("SELECT id FROM changes WHERE opened = 1 GROUP BY id HAVING COUNT(*) > 1");
+    let withdrawn = WITHDRAWN.lock().unwrap().get(place).copied().unwrap_or(0);
+    assert!(again.len() <= withdrawn, "{withdrawn} were withdrawn, and opened twice: {again:?}");
+    if !again.is_empty() {
+        eprintln!("{} of {} alerts were withdrawn and opened again", again.len(), have.len());
+    }
     let told = delivered(receiver);
     assert_eq!(told.keys().cloned().collect::<BTreeSet<_>>(), want);
     let twice: Vec<_> = told.iter().filter(|(_, ids)| ids.len() > 1).collect();

@@ -2,13 +2,19 @@
 //! is noticed, and the stream goes on while one is taken.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use siaga::disk::Access;
+use siaga::disk::Disk;
+use siaga::disk::File;
+use siaga::disk::Lock;
 use siaga::disk::simulated::SimulatedDisk;
 use siaga::engine::snapshot::SnapshotError;
 use siaga::engine::snapshot::block::FORMAT;
@@ -74,7 +80,6 @@ fn go_on_from(
 }
 
 fn snapshots(disk: &SimulatedDisk) -> Vec<PathBuf> {
-    use siaga::disk::Disk;
     let names = disk.list(Path::new(SNAPSHOTS)).unwrap();
     names.into_iter().map(|name| Path::new(SNAPSHOTS).join(name)).collect()
 }
@@ -310,6 +315,141 @@ fn a_snapshot_waits_until_what_was_told_is_kept() {
     );
     stage.service.snapshot(&stage.store, stage.id, &|| true).unwrap();
     stage.stop();
+}
+
+/// A disk whose files are synced once the gate is open.
+#[derive(Clone)]
+struct Gated(SimulatedDisk, Arc<AtomicBool>);
+
+struct GatedFile(Box<dyn File>, Arc<AtomicBool>);
+
+impl Disk for Gated {
+    fn make_folder(&self, folder: &Path) -> io::Result<()> {
+        self.0.make_folder(folder)
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        self.0.exists(path)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        self.0.list(folder)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(GatedFile(self.0.create(path)?, Arc::clone(&self.1))))
+    }
+
+    fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(GatedFile(self.0.open(path, access)?, Arc::clone(&self.1))))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.remove(path)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        self.0.sync_folder(folder)
+    }
+
+    fn free_bytes(&self, folder: &Path) -> io::Result<u64> {
+        self.0.free_bytes(folder)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        self.0.lock(path)
+    }
+}
+
+impl File for GatedFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.0.write_at(bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        while !self.1.load(Ordering::Acquire) {
+            std::thread::sleep(LOOK);
+        }
+        self.0.sync_data()
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.0.size()
+    }
+}
+
+/// Opens a gate in the end.
+struct Opens<'a>(&'a AtomicBool);
+
+impl Drop for Opens<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Between two looks at what another thread does.
+const LOOK: Duration = Duration::from_millis(5);
+
+#[test]
+fn a_snapshot_waits_until_the_journal_before_it_is_durable() {
+    let (disk, gate) = (SimulatedDisk::new(1), Arc::new(AtomicBool::new(true)));
+    let told: Arc<Mutex<Ledger>> = Arc::default();
+    let journal = Arc::new(Gated(disk.clone(), Arc::clone(&gate)));
+    let stage = Stage::start_by(journal, &disk, &told).unwrap();
+    for step in script(1, 20) {
+        stage.step(&step).unwrap();
+    }
+    let before = snapshots(&disk);
+    gate.store(false, Ordering::Release);
+    // It is taken, and not durable yet.
+    stage.service.tick(at(400 * DAY)).unwrap();
+    let (settled, is_settled) = std::sync::mpsc::sync_channel(1);
+    std::thread::scope(|scope| {
+        let taken = scope.spawn(|| {
+            let settle = || settled.send(()).is_ok();
+            stage.service.snapshot(&stage.store, stage.id, &settle).map(|_| ())
+        });
+        // Whatever is found, nobody waits for ever.
+        let _open = Opens(&gate);
+        is_settled.recv().unwrap();
+        for _ in 0..40 {
+            std::thread::sleep(LOOK);
+            let lost = disk.power_loss(1);
+            Stage::start(&lost, &Arc::default(), 1).unwrap().stop();
+        }
+        let whole = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "snapshot");
+        let is_old = |path: &PathBuf| !whole(path) || before.contains(path);
+        let early = snapshots(&disk).into_iter().find(|path| !is_old(path));
+        assert_eq!(early, None, "it has its name already");
+        gate.store(true, Ordering::Release);
+        taken.join().unwrap().unwrap();
+    });
+    assert_ne!(snapshots(&disk), before);
+    stage.stop();
+}
+
+#[test]
+fn the_journal_is_kept_from_the_oldest_snapshot_on() {
+    let script = script(7, 420);
+    let (disk, told) = run(&script, 60);
+    let kept = snapshots(&disk);
+    let oldest: u64 = kept[0].file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    let first = Log::first_in(&disk, Path::new(JOURNAL)).unwrap();
+    assert!(first > Position::FIRST, "nothing was given up");
+    assert!(first <= Position::new(oldest), "{first} is behind {oldest}");
+    for path in &kept[1..] {
+        disk.tamper(path, |bytes| bytes[40] ^= 1).unwrap();
+    }
+    let (rejected, have) = go_on(&disk, &told, &[], 1).unwrap();
+    assert_eq!((rejected.len(), difference(&told, &have)), (2, None));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use siaga::alert::Action;
 use siaga::alert::CloseReason;
+use siaga::disk::Disk;
 use siaga::disk::simulated::SimulatedDisk;
 use siaga::engine::ActionInput;
 use siaga::engine::Output;
@@ -113,6 +114,15 @@ impl Stage {
         Self::start_within((Version::Same, 100_000, Some(room)), disk, told, shards)
     }
 
+    /// As [`Stage::start`]; the journal is written by way of another disk.
+    pub(crate) fn start_by(
+        journal: Arc<dyn Disk>,
+        disk: &SimulatedDisk,
+        told: &Arc<Mutex<Ledger>>,
+    ) -> Result<Self, String> {
+        Self::start_on(journal, (Version::Same, 100_000, None), disk, told, 1)
+    }
+
     /// As [`Stage::start`]; so many inputs may wait.
     pub(crate) fn start_narrow(
         waiting_max: u64,
@@ -124,6 +134,16 @@ impl Stage {
     }
 
     fn start_within(
+        how: (Version, u64, Option<&Room>),
+        disk: &SimulatedDisk,
+        told: &Arc<Mutex<Ledger>>,
+        shards: usize,
+    ) -> Result<Self, String> {
+        Self::start_on(Arc::new(disk.clone()), how, disk, told, shards)
+    }
+
+    fn start_on(
+        journal: Arc<dyn Disk>,
         (version, waiting_max, room): (Version, u64, Option<&Room>),
         disk: &SimulatedDisk,
         told: &Arc<Mutex<Ledger>>,
@@ -135,7 +155,7 @@ impl Stage {
         });
         let settings_of_engine = Settings { shards, lateness: Span::ZERO };
         let told_error = |error: &dyn std::fmt::Display| error.to_string();
-        let (log, _) = Log::open(Arc::new(disk.clone()), Path::new(JOURNAL), settings())
+        let (log, _) = Log::open(journal, Path::new(JOURNAL), settings())
             .map_err(|error| told_error(&error))?;
         let store = Store::open(Arc::new(disk.clone()), Path::new(SNAPSHOTS))
             .map_err(|error| told_error(&error))?;
@@ -191,6 +211,34 @@ impl Stage {
         }
         stage.service.set_ready();
         Ok(stage)
+    }
+
+    /// Lets a customer go, as a start does that was asked for it, and starts on what is left. All of
+    /// it may be done again.
+    pub(crate) fn erase(
+        disk: &SimulatedDisk,
+        told: &Arc<Mutex<Ledger>>,
+        shards: usize,
+        customer: &str,
+    ) -> Result<Self, String> {
+        let (mut log, _) = Log::open(Arc::new(disk.clone()), Path::new(JOURNAL), settings())
+            .map_err(|error| error.to_string())?;
+        let from = log.turn().map_err(|error| error.to_string())?;
+        drop(log);
+        let stage = Self::start(disk, told, shards)?;
+        stage.service.erase(customer, &[], "erased").map_err(|error| error.to_string())?;
+        for _ in 0..3 {
+            stage.service.set_up(setup()).map_err(|error| error.to_string())?;
+            let taken = stage.service.snapshot(&stage.store, stage.id, &|| true);
+            taken.map_err(|error| error.to_string())?;
+        }
+        let oldest = stage.store.list().map_err(|error| error.to_string())?[0];
+        stage.service.stop().map_err(|error| error.to_string())?;
+        let first = Log::first_in(disk, Path::new(JOURNAL)).map_err(|error| error.to_string())?;
+        if first < from || oldest < from {
+            return Err(format!("{first} and {oldest} are before {from}"));
+        }
+        Self::start(disk, told, shards)
     }
 
     /// Does one step; an error is an answer that did not come.

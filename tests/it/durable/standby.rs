@@ -26,6 +26,7 @@ use crate::durable::kill::LOOKS;
 use crate::durable::kill::Server;
 use crate::durable::kill::body;
 use crate::durable::kill::compare;
+use crate::durable::kill::overhear;
 use crate::durable::kill::post;
 use crate::durable::kill::send;
 use crate::durable::kill::send_again;
@@ -46,11 +47,10 @@ impl Standby {
     fn start(folder: &Path) -> Self {
         let (child, lines) = spawn(folder, &["--standby"]);
         let (say, heard) = sync_channel(1_000);
+        let of = folder.to_owned();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                if line.contains("ERROR") {
-                    eprintln!("{line}");
-                }
+                overhear(&of, &line);
                 let _ = say.send(line);
             }
         });

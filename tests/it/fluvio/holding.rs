@@ -15,6 +15,7 @@ use siaga::source::fluvio::share::Extent;
 use siaga::source::fluvio::share::Share;
 use siaga::time;
 
+use crate::fluvio::cycles;
 use crate::fluvio::ledger::config;
 use crate::fluvio::stand_in::StandIn;
 
@@ -74,16 +75,12 @@ impl Claimant {
     }
 }
 
-fn cycles() -> usize {
-    std::env::var("SIAGA_CYCLES").ok().and_then(|n| n.parse().ok()).unwrap_or(CYCLES)
-}
-
 #[test]
 fn whoever_comes_second_waits_until_the_first_has_left() {
     let cluster = StandIn::start(&[(TOPIC, 1)]);
     let config = config(&cluster, &[]);
     let mut holder = Claimant::start(&config, "p0");
-    for cycle in 0..cycles() {
+    for cycle in 0..cycles(CYCLES) {
         holder.wait("the claim", |holder| holder.permission.holds());
         let next = Claimant::start(&config, &format!("p{}", cycle + 1));
         next.wait("a rival", |next| next.waits_for(&format!("p{cycle},")));
@@ -109,7 +106,7 @@ fn whoever_comes_second_waits_until_the_first_has_left() {
 fn who_was_replaced_loses_its_permission_and_never_gets_it_back() {
     let cluster = StandIn::start(&[(TOPIC, 1)]);
     let config = config(&cluster, &[]);
-    for cycle in 0..cycles() {
+    for cycle in 0..cycles(CYCLES) {
         let name = format!("p{cycle}");
         let holder = Claimant::start(&config, &name);
         holder.wait("the claim", |holder| holder.permission.holds());

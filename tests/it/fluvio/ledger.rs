@@ -131,7 +131,7 @@ impl Taker for Ledger {
         self.note(|taken| {
             let ids = read.records.iter().filter_map(|record| match record {
                 Record::Event(event) => Some(event.id.to_string()),
-                Record::Reference(_) => None,
+                Record::Reference(_) | Record::Feedback(_) => None,
             });
             taken.ids.extend(ids);
             let refused = read.refused.iter();

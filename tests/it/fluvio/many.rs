@@ -26,14 +26,18 @@ use siaga::time;
 use siaga::time::Span;
 use siaga::time::Timestamp;
 
+use crate::fluvio::cycles;
 use crate::fluvio::stand_in::StandIn;
 
 /// Kills, and sleeps, in a run of the tests; `SIAGA_CYCLES` asks for more.
 const CYCLES: usize = 3;
 
-const PARTITIONS: u32 = 6;
+pub(super) const PARTITIONS: u32 = 6;
 
-const CUSTOMERS: usize = 24;
+pub(super) const CUSTOMERS: usize = 24;
+
+/// What the processes and an inbox over them have in common.
+pub(super) const TOKEN: &str = "a token that is long enough";
 
 /// Rules that events alone set off: when a process came to an event must not matter.
 const RULES: &str = r#"
@@ -87,21 +91,25 @@ const BEYOND: &str = r#"
 "#;
 
 /// A cluster with orders, and the folders of the processes that read them.
-struct Scene {
-    cluster: StandIn,
-    place: tempfile::TempDir,
+pub(super) struct Scene {
+    pub(super) cluster: StandIn,
+    pub(super) place: tempfile::TempDir,
     begun: Timestamp,
     /// From one order to the next.
     pace: Span,
     reads: &'static str,
     orders: usize,
+    /// Where the pages of each of the three are; anywhere without.
+    pub(super) ports: Option<[u16; 3]>,
+    /// The topic of what people do; none without a name.
+    pub(super) feedback: &'static str,
 }
 
 /// A process, ended with the test.
-struct Process {
-    child: Child,
+pub(super) struct Process {
+    pub(super) child: Child,
     name: String,
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
 }
 
 impl Drop for Process {
@@ -112,18 +120,29 @@ impl Drop for Process {
 }
 
 impl Process {
-    fn signal(&self, signal: &str) {
+    /// Starts it; what it says is told with its name.
+    pub(super) fn begin(command: &mut Command, folder: &Path, name: &str) -> Self {
+        let mut child = command.env("SIAGA_LOG", "warn").stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let who = name.to_owned();
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| eprintln!("{who}: {line}"));
+        });
+        Self { child, name: name.to_owned(), folder: folder.to_owned() }
+    }
+
+    pub(super) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    fn kill(mut self) -> PathBuf {
+    pub(super) fn kill(mut self) -> PathBuf {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         self.folder.clone()
     }
 
-    fn stop(mut self) {
+    pub(super) fn stop(mut self) {
         self.signal("-TERM");
         assert!(self.child.wait().unwrap().success());
     }
@@ -140,7 +159,7 @@ impl Process {
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let place = tempfile::tempdir().unwrap();
         fs::create_dir(place.path().join("rules")).unwrap();
         fs::write(place.path().join("rules/a.rules.yaml"), RULES).unwrap();
@@ -151,7 +170,16 @@ impl Scene {
         let cluster = StandIn::start(&topics);
         cluster.create("siaga-control", 1);
         let begun = time::now() - Span::from_millis(1_800_000);
-        Self { cluster, place, begun, pace: Span::from_millis(1_000), reads: "share", orders: 0 }
+        Self {
+            cluster,
+            place,
+            begun,
+            pace: Span::from_millis(1_000),
+            reads: "share",
+            orders: 0,
+            ports: None,
+            feedback: "",
+        }
     }
 
     /// One whose processes read everything, and whose orders take weeks.
@@ -163,7 +191,7 @@ impl Scene {
     }
 
     /// So many orders more.
-    fn sell(&mut self, count: usize) {
+    pub(super) fn sell(&mut self, count: usize) {
         for number in self.orders..self.orders + count {
             let customer = format!("c{}", (number * 7 + number / 5) % CUSTOMERS);
             let price = 20 + (number * 37) % 100;
@@ -179,11 +207,11 @@ impl Scene {
     }
 
     /// When an order happened.
-    fn instant(&self, number: usize) -> Timestamp {
+    pub(super) fn instant(&self, number: usize) -> Timestamp {
         self.begun + Span::from_millis(i64::try_from(number).unwrap() * self.pace.millis())
     }
 
-    fn append(&self, customer: &str, line: String) {
+    pub(super) fn append(&self, customer: &str, line: String) {
         let home = partition::of_key(customer.as_bytes(), PARTITIONS);
         self.cluster.append("orders", home as usize, &[line]);
     }
@@ -210,18 +238,22 @@ impl Scene {
     }
 
     /// Starts a process; its folder, and what it calls itself.
-    fn start(&self, folder: &Path, name: &str, (ordinal, processes): (u32, u32)) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_siaga"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIAGA_")) {
-            command.env_remove(name);
-        }
+    pub(super) fn start(
+        &self,
+        folder: &Path,
+        name: &str,
+        (ordinal, processes): (u32, u32),
+    ) -> Process {
+        let ports = self.ports.filter(|_| processes > 1);
+        let port = ports.map_or(0, |ports| ports[ordinal as usize]);
         let topic = if processes == 1 { "one" } else { "alerts" };
-        let mut child = command
+        let mut command = siaga();
+        command
             .args(["serve", "--data"])
             .arg(folder)
             .arg("--config")
             .arg(self.place.path().join("siaga.toml"))
-            .env("SIAGA_HTTP_LISTEN", "127.0.0.1:0")
+            .env("SIAGA_HTTP_LISTEN", format!("127.0.0.1:{port}"))
             .env("SIAGA_RULES_PATH", self.place.path().join("rules"))
             .env("SIAGA_ENGINE_SHARDS", "1")
             .env("SIAGA_STORAGE_SNAPSHOT_EVERY", "300ms")
@@ -229,29 +261,21 @@ impl Scene {
             .env("SIAGA_CHANNELS_LOG_FLUVIO_TOPIC", topic)
             .env("SIAGA_FLUVIO_ENDPOINT", self.cluster.endpoint())
             .env("SIAGA_FLUVIO_TOPICS", "orders")
+            .env("SIAGA_FLUVIO_FEEDBACK_TOPIC", self.feedback)
             .env("SIAGA_FLUVIO_HEARTBEAT_MS", "50")
             .env("SIAGA_FLUVIO_RETRY_MS_MAX", "200")
             .env("SIAGA_CLUSTER_PROCESSES", processes.to_string())
             .env("SIAGA_CLUSTER_ORDINAL", ordinal.to_string())
             .env("SIAGA_CLUSTER_READS", self.reads)
             .env("SIAGA_CLUSTER_LEASE_MS", "1000")
-            .env("SIAGA_LOG", "warn")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let who = name.to_owned();
-        std::thread::spawn(move || {
-            lines.map_while(Result::ok).for_each(|line| eprintln!("{who}: {line}"));
-        });
-        Process { child, name: name.to_owned(), folder: folder.to_owned() }
+            .env("SIAGA_GATHER_TOKEN", TOKEN);
+        Process::begin(&mut command, folder, name)
     }
-
-    fn folder(&self, name: &str) -> PathBuf {
+    pub(super) fn folder(&self, name: &str) -> PathBuf {
         self.place.path().join(name)
     }
 
-    fn three(&self) -> Vec<Process> {
+    pub(super) fn three(&self) -> Vec<Process> {
         let start = |ordinal| {
             let name = format!("p{ordinal}");
             self.start(&self.folder(&name), &name, (ordinal, 3))
@@ -260,7 +284,7 @@ impl Scene {
     }
 
     /// What one process makes of everything that was sold.
-    fn alone(&self) -> BTreeMap<String, String> {
+    pub(super) fn alone(&self) -> BTreeMap<String, String> {
         let one = self.start(&self.folder("one"), "one", (0, 1));
         self.wait("the alerts of one process", || self.openings("one").len() >= self.expected());
         let alerts = one.alerts();
@@ -309,7 +333,7 @@ impl Scene {
     }
 
     #[track_caller]
-    fn wait(&self, what: &str, so: impl Fn() -> bool) {
+    pub(super) fn wait(&self, what: &str, so: impl Fn() -> bool) {
         let begun = time::steady();
         while !so() {
             let (openings, expected) = (self.openings("alerts").len(), self.expected());
@@ -322,7 +346,7 @@ impl Scene {
     }
 
     #[track_caller]
-    fn wait_for_all(&self) {
+    pub(super) fn wait_for_all(&self) {
         self.wait("all alerts", || self.openings("alerts").len() >= self.expected());
     }
 
@@ -351,8 +375,13 @@ impl Scene {
     }
 }
 
-fn cycles() -> usize {
-    std::env::var("SIAGA_CYCLES").ok().and_then(|n| n.parse().ok()).unwrap_or(CYCLES)
+/// The program, with nothing of this one's environment that it would read.
+pub(super) fn siaga() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_siaga"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIAGA_")) {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// Everything of a folder, as a disk that is attached elsewhere has it.
@@ -375,7 +404,7 @@ fn three_processes_tell_what_one_tells_however_often_one_is_killed_and_replaced(
     let mut three = scene.three();
     scene.sell(120);
     scene.wait_for_all();
-    for cycle in 0..cycles() {
+    for cycle in 0..cycles(CYCLES) {
         // One is killed at work, and its disk goes to another machine.
         scene.sell(60);
         let killed = three.remove(1).kill();
@@ -402,7 +431,7 @@ fn a_process_that_sleeps_while_it_is_replaced_says_nothing_when_it_wakes() {
     three[1].signal("-CONT");
     scene.wait_for_all();
     assert!(scene.written_by("p1") > spoken);
-    for cycle in 0..cycles() {
+    for cycle in 0..cycles(CYCLES) {
         let mut zombie = three.remove(1);
         zombie.signal("-STOP");
         let (name, taken) = (format!("p1-{cycle}"), scene.folder(&format!("taken-{cycle}")));
@@ -433,7 +462,7 @@ fn a_folder_goes_on_with_its_own_share_only() {
         let mut other = scene.start(&scene.folder("p1"), "other", share);
         assert_eq!(other.child.wait().unwrap().code(), Some(1), "{share:?}");
     }
-    let status = Command::new(env!("CARGO_BIN_EXE_siaga"))
+    let status = siaga()
         .args(["cluster", "status"])
         .env("SIAGA_FLUVIO_ENDPOINT", scene.cluster.endpoint())
         .env("SIAGA_FLUVIO_TOPICS", "orders")

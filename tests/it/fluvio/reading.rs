@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::fluvio::cycles;
 use crate::fluvio::ledger::Ledger;
 use crate::fluvio::ledger::Taken;
 use crate::fluvio::ledger::call;
@@ -88,14 +89,15 @@ fn what_happens_to_the_connection_loses_and_repeats_nothing() {
         let mut config = config(&cluster, &["t"]);
         config.fetch_bytes = 4_000;
         let _source = ledger.read(config);
-        for round in 0..5 {
+        let rounds = cycles(5);
+        for round in 0..rounds {
             fill(&cluster, 2, round * 100, 100);
             // Somewhere within.
             ledger.wait_for(round * 200 + 50);
             fault(&cluster);
         }
-        let taken = ledger.wait_for(2 * 500);
-        assert_whole(&taken, 2, 500);
+        let taken = ledger.wait_for(2 * 100 * rounds);
+        assert_whole(&taken, 2, 100 * rounds);
         assert_eq!(ledger.counted("source_gaps_total"), 0, "{name}");
     }
 }

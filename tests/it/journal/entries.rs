@@ -11,12 +11,14 @@ use proptest::prelude::*;
 use siaga::alert::Action;
 use siaga::alert::AlertId;
 use siaga::alert::CloseReason;
+use siaga::alert::Deed;
 use siaga::alert::Owner;
 use siaga::disk::system::SystemDisk;
 use siaga::event::Detail;
 use siaga::event::EntityId;
 use siaga::event::EntityKind;
 use siaga::event::Event;
+use siaga::event::Feedback;
 use siaga::event::Kind;
 use siaga::event::Line;
 use siaga::event::Record;
@@ -232,7 +234,7 @@ fn moved(symbols: &Symbols) -> Rep {
 }
 
 /// The newest version of which there are golden files.
-const NEWEST: u32 = 4;
+const NEWEST: u32 = 5;
 
 /// One of everything that a journal of this version can hold.
 fn every_entry_of(version: u32, symbols: &Symbols) -> Vec<Entry> {
@@ -300,8 +302,17 @@ fn every_entry_of(version: u32, symbols: &Symbols) -> Vec<Entry> {
         let moved = Reference::Rep(moved(symbols));
         all.push(Entry::Records(vec![Record::Reference(Box::new(moved))]));
     }
+    if version >= 5 {
+        all.push(Entry::Records(vec![feedback(entity, alert)]));
+    }
     all.push(Entry::Closed);
     all
+}
+
+fn feedback(entity: EntityId, alert: AlertId) -> Record {
+    let action = Action::Close { reason: CloseReason::Won, amount: None };
+    let deed = Deed { action, by: "rep:r1".to_owned(), at: at("2025-03-02") };
+    Record::Feedback(Box::new(Feedback { alert, entity, rule: "Margin drift".into(), deed }))
 }
 
 fn every_entry(symbols: &Symbols) -> Vec<Entry> {

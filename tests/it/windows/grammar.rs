@@ -34,7 +34,7 @@ const WINDOWS: [&str; 8] = [
 const NEWEST: [&str; 4] = [".last(1)", ".last(2)", ".last(3)", ".last(7)"];
 
 /// Conditions on an item `$`, of the item alone.
-const OF_ANY: [&str; 32] = [
+const OF_ANY: [&str; 34] = [
     "$.territory == 'north'",
     "$.rep != 'r1' && $.territory != null",
     "$.category == 'a'",
@@ -47,6 +47,8 @@ const OF_ANY: [&str; 32] = [
     "$.net < $.cost",
     "$.gross_profit > 0.0",
     "has($.cost)",
+    "has($.net) && has($.cost)",
+    "!has($.gross_profit) || $.category in ['a', 'c']",
     "$.cost != null && $.cost > 5.0",
     "$.cost > 5.0",
     "$.discount > 1.0",

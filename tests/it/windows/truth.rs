@@ -94,6 +94,7 @@ impl Recorded {
                         }
                         catalog.apply(&reference);
                     }
+                    Record::Feedback(_) => {}
                 }
             }
         }

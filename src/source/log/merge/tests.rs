@@ -68,7 +68,7 @@ fn given(merge: &mut Merge, lanes: &Lanes) -> Vec<String> {
             let read = merge.next_batch();
             told.extend(read.records.iter().map(|record| match record {
                 Record::Event(event) => event.id.to_string(),
-                Record::Reference(_) => unreachable!(),
+                Record::Reference(_) | Record::Feedback(_) => unreachable!(),
             }));
         }
         merge.told = Some(merge.health.clone());
