@@ -6,6 +6,8 @@
 //!                   └─► episodes ──┬─────────┴─► labels: the injected truth
 //!                                  ▼
 //!                    simulation: earliest plan first ─► event lines, in time order
+//!
+//! an alert of the history ─► answer: what its rep did about it
 //! ```
 //!
 //! Everything is synthetic and says so: ids begin with `demo-`, companies are "Synthetic …", reps
@@ -21,8 +23,10 @@ mod line;
 mod conduct;
 mod simulation;
 mod reference;
+mod answer;
 pub mod pace;
 
+pub use self::answer::answer;
 pub use self::episode::EpisodeKind;
 pub use self::episode::Label;
 pub use self::pace::Pace;

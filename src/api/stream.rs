@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! Last-Event-ID: 41 ─► inbox: 42, 43 … up to now ─► feed: 44, 45 …   `id:` is the change's number
-//!                          ▲                           │ too slow for the feed
-//!                          └───────────────────────────┘
+//!                          ▲                           │ too slow for the feed, or one is left out:
+//!                          └───────────────────────────┘ several threads write, and tell when they can
 //! too long away ─► `resync`: read the list afresh
 //! ```
 //!
@@ -162,6 +162,7 @@ impl Client {
                 }
             };
             match heard {
+                Ok(change) if change.seq > self.seq + 1 => self.catch_up().await?,
                 Ok(change) => self.send_new(&change).await?,
                 Err(RecvError::Lagged(_)) => {
                     feed = feed.resubscribe();

@@ -451,6 +451,27 @@ fn a_stream_goes_on_behind_the_last_event_and_then_live() {
 }
 
 #[test]
+fn changes_that_are_told_in_another_order_than_they_are_kept_in_reach_a_stream_in_theirs() {
+    let server = Server::start(HttpConfig::default());
+    let listener = server.send("GET", "/v1/stream", &[], "");
+    let mut lines = BufReader::new(listener).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.is_empty()), "the head");
+    let keep = |names: &[&str]| {
+        let alerts = names.iter().map(|name| opened(sample::alert(name, None)));
+        server.services.inbox.apply(&alerts.collect::<Vec<_>>()).unwrap()
+    };
+    let mut ids = lines.filter(|line| line.starts_with("id: "));
+    server.services.feed.tell(keep(&["c0"]));
+    assert_eq!(ids.next().unwrap(), "id: 1", "it listens");
+    let (first, second) = (keep(&["c1", "c2"]), keep(&["c3"]));
+    // As two threads do that keep changes at once.
+    server.services.feed.tell(second);
+    server.services.feed.tell(first);
+    server.services.feed.tell(keep(&["c4"]));
+    assert_eq!(ids.take(4).collect::<Vec<_>>(), ["id: 2", "id: 3", "id: 4", "id: 5"]);
+}
+
+#[test]
 fn streams_are_limited_and_end_with_the_server() {
     let server = Server::start(HttpConfig { streams_max: 1, ..HttpConfig::default() });
     let open = server.send("GET", "/v1/stream", &[], "");

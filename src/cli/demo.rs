@@ -1,6 +1,7 @@
 //! `siaga demo`: a made-up distributor, a year of it at once and then live in the browser; or its
 //! events as files, to try the other commands on.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::BufWriter;
 use std::io::Write;
@@ -18,19 +19,29 @@ use crate::access::AccessConfig;
 use crate::access::AccessError;
 use crate::access::account::New;
 use crate::access::role::Role;
+use crate::alert::Alert;
+use crate::alert::AlertId;
+use crate::alert::Deed;
 use crate::api::HttpConfig;
 use crate::cli::replay::threads;
 use crate::cli::rule_set;
 use crate::cli::serve::House;
 use crate::cli::serve::reload::Folder;
 use crate::cli::serve::reload::Reloader;
+use crate::cli::serve::settled::Settled;
 use crate::config::Config;
 use crate::delivery::inbox::Inbox;
 use crate::delivery::inbox::InboxConfig;
+use crate::delivery::inbox::people::Sight;
+use crate::delivery::inbox::query::Since;
 use crate::demo;
+use crate::engine::ActionInput;
+use crate::engine::port::IngestError;
+use crate::engine::port::Port;
 use crate::engine::runtime::Settings;
 use crate::engine::service::Limits;
 use crate::engine::service::Service;
+use crate::event::EntityId;
 use crate::event::Record;
 use crate::event::Symbols;
 use crate::event::decode::Decoder;
@@ -38,9 +49,13 @@ use crate::event::mapping::Mapping;
 use crate::source::dead_letter::DeadLetters;
 use crate::time;
 use crate::time::Span;
+use crate::time::Timestamp;
 
 /// Events taken in one go while the history is played.
 const HISTORY_BATCH: usize = 512;
+
+/// Changes of the inbox that are looked at in one go.
+const HEARD: u32 = 512;
 
 /// A made-up company, a year of it at once and then live in your browser
 #[derive(Debug, Args)]
@@ -110,6 +125,15 @@ pub fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     )?;
     let http = HttpConfig { listen: free(args.listen), demo: true, ..HttpConfig::default() };
     let service = Arc::clone(&house.service);
+    let answers = Answers {
+        service: Arc::clone(&service),
+        inbox: Arc::clone(&house.inbox),
+        settled: Arc::clone(&house.settled),
+        symbols: symbols.clone(),
+        seed: args.seed,
+        heard: 0,
+        due: BTreeMap::new(),
+    };
     let source = symbols.intern("demo");
     let decoder = Decoder::new(mapping, source);
     let pace = demo::Pace { speed: args.speed.max(1.0), ..demo::Pace::default() };
@@ -124,7 +148,7 @@ pub fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     house.run(&http, people()?, Some(ask), move |_| {
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
-        play(&service, &symbols, decoder, &settings, pace)
+        play(&service, &symbols, decoder, (&settings, pace), answers)
     })
 }
 
@@ -172,6 +196,67 @@ fn write(folder: &Path, args: &Demo) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What the reps of the demo do about the alerts of its history. From then on, only who looks at
+/// the pages does anything.
+struct Answers {
+    service: Arc<Service>,
+    inbox: Arc<Inbox>,
+    settled: Arc<Settled>,
+    symbols: Symbols,
+    seed: u64,
+    /// The newest change of the inbox that was looked at.
+    heard: u64,
+    /// What they will do, by its time.
+    due: BTreeMap<(Timestamp, AlertId), ActionInput>,
+}
+
+impl Answers {
+    /// Does what was due by now.
+    fn give(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        self.settled.wait();
+        self.hear()?;
+        while let Some(due) = self.due.first_entry().filter(|due| due.key().0 <= now) {
+            match self.service.act(due.remove()) {
+                // It was over before anybody came to it.
+                Ok(()) | Err(IngestError::Unknown(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the alerts that have opened since.
+    fn hear(&mut self) -> anyhow::Result<()> {
+        loop {
+            let since = self.inbox.changes_since(self.heard, (&Sight::Everything, None), HEARD)?;
+            let changes = match since {
+                Since::Changes(changes) => changes,
+                Since::Resync(newest) => {
+                    self.heard = newest;
+                    return Ok(());
+                }
+            };
+            let Some(last) = changes.last() else { return Ok(()) };
+            self.heard = last.seq;
+            for change in changes.iter().filter(|change| change.opened) {
+                if let Some(kept) = self.inbox.get(change.id)? {
+                    self.plan(&kept.alert);
+                }
+            }
+        }
+    }
+
+    fn plan(&mut self, alert: &Alert) {
+        let id = self.symbols.intern(&alert.entity_id);
+        for Deed { action, by, at } in demo::answer(self.seed, alert) {
+            let entity = EntityId { kind: alert.entity_kind, id };
+            let rule = alert.rule.clone();
+            let did = ActionInput { entity, rule, alert: alert.id, action, by, at };
+            self.due.insert((at, alert.id), did);
+        }
+    }
+}
+
 /// The address asked for; if somebody has it already, another port of the same machine.
 fn free(asked: SocketAddr) -> SocketAddr {
     match std::net::TcpListener::bind(asked) {
@@ -187,8 +272,8 @@ fn play(
     service: &Service,
     symbols: &Symbols,
     mut decoder: Decoder,
-    settings: &demo::Settings,
-    pace: demo::Pace,
+    (settings, pace): (&demo::Settings, demo::Pace),
+    mut answers: Answers,
 ) -> anyhow::Result<()> {
     let mut decode = |line: &str| -> anyhow::Result<Record> {
         Ok(decoder.decode(line.as_bytes(), &mut symbols.write())?)
@@ -198,15 +283,21 @@ fn play(
     service.take(reference?, None)?;
     let mut stream = demo::stream(settings).peekable();
     let mut batch = Vec::with_capacity(HISTORY_BATCH);
-    while let Some((_, line)) = stream.next_if(|(at, _)| *at < settings.live_from()) {
-        batch.push(decode(&line)?);
-        if batch.len() == HISTORY_BATCH {
+    let mut day = settings.start.day();
+    while let Some((at, line)) = stream.next_if(|(at, _)| *at < settings.live_from()) {
+        if at.day() > day || batch.len() == HISTORY_BATCH {
             service.take(batch.drain(..), None)?;
         }
+        if at.day() > day {
+            day = at.day();
+            answers.give(at)?;
+        }
+        batch.push(decode(&line)?);
     }
     service.take(batch, None)?;
     let mut now = settings.live_from();
     service.tick(now)?;
+    answers.give(now)?;
     service.set_ready();
     for (at, line) in stream {
         std::thread::sleep(pace.wait(at - now));

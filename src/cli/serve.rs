@@ -6,7 +6,7 @@ mod feedback;
 mod gate;
 mod outbound;
 pub(in crate::cli) mod reload;
-mod settled;
+pub(super) mod settled;
 mod share;
 mod standby;
 
@@ -449,10 +449,12 @@ pub(super) struct House {
     /// The engine.
     pub(super) service: Arc<Service>,
     symbols: Symbols,
-    inbox: Arc<Inbox>,
+    /// What was told so far.
+    pub(super) inbox: Arc<Inbox>,
     feed: Feed,
     metrics: Arc<Metrics>,
-    settled: Arc<Settled>,
+    /// Whether all of it is in there.
+    pub(super) settled: Arc<Settled>,
     deliverer: std::thread::JoinHandle<()>,
     /// Where alerts go beside the pages; nowhere when there are no channels.
     desk: Option<Arc<Desk>>,

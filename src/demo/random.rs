@@ -27,6 +27,8 @@ pub(super) enum Stream {
     Rep = 4,
     /// Prices and costs of a product.
     Product = 5,
+    /// What a rep does about an alert.
+    Answer = 6,
 }
 
 /// The odd integer next to 2⁶⁴ / φ.

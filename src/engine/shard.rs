@@ -60,7 +60,9 @@ use crate::state::Applied;
 use crate::state::catalog::Catalog;
 use crate::state::evaluate::evaluate;
 use crate::state::program::FUEL;
+use crate::state::program::Field;
 use crate::state::program::Items;
+use crate::state::program::Node;
 use crate::state::program::NodeId;
 use crate::state::program::Scope;
 use crate::state::texts::Texts;
@@ -518,10 +520,10 @@ impl Running<'_> {
         }
         tally.evaluations += 1;
         let barred = deadline.is_none() && cause.event.is_some_and(|event| rule.gate.bars(event));
-        if barred
-            && life_cycle::is_idle(self.live.phase(place), false)
-            && self.context.observer.is_none()
-        {
+        let phase = self.live.phase(place);
+        let is_moot = barred && life_cycle::is_idle(phase, false)
+            || life_cycle::is_quiet(phase, rule.timing, now) && !looks_ahead(rules, rule);
+        if is_moot && self.context.observer.is_none() {
             return tally.note(None, 0);
         }
         let live = &*self.live;
@@ -730,6 +732,11 @@ fn forgotten(action: &ActionInput, out: &mut Vec<Output>) {
     let state = action.action.leads_to(&action.by, at);
     out.extend(state.map(|state| Output::Changed { id, state, at }));
     out.push(Output::Acted { id, deed: deed(action) });
+}
+
+/// Whether a rule may speak of an instant that is still to come: an event that is there is not.
+fn looks_ahead(rules: &RuleSet, rule: &Rule) -> bool {
+    rule.at.is_some_and(|at| !matches!(rules.program.node(at), Node::Event(Field::Time)))
 }
 
 /// The instant that a rule speaks of, and a number for the episode that it belongs to.

@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Counts batches on their way to the inbox.
-pub(super) struct Settled {
+pub(in crate::cli) struct Settled {
     counts: Mutex<Counts>,
     done: Condvar,
     files: Vec<PathBuf>,
@@ -58,7 +58,7 @@ impl Settled {
     }
 
     /// Waits until everything that was sent by now is in the inbox for good; whether it is.
-    pub(super) fn wait(&self) -> bool {
+    pub(in crate::cli) fn wait(&self) -> bool {
         let mut counts = self.counts.lock();
         let sent = counts.sent;
         while counts.done < sent {
