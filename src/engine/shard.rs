@@ -9,6 +9,7 @@
 //!
 //! One thread writes a shard; the API reads its [`Entities`] beside it.
 
+pub(crate) mod budget;
 mod changeover;
 mod duty;
 mod erase;
@@ -40,6 +41,7 @@ use crate::engine::live::Live;
 use crate::engine::look::Look;
 use crate::engine::look::Observer;
 use crate::engine::past;
+use crate::engine::shard::budget::Budgets;
 use crate::engine::shard::changeover::Changeover;
 use crate::engine::shard::residence::Residence;
 use crate::engine::snapshot::saving::Saving;
@@ -89,6 +91,7 @@ pub struct Shard {
     /// The number of its set of rules: see [`Entity::laid_out`](crate::state::Entity).
     laid_out: u8,
     parts: Parts,
+    budgets: Budgets,
     /// What was done so far.
     pub tally: Tally,
 }
@@ -136,6 +139,8 @@ impl Shard {
     /// An empty shard.
     pub fn new(rules: Arc<RuleSet>, symbols: Symbols) -> Self {
         let tally = Tally::new(&rules);
+        let mut budgets = Budgets::default();
+        budgets.begin(rules.rules.len());
         let entities = Arc::new(Entities::new(Arc::clone(&rules)));
         Self {
             rules,
@@ -150,6 +155,7 @@ impl Shard {
             residence: None,
             laid_out: 0,
             parts: Parts::default(),
+            budgets,
             tally,
         }
     }
@@ -241,14 +247,17 @@ impl Shard {
         self.catalog.complete(event);
         let event = &*event;
         let laid_out = self.laid_out;
-        let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } = self;
+        let Self {
+            rules, symbols, catalog, entities, wheel, parts, budgets, tally, observer, ..
+        } = self;
         let observer = observer.as_deref();
+        budgets.pass(event.time.max(watermark));
         let context = Context { rules, symbols, catalog, observer };
         let mut guard =
             entities.map.entry(id).or_insert_with(|| Box::new(Live::new(rules, id.kind, laid_out)));
         let live = &mut **guard;
         let cause = Cause { event: Some(event), arrived };
-        let mut entity = Running { context, id, live, parts, tally };
+        let mut entity = Running { context, id, live, parts, budgets, tally };
         // What was due before this event happened, was due; so was what the watermark has passed.
         if entity.live.timer < event.time || entity.live.timer <= watermark {
             let before = (event.time - Span::from_millis(1)).max(watermark);
@@ -340,10 +349,10 @@ impl Shard {
         if done {
             out.push(Output::Acted { id, deed: deed(action) });
         }
-        let Self { rules, symbols, catalog, wheel, parts, tally, observer, .. } = self;
+        let Self { rules, symbols, catalog, wheel, parts, budgets, tally, observer, .. } = self;
         let observer = observer.as_deref();
         let context = Context { rules, symbols, catalog, observer };
-        let mut entity = Running { context, id: action.entity, live, parts, tally };
+        let mut entity = Running { context, id: action.entity, live, parts, budgets, tally };
         entity.remember(&out[first..]);
         entity.set_timer(wheel);
         true
@@ -387,7 +396,9 @@ impl Shard {
         }
         self.save_before(id);
         self.change_before(id, out);
-        let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } = self;
+        let Self {
+            rules, symbols, catalog, entities, wheel, parts, budgets, tally, observer, ..
+        } = self;
         let mut guard = entities.map.get_mut(&id)?;
         let live = &mut **guard;
         // A timer that was replaced by an earlier one finds another deadline here.
@@ -397,7 +408,7 @@ impl Shard {
         live.timer = std::mem::replace(&mut live.later, Timestamp::MAX);
         let observer = observer.as_deref();
         let context = Context { rules, symbols, catalog, observer };
-        let mut entity = Running { context, id, live, parts, tally };
+        let mut entity = Running { context, id, live, parts, budgets, tally };
         entity.pass(at, Cause { event: None, arrived: None }, out);
         let next = entity.next_timer()?;
         if next.at <= to {
@@ -442,6 +453,7 @@ struct Running<'a> {
     live: &'a mut Live,
     /// Where the values of a rule's parts stand while it is looked at.
     parts: &'a mut Parts,
+    budgets: &'a mut Budgets,
     tally: &'a mut Tally,
 }
 
@@ -524,9 +536,13 @@ impl Running<'_> {
         {
             return tally.note(None, 0);
         }
+        // Deadlines come once in a while, and in an order that a replay need not have.
+        let is_timed = deadline.is_some();
+        let fuel = if is_timed { FUEL } else { self.budgets.fuel(place) };
         let live = &*self.live;
         self.parts.begin(rule.parts.len());
         let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
+        scope.fuel = fuel;
         let holds = guarded(|| {
             let holds = evaluate(&mut scope, rule.when).and_then(Value::truth);
             if let Some(observer) = self.context.observer {
@@ -536,7 +552,11 @@ impl Running<'_> {
             holds
         });
         let Some(holds) = holds else { return self.rest(place, Resting::Broken) };
-        tally.note(holds.err(), FUEL - scope.fuel);
+        let strikes = tally.exhausted;
+        tally.note(holds.err(), fuel - scope.fuel);
+        if !is_timed {
+            self.budgets.spend(place, fuel - scope.fuel);
+        }
         if tally.exhausted >= RuleTally::EXHAUSTED_MAX {
             return self.rest(place, Resting::Exhausted);
         }
@@ -554,20 +574,44 @@ impl Running<'_> {
             return;
         }
         // Of what is not, nobody asks when and which.
+        scope.fuel = FUEL;
         let occurrence =
             if holds { guarded(|| occurrence(rule, &mut scope)) } else { Some((now, 0)) };
         let Some((at, episode)) = occurrence else { return self.rest(place, Resting::Broken) };
+        let mut items = FUEL - scope.fuel;
         let seen = Observation { holds, episode, at, now };
         if !life_cycle::is_settled(live.phase(place), rule.timing, seen) {
-            self.follow(place, seen, cause, out);
+            items = items.saturating_add(self.follow(place, seen, cause, out));
+        }
+        self.tally.rules[usize::from(place)].items += u64::from(items);
+        if !is_timed && !self.budgets.spend(place, items) {
+            self.strike(place, strikes);
         }
     }
 
-    /// Lets a rule's alert follow what was seen of its condition.
-    fn follow(&mut self, place: u16, seen: Observation, cause: Cause<'_>, out: &mut Vec<Output>) {
+    /// A rule has gone through more than it had, behind so many looks in a row of which that is true.
+    #[cold]
+    fn strike(&mut self, place: u16, strikes: u8) {
+        let tally = &mut self.tally.rules[usize::from(place)];
+        tally.exhausted = strikes + 1;
+        if tally.exhausted >= RuleTally::EXHAUSTED_MAX && tally.resting.is_none() {
+            self.rest(place, Resting::Exhausted);
+        }
+    }
+
+    /// Lets a rule's alert follow what was seen of its condition; how many items were gone through
+    /// for what it says.
+    fn follow(
+        &mut self,
+        place: u16,
+        seen: Observation,
+        cause: Cause<'_>,
+        out: &mut Vec<Output>,
+    ) -> u32 {
         let rules = self.context.rules;
         let rule = &rules.rules[usize::from(place)];
         let Observation { holds, at, now, .. } = seen;
+        let mut items = 0;
         let mut phase = self.live.take(place);
         let before = life_cycle::episode(phase.as_ref());
         let step = life_cycle::observe(&mut phase, rule.timing, seen);
@@ -591,15 +635,18 @@ impl Running<'_> {
             let live = &*self.live;
             let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
             let alert = guarded(|| firing::alert(self.context, rule, &mut scope, at));
+            items = FUEL - scope.fuel;
             let Some(alert) = alert else {
                 self.live.put(rules, place, phase);
-                return self.rest(place, Resting::Broken);
+                self.rest(place, Resting::Broken);
+                return items;
             };
             self.tally.rules[usize::from(place)].alerts += 1;
             phase = Some(life_cycle::opened(alert.id, rule.timing, seen, before));
             out.push(Output::Opened { alert: Box::new(alert), arrived: cause.arrived });
         }
         self.live.put(rules, place, phase);
+        items
     }
 
     /// An alert that is put aside until something new happens comes back, once it has.
@@ -635,7 +682,14 @@ impl Running<'_> {
         let now = entity.clock;
         let newest = (event.time == now).then_some(event.time);
         let Some(last) = newest.or_else(|| self.last_of(kinds)) else { return };
-        let deadline = self.silence_ends(place, last, after);
+        let strikes = self.tally.rules[usize::from(place)].exhausted;
+        let fuel = self.budgets.fuel(place);
+        let mut left = fuel;
+        let deadline = self.silence_ends(place, last, after, &mut left);
+        self.budgets.spend(place, fuel - left);
+        if left == 0 {
+            self.strike(place, strikes);
+        }
         // A late event before the last one may leave the silence as long as it was: what was said
         // of it then still stands.
         let silent = deadline.is_some_and(|deadline| deadline <= now) && event.time < last;
@@ -658,8 +712,15 @@ impl Running<'_> {
         last.map(|entry| entry.time())
     }
 
-    /// When a silence that began at `last` will have lasted for long enough.
-    fn silence_ends(&mut self, place: u16, last: Timestamp, after: NodeId) -> Option<Timestamp> {
+    /// When a silence that began at `last` will have lasted for long enough; takes from `fuel` what
+    /// that costs.
+    fn silence_ends(
+        &mut self,
+        place: u16,
+        last: Timestamp,
+        after: NodeId,
+        fuel: &mut u32,
+    ) -> Option<Timestamp> {
         if self.tally.rules[usize::from(place)].resting.is_some() {
             return None;
         }
@@ -668,7 +729,10 @@ impl Running<'_> {
         let now = live.entity.clock;
         self.parts.begin(self.context.rules.rules[usize::from(place)].parts.len());
         let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
-        match guarded(|| evaluate(&mut scope, after)) {
+        scope.fuel = *fuel;
+        let span = guarded(|| evaluate(&mut scope, after));
+        *fuel = scope.fuel;
+        match span {
             Some(Ok(Value::Span(span))) if span > Span::ZERO => Some(last + span),
             Some(_) => None,
             None => {
