@@ -173,8 +173,10 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let (snapshots, settled) = (config.storage.snapshot_every, Arc::clone(&house.settled));
     let metrics = Arc::clone(&house.metrics);
     let ended = house.run(&config.http, access, Some(ask), move |running| {
+        let started = time::steady();
         let keeping = kept.take_up(&service, &wanted)?;
         take_history(&service, &history, &mapping)?;
+        let took = time::steady().saturating_duration_since(started);
         *begun.lock() = topics.read(&service, mapping, (shared, running))?;
         service.set_ready();
         if let Some(since) = since {
@@ -183,7 +185,9 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
         let saved = Arc::clone(&service);
-        save(running, move |stopped| keeping.run(&saved, snapshots, &|| settled.wait(), stopped))?;
+        save(running, move |stopped| {
+            keeping.run(&saved, (snapshots, took), &|| settled.wait(), stopped);
+        })?;
         let alarm = running.clone();
         let ticking = Arc::clone(&service);
         std::thread::Builder::new()

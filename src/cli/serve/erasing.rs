@@ -326,7 +326,9 @@ mod tests {
         assert!(!told(1));
         assert!(told(2), "the journal begins before it");
         let mut batch = log.batch();
-        (0..8).for_each(|_| batch.push(1, b"x").unwrap());
+        for _ in 0..8 {
+            batch.push(1, b"x").unwrap();
+        }
         log.commit(&batch).unwrap();
         log.turn().unwrap();
         log.retain(Position::new(9)).unwrap();
