@@ -190,12 +190,17 @@ fn listen(plan: &Plan, mut stream: BufReader<TcpStream>, began: Instant) -> Vec<
     took
 }
 
+fn connect(plan: &Plan) -> (TcpStream, BufReader<TcpStream>) {
+    let socket = TcpStream::connect(&plan.address).unwrap();
+    socket.set_nodelay(true).unwrap();
+    let answers = BufReader::new(socket.try_clone().unwrap());
+    (socket, answers)
+}
+
 /// Sends bodies over one connection; how long each took.
 fn send(plan: &Plan, texts: &[String], next: &AtomicU64, began: Instant) -> Vec<Duration> {
     let mut took = Vec::new();
-    let mut socket = TcpStream::connect(&plan.address).unwrap();
-    socket.set_nodelay(true).unwrap();
-    let mut answers = BufReader::new(socket.try_clone().unwrap());
+    let (mut socket, mut answers) = connect(plan);
     loop {
         let body = next.fetch_add(1, Ordering::Relaxed);
         let Some(text) = texts.get(body as usize) else { return took };
@@ -210,6 +215,8 @@ fn send(plan: &Plan, texts: &[String], next: &AtomicU64, began: Instant) -> Vec<
                 202 => break,
                 // It is behind: the same body again, a little later.
                 429 | 503 => std::thread::sleep(Duration::from_millis(20)),
+                // So far behind that the body did not come through in time: it hangs up.
+                408 => (socket, answers) = connect(plan),
                 status => panic!("{status}"),
             }
         }

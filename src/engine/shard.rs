@@ -534,7 +534,7 @@ impl Running<'_> {
             && life_cycle::is_idle(self.live.phase(place), false)
             && self.context.observer.is_none()
         {
-            return tally.note(None, 0);
+            return tally.passed();
         }
         // Deadlines come once in a while, and in an order that a replay need not have.
         let is_timed = deadline.is_some();
@@ -552,13 +552,17 @@ impl Running<'_> {
             holds
         });
         let Some(holds) = holds else { return self.rest(place, Resting::Broken) };
-        let strikes = tally.exhausted;
         tally.note(holds.err(), fuel - scope.fuel);
         if !is_timed {
             self.budgets.spend(place, fuel - scope.fuel);
         }
-        if tally.exhausted >= RuleTally::EXHAUSTED_MAX {
-            return self.rest(place, Resting::Exhausted);
+        if holds == Err(Fault::Fuel) {
+            tally.exhausted += 1;
+            if tally.exhausted >= RuleTally::EXHAUSTED_MAX {
+                return self.rest(place, Resting::Exhausted);
+            }
+        } else if is_timed || self.budgets.is_well_off(place) {
+            tally.exhausted = 0;
         }
         let holds = match holds {
             Ok(holds) => holds,
@@ -574,44 +578,59 @@ impl Running<'_> {
             return;
         }
         // Of what is not, nobody asks when and which.
-        scope.fuel = FUEL;
+        let before = scope.fuel;
         let occurrence =
             if holds { guarded(|| occurrence(rule, &mut scope)) } else { Some((now, 0)) };
         let Some((at, episode)) = occurrence else { return self.rest(place, Resting::Broken) };
-        let mut items = FUEL - scope.fuel;
-        let seen = Observation { holds, episode, at, now };
-        if !life_cycle::is_settled(live.phase(place), rule.timing, seen) {
-            items = items.saturating_add(self.follow(place, seen, cause, out));
-        }
-        self.tally.rules[usize::from(place)].items += u64::from(items);
-        if !is_timed && !self.budgets.spend(place, items) {
-            self.strike(place, strikes);
+        let left = scope.fuel;
+        if self.pays(place, (before, left), is_timed) {
+            let seen = Observation { holds, episode, at, now };
+            if !life_cycle::is_settled(self.live.phase(place), rule.timing, seen) {
+                let fuel = if is_timed { FUEL } else { self.budgets.left(place) };
+                let left = self.follow(place, seen, cause, fuel, out);
+                self.pays(place, (fuel, left), is_timed);
+            }
         }
     }
 
-    /// A rule has gone through more than it had, behind so many looks in a row of which that is true.
-    #[cold]
-    fn strike(&mut self, place: u16, strikes: u8) {
+    /// What a rule went through beside its condition counts as well; whether it had enough.
+    fn pays(&mut self, place: u16, (before, left): (u32, u32), is_timed: bool) -> bool {
         let tally = &mut self.tally.rules[usize::from(place)];
-        tally.exhausted = strikes + 1;
+        tally.items += u64::from(before - left);
+        if is_timed || before == left {
+            return true;
+        }
+        self.budgets.spend(place, before - left);
+        if left == 0 {
+            self.strike(place);
+        }
+        left > 0
+    }
+
+    /// A rule has gone through all that it had.
+    #[cold]
+    fn strike(&mut self, place: u16) {
+        let tally = &mut self.tally.rules[usize::from(place)];
+        tally.exhausted += 1;
         if tally.exhausted >= RuleTally::EXHAUSTED_MAX && tally.resting.is_none() {
             self.rest(place, Resting::Exhausted);
         }
     }
 
-    /// Lets a rule's alert follow what was seen of its condition; how many items were gone through
-    /// for what it says.
+    /// Lets a rule's alert follow what was seen of its condition; what is left of `fuel` behind what
+    /// it says.
     fn follow(
         &mut self,
         place: u16,
         seen: Observation,
         cause: Cause<'_>,
+        fuel: u32,
         out: &mut Vec<Output>,
     ) -> u32 {
         let rules = self.context.rules;
         let rule = &rules.rules[usize::from(place)];
         let Observation { holds, at, now, .. } = seen;
-        let mut items = 0;
+        let mut left = fuel;
         let mut phase = self.live.take(place);
         let before = life_cycle::episode(phase.as_ref());
         let step = life_cycle::observe(&mut phase, rule.timing, seen);
@@ -634,19 +653,19 @@ impl Running<'_> {
         if opens {
             let live = &*self.live;
             let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
-            let alert = guarded(|| firing::alert(self.context, rule, &mut scope, at));
-            items = FUEL - scope.fuel;
+            let alert = guarded(|| firing::alert(self.context, rule, &mut scope, at, fuel));
+            left = scope.fuel;
             let Some(alert) = alert else {
                 self.live.put(rules, place, phase);
                 self.rest(place, Resting::Broken);
-                return items;
+                return left;
             };
             self.tally.rules[usize::from(place)].alerts += 1;
             phase = Some(life_cycle::opened(alert.id, rule.timing, seen, before));
             out.push(Output::Opened { alert: Box::new(alert), arrived: cause.arrived });
         }
         self.live.put(rules, place, phase);
-        items
+        left
     }
 
     /// An alert that is put aside until something new happens comes back, once it has.
@@ -682,14 +701,10 @@ impl Running<'_> {
         let now = entity.clock;
         let newest = (event.time == now).then_some(event.time);
         let Some(last) = newest.or_else(|| self.last_of(kinds)) else { return };
-        let strikes = self.tally.rules[usize::from(place)].exhausted;
         let fuel = self.budgets.fuel(place);
         let mut left = fuel;
         let deadline = self.silence_ends(place, last, after, &mut left);
-        self.budgets.spend(place, fuel - left);
-        if left == 0 {
-            self.strike(place, strikes);
-        }
+        self.pays(place, (fuel, left), false);
         // A late event before the last one may leave the silence as long as it was: what was said
         // of it then still stands.
         let silent = deadline.is_some_and(|deadline| deadline <= now) && event.time < last;

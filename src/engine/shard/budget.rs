@@ -7,7 +7,7 @@
 //!
 //! A rule that goes through little never touches what it has saved. One that asks almost for ever
 //! has used it up within some hundredths of a second; from there on its looks end early, and after a
-//! few of them in a row it rests. What takes long but happens rarely is paid by the time between.
+//! few of them it rests. What takes long but happens rarely is paid by the time between.
 //!
 //! Time is that of the events, and only what events set off is counted: they come in the one order,
 //! so a replay stops a rule where the first run did. What a step of time gives may be spent in full
@@ -77,13 +77,24 @@ impl Budgets {
         u32::try_from(budget.saved).map_or(FUEL, |saved| saved.min(FUEL))
     }
 
-    /// It went through so many; tells whether it had them.
+    /// What it may still go through in the look that it is at: never nothing.
+    pub(crate) fn left(&self, rule: u16) -> u32 {
+        let saved = self.rules.get(usize::from(rule)).map_or(BEGIN_ITEMS, |budget| budget.saved);
+        u32::try_from(saved.max(LOOK_ITEMS)).map_or(FUEL, |saved| saved.min(FUEL))
+    }
+
+    /// It went through so many.
     #[inline]
-    pub(crate) fn spend(&mut self, rule: u16, items: u32) -> bool {
-        let Some(budget) = self.rules.get_mut(usize::from(rule)) else { return true };
-        let left = budget.saved.checked_sub(items.into());
-        budget.saved = left.unwrap_or(0);
-        left.is_some()
+    pub(crate) fn spend(&mut self, rule: u16, items: u32) {
+        if let Some(budget) = self.rules.get_mut(usize::from(rule)) {
+            budget.saved = budget.saved.saturating_sub(items.into());
+        }
+    }
+
+    /// Whether it has saved something again: what it took too much is forgotten.
+    #[inline]
+    pub(crate) fn is_well_off(&self, rule: u16) -> bool {
+        self.rules.get(usize::from(rule)).is_none_or(|budget| budget.saved >= BEGIN_ITEMS / 2)
     }
 
     /// Where events and rules stand, for a snapshot.

@@ -78,7 +78,7 @@ impl RuleStates {
 pub struct RuleState {
     /// Its place in the set.
     pub rule: u16,
-    /// How often in a row it took too many steps.
+    /// How often it took too many steps.
     pub exhausted: u8,
     /// Why it is not asked any more, if it is not.
     pub resting: Option<Resting>,

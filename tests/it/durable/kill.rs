@@ -204,8 +204,8 @@ fn send_until_it_dies(address: &str, acknowledged: &AtomicUsize) {
         let next = acknowledged.load(Ordering::Acquire);
         match post(address, &body(next)) {
             Ok((202, _)) => acknowledged.store(next + 1, Ordering::Release),
-            // It is catching up.
-            Ok((503, _)) => std::thread::sleep(Duration::from_millis(2)),
+            // It is catching up, or it is not known whether it was taken.
+            Ok((408 | 503, _)) => std::thread::sleep(Duration::from_millis(2)),
             Ok((status, text)) => panic!("{status}: {text}"),
             Err(_) => return,
         }
@@ -282,7 +282,7 @@ fn again(address: &str, number: usize) -> u64 {
             let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
             return answer["duplicates"].as_u64().unwrap();
         }
-        assert!(matches!(status, 429 | 503), "{status}: {text}");
+        assert!(matches!(status, 408 | 429 | 503), "{status}: {text}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
