@@ -123,7 +123,7 @@ fn a_rule_that_takes_too_much_rests_soon_and_one_that_takes_it_rarely_does_not()
         ("triples each hour", asked(TRIPLES), HOUR, true),
         ("a text of pairs each 10 ms", told.clone(), 10, true),
         ("a text of pairs each hour", told, HOUR, false),
-        ("a text of pairs, now and then, each 10 ms", rarely, 10, true),
+        ("a text of pairs, now and then, each 2 ms", rarely, 2, true),
         ("an episode of pairs each 10 ms", episode, 10, true),
         ("a silence as long as pairs tell, each 10 ms", silence, 10, true),
         ("what a rule may ask each 10 ms", asked("event.lines.exists(l, l.net < 0.0)"), 10, false),
