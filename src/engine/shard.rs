@@ -11,6 +11,7 @@
 
 pub(crate) mod budget;
 mod changeover;
+mod deadline;
 mod duty;
 mod erase;
 mod idle;
@@ -53,8 +54,6 @@ use crate::event::EntityKind;
 use crate::event::Event;
 use crate::event::Reference;
 use crate::event::Symbols;
-use crate::rule::schedule::Schedule;
-use crate::rule::set::KindSet;
 use crate::rule::set::Rule;
 use crate::rule::set::RuleSet;
 use crate::rule::set::Trigger;
@@ -63,7 +62,6 @@ use crate::state::catalog::Catalog;
 use crate::state::evaluate::evaluate;
 use crate::state::program::FUEL;
 use crate::state::program::Items;
-use crate::state::program::NodeId;
 use crate::state::program::Scope;
 use crate::state::texts::Texts;
 use crate::state::timer::Due;
@@ -689,92 +687,6 @@ impl Running<'_> {
     fn unasked(&mut self, place: u16) {
         let phase = self.live.take(place);
         self.live.put(self.context.rules, place, life_cycle::unasked(phase));
-    }
-
-    /// An event ends a silence, and sets the next deadline.
-    fn arm_silence(&mut self, place: u16, event: &Event, out: &mut Vec<Output>) {
-        let rules = self.context.rules;
-        let Trigger::Silence { kinds, after, .. } = rules.rules[usize::from(place)].trigger else {
-            return;
-        };
-        let entity = &self.live.entity;
-        let now = entity.clock;
-        let newest = (event.time == now).then_some(event.time);
-        let Some(last) = newest.or_else(|| self.last_of(kinds)) else { return };
-        let fuel = self.budgets.fuel(place);
-        let mut left = fuel;
-        let deadline = self.silence_ends(place, last, after, &mut left);
-        self.pays(place, (fuel, left), false);
-        // A late event before the last one may leave the silence as long as it was: what was said
-        // of it then still stands.
-        let silent = deadline.is_some_and(|deadline| deadline <= now) && event.time < last;
-        if silent && self.live.armed(rules, place).is_none() {
-            return;
-        }
-        if matches!(self.live.phase(place), Some(Phase::Open(_) | Phase::Pending { .. })) {
-            let mut phase = self.live.take(place);
-            let over = life_cycle::resolve(&mut phase, now);
-            self.live.put(rules, place, phase);
-            out.extend(over.map(|(id, state)| Output::Changed { id, state, at: now }));
-        }
-        self.live.arm(rules, place, deadline);
-    }
-
-    /// When the newest event of these kinds happened, as far as the history reaches.
-    fn last_of(&self, kinds: KindSet) -> Option<Timestamp> {
-        let history = &self.live.entity.history;
-        let last = history.back_from(history.end()).find(|entry| kinds.holds(entry.kind()));
-        last.map(|entry| entry.time())
-    }
-
-    /// When a silence that began at `last` will have lasted for long enough; takes from `fuel` what
-    /// that costs.
-    fn silence_ends(
-        &mut self,
-        place: u16,
-        last: Timestamp,
-        after: NodeId,
-        fuel: &mut u32,
-    ) -> Option<Timestamp> {
-        if self.tally.rules[usize::from(place)].resting.is_some() {
-            return None;
-        }
-        let cause = Cause { event: None, arrived: None };
-        let live = &*self.live;
-        let now = live.entity.clock;
-        self.parts.begin(self.context.rules.rules[usize::from(place)].parts.len());
-        let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
-        scope.fuel = *fuel;
-        let span = guarded(|| evaluate(&mut scope, after));
-        *fuel = scope.fuel;
-        match span {
-            Some(Ok(Value::Span(span))) if span > Span::ZERO => Some(last + span),
-            Some(_) => None,
-            None => {
-                self.rest(place, Resting::Broken);
-                None
-            }
-        }
-    }
-
-    /// A schedule starts with the first event of the entity.
-    fn arm_schedules(&mut self) {
-        let rules = self.context.rules;
-        for &place in rules.timed(self.id.kind) {
-            let Trigger::Every { schedule, .. } = &rules.rules[usize::from(place)].trigger else {
-                continue;
-            };
-            if self.live.armed(rules, place).is_some() {
-                continue;
-            }
-            let next = self.next_look(schedule, self.live.entity.clock);
-            self.live.arm(rules, place, Some(next));
-        }
-    }
-
-    /// When a schedule comes round to the entity again.
-    fn next_look(&self, schedule: &Schedule, clock: Timestamp) -> Timestamp {
-        schedule.after(clock, self.context.symbols.read().text(self.id.id))
     }
 
     /// Sets a timer for the entity's next deadline, unless an earlier one is set already.
