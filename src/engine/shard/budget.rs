@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A rule that goes through little never touches what it has saved. One that asks almost for ever
-//! has used it up within some hundredths of a second; from there on its looks end early, and after a
+//! has used it up within a tenth of a second; from there on its looks end early, and after a
 //! few of them it rests. What takes long but happens rarely is paid by the time between.
 //!
 //! Time is that of the events, and only what events set off is counted: they come in the one order,
