@@ -346,7 +346,7 @@ mod tests {
         for seed in 0..40 {
             let disk = SimulatedDisk::new(seed);
             let within = [JOURNAL, SNAPSHOTS].map(|name| folder.join(name));
-            for path in [folder].into_iter().chain(within.iter().map(|path| path.as_path())) {
+            for path in [folder].into_iter().chain(within.iter().map(std::path::PathBuf::as_path)) {
                 disk.make_folder(path).unwrap();
                 disk.sync_folder(path.parent().unwrap()).unwrap();
             }
