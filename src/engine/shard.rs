@@ -585,7 +585,7 @@ impl Running<'_> {
             let seen = Observation { holds, episode, at, now };
             if !life_cycle::is_settled(self.live.phase(place), rule.timing, seen) {
                 let fuel = if is_timed { FUEL } else { self.budgets.left(place) };
-                let left = self.follow(place, seen, cause, fuel, out);
+                let left = self.follow(place, (seen, fuel), cause, out);
                 self.pays(place, (fuel, left), is_timed);
             }
         }
@@ -620,9 +620,8 @@ impl Running<'_> {
     fn follow(
         &mut self,
         place: u16,
-        seen: Observation,
+        (seen, fuel): (Observation, u32),
         cause: Cause<'_>,
-        fuel: u32,
         out: &mut Vec<Output>,
     ) -> u32 {
         let rules = self.context.rules;
