@@ -44,7 +44,7 @@ use crate::alert::Owner;
 use crate::engine::snapshot::Cut;
 use crate::engine::snapshot::Head;
 use crate::engine::snapshot::Kept;
-use crate::engine::snapshot::RuleState;
+use crate::engine::snapshot::RuleStates;
 use crate::event::EntityId;
 use crate::event::Event;
 use crate::event::Feedback;
@@ -117,8 +117,8 @@ pub enum Restored {
     Catalog(Arc<Vec<Record>>),
     /// Entities of this shard, and how they were laid out.
     Entities(Vec<Kept>, Arc<Head>),
-    /// Rules that rest, or are about to.
-    Rules(Arc<Vec<RuleState>>, Arc<Head>),
+    /// Rules that rest, or are about to, and what they may go through.
+    Rules(Arc<RuleStates>, Arc<Head>),
 }
 
 /// What comes out.

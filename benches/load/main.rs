@@ -28,6 +28,7 @@ use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -92,16 +93,17 @@ fn main() {
     let texts: Vec<String> = (0..bodies).map(|body| text(&plan, body)).collect();
     let next = AtomicU64::new(0);
     let stream = (plan.rate > 0).then(|| subscribe(&plan));
-    let began = Instant::now();
+    let (began, ended) = (Instant::now(), OnceLock::new());
     let (took, seconds, alerts) = std::thread::scope(|scope| {
-        let (plan, texts, next) = (&plan, &texts, &next);
-        let listener = stream.map(|stream| scope.spawn(move || listen(plan, stream, began)));
+        let (plan, texts, next, ended) = (&plan, &texts, &next, &ended);
+        let listener = stream.map(|stream| scope.spawn(move || listen(plan, stream, began, ended)));
         let workers: Vec<_> = (0..plan.connections)
             .map(|_| scope.spawn(move || send(plan, texts, next, began)))
             .collect();
         let took: Vec<Duration> =
             workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect();
         let seconds = began.elapsed().as_secs_f64();
+        let _ = ended.set(Instant::now());
         (took, seconds, listener.map(|listener| listener.join().unwrap()))
     });
     println!(
@@ -170,12 +172,17 @@ fn subscribe(plan: &Plan) -> BufReader<TcpStream> {
 
 /// Hears of the alert of every body; how long each took from the instant at which it should have
 /// left. What does not come within a while is missing.
-fn listen(plan: &Plan, mut stream: BufReader<TcpStream>, began: Instant) -> Vec<Duration> {
+fn listen(
+    plan: &Plan,
+    mut stream: BufReader<TcpStream>,
+    began: Instant,
+    ended: &OnceLock<Instant>,
+) -> Vec<Duration> {
     let bodies = plan.events / BATCH;
     let waiting = (0..bodies).map(|body| (plan.millis(body), plan.due(body)));
     let mut waiting: HashMap<u64, Duration> = waiting.collect();
     let (mut took, mut line) = (Vec::new(), String::new());
-    while !waiting.is_empty() && began.elapsed() < plan.due(bodies) + PATIENCE {
+    while !waiting.is_empty() && ended.get().is_none_or(|at| at.elapsed() < PATIENCE) {
         line.clear();
         if stream.read_line(&mut line).is_err() {
             break;
@@ -190,12 +197,17 @@ fn listen(plan: &Plan, mut stream: BufReader<TcpStream>, began: Instant) -> Vec<
     took
 }
 
+fn connect(plan: &Plan) -> (TcpStream, BufReader<TcpStream>) {
+    let socket = TcpStream::connect(&plan.address).unwrap();
+    socket.set_nodelay(true).unwrap();
+    let answers = BufReader::new(socket.try_clone().unwrap());
+    (socket, answers)
+}
+
 /// Sends bodies over one connection; how long each took.
 fn send(plan: &Plan, texts: &[String], next: &AtomicU64, began: Instant) -> Vec<Duration> {
     let mut took = Vec::new();
-    let mut socket = TcpStream::connect(&plan.address).unwrap();
-    socket.set_nodelay(true).unwrap();
-    let mut answers = BufReader::new(socket.try_clone().unwrap());
+    let (mut socket, mut answers) = connect(plan);
     loop {
         let body = next.fetch_add(1, Ordering::Relaxed);
         let Some(text) = texts.get(body as usize) else { return took };
@@ -210,6 +222,8 @@ fn send(plan: &Plan, texts: &[String], next: &AtomicU64, began: Instant) -> Vec<
                 202 => break,
                 // It is behind: the same body again, a little later.
                 429 | 503 => std::thread::sleep(Duration::from_millis(20)),
+                // So far behind that the body did not come through in time: it hangs up.
+                408 => (socket, answers) = connect(plan),
                 status => panic!("{status}"),
             }
         }

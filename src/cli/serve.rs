@@ -35,6 +35,7 @@ use crate::api::Services;
 use crate::cli::mapping;
 use crate::cli::replay::threads;
 use crate::cli::rule_set;
+use crate::cli::serve::durable::Keeping;
 use crate::cli::serve::durable::Kept;
 use crate::cli::serve::durable::Wanted;
 use crate::cli::serve::gate::Gate;
@@ -173,8 +174,7 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let (snapshots, settled) = (config.storage.snapshot_every, Arc::clone(&house.settled));
     let metrics = Arc::clone(&house.metrics);
     let ended = house.run(&config.http, access, Some(ask), move |running| {
-        let keeping = kept.take_up(&service, &wanted)?;
-        take_history(&service, &history, &mapping)?;
+        let (keeping, took) = take_in(kept, &service, &wanted, (&history, &mapping))?;
         *begun.lock() = topics.read(&service, mapping, (shared, running))?;
         service.set_ready();
         if let Some(since) = since {
@@ -183,7 +183,9 @@ pub fn run(args: &Serve) -> anyhow::Result<ExitCode> {
         let reloading = std::thread::Builder::new().name("rules".to_owned());
         reloading.spawn(move || reloader.run(&asked))?;
         let saved = Arc::clone(&service);
-        save(running, move |stopped| keeping.run(&saved, snapshots, &|| settled.wait(), stopped))?;
+        save(running, move |stopped| {
+            keeping.run(&saved, (snapshots, took), &|| settled.wait(), stopped);
+        })?;
         let alarm = running.clone();
         let ticking = Arc::clone(&service);
         std::thread::Builder::new()
@@ -377,6 +379,19 @@ fn keep_time(service: &Service, metrics: &Metrics, alarm: &Running) {
     } else if let Some(reason) = service.broken() {
         alarm.raise(anyhow::anyhow!(reason));
     }
+}
+
+/// Takes in what was kept, and what is handed in beside it; how long that took.
+fn take_in(
+    kept: Kept,
+    service: &Service,
+    wanted: &Wanted,
+    (history, mapping): (&[PathBuf], &Arc<Mapping>),
+) -> anyhow::Result<(Keeping, Duration)> {
+    let started = time::steady();
+    let keeping = kept.take_up(service, wanted)?;
+    take_history(service, history, mapping)?;
+    Ok((keeping, time::steady().saturating_duration_since(started)))
 }
 
 /// Takes recorded events in, once in the life of a journal.

@@ -118,6 +118,8 @@ struct News {
 const PLANNED: &str = "planned";
 /// The mark of the last digest.
 const DIGEST: &str = "digest";
+/// So many alerts that are taken back are named in the log.
+const NAMED_MAX: usize = 1_000;
 
 impl Planner {
     /// Changes that one step takes.
@@ -226,13 +228,16 @@ impl Planner {
         at: Timestamp,
     ) -> Result<Vec<Change>, InboxError> {
         let state = AlertState::Closed { at, reason: CloseReason::Withdrawn };
-        let told = alerts.map(|id| Output::Changed { id, state: state.clone(), at });
-        let told: Vec<Output> = told.collect();
-        if told.is_empty() {
+        let ids: Vec<AlertId> = alerts.collect();
+        if ids.is_empty() {
             return Ok(Vec::new());
         }
+        let named: Vec<String> = ids.iter().take(NAMED_MAX).map(AlertId::to_string).collect();
+        let told: Vec<Output> =
+            ids.iter().map(|id| Output::Changed { id: *id, state: state.clone(), at }).collect();
         tracing::warn!(
             alerts = told.len(),
+            ids = named.join(","),
             "the journal does not hold what these alerts rest on: they are withdrawn, and not sent"
         );
         self.outbox.inbox.apply(&told)

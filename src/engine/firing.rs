@@ -44,17 +44,20 @@ use crate::time::Timestamp;
 /// The label that says how much a customer is worth.
 const VALUE_TIER: &str = "value_tier";
 
-/// The alert of `rule` as the scope stands.
+/// The alert of `rule` as the scope stands. What it says may take `fuel`, its id whatever it takes.
 pub(crate) fn alert(
     context: Context<'_>,
     rule: &Rule,
     scope: &mut Scope<'_>,
     at: Timestamp,
+    fuel: u32,
 ) -> Alert {
     let entity = scope.entity;
     let currency = entity.and_then(Entity::currency);
     let id = scope.id.map_or_else(String::new, |id| context.symbols.text(id));
+    let whole = scope.fuel;
     let episode = episode_text(rule, scope, at);
+    scope.fuel = fuel.saturating_sub(whole - scope.fuel);
     let value = rule.value.and_then(|place| value_of(scope, place, currency));
     let summary = text::render(&rule.summary, scope);
     let description = text::render(&rule.description, scope);

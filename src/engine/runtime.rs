@@ -342,7 +342,12 @@ impl Engine {
                 }
             }
             common => {
-                for shard in 0..self.entities.len() {
+                let shards = self.entities.len();
+                let concerns = |shard: usize| match &common {
+                    Restored::Rules(rules, _) => rules.concerns(shard, shards),
+                    _ => true,
+                };
+                for shard in (0..shards).filter(|shard| concerns(*shard)) {
                     let input = Input::Restore(Box::new(common.clone()));
                     self.workers.send(shard, input);
                 }

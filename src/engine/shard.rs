@@ -9,7 +9,9 @@
 //!
 //! One thread writes a shard; the API reads its [`Entities`] beside it.
 
+pub(crate) mod budget;
 mod changeover;
+mod deadline;
 mod duty;
 mod erase;
 mod idle;
@@ -40,6 +42,7 @@ use crate::engine::live::Live;
 use crate::engine::look::Look;
 use crate::engine::look::Observer;
 use crate::engine::past;
+use crate::engine::shard::budget::Budgets;
 use crate::engine::shard::changeover::Changeover;
 use crate::engine::shard::residence::Residence;
 use crate::engine::snapshot::saving::Saving;
@@ -51,8 +54,6 @@ use crate::event::EntityKind;
 use crate::event::Event;
 use crate::event::Reference;
 use crate::event::Symbols;
-use crate::rule::schedule::Schedule;
-use crate::rule::set::KindSet;
 use crate::rule::set::Rule;
 use crate::rule::set::RuleSet;
 use crate::rule::set::Trigger;
@@ -63,7 +64,6 @@ use crate::state::program::FUEL;
 use crate::state::program::Field;
 use crate::state::program::Items;
 use crate::state::program::Node;
-use crate::state::program::NodeId;
 use crate::state::program::Scope;
 use crate::state::texts::Texts;
 use crate::state::timer::Due;
@@ -91,6 +91,7 @@ pub struct Shard {
     /// The number of its set of rules: see [`Entity::laid_out`](crate::state::Entity).
     laid_out: u8,
     parts: Parts,
+    budgets: Budgets,
     /// What was done so far.
     pub tally: Tally,
 }
@@ -138,6 +139,8 @@ impl Shard {
     /// An empty shard.
     pub fn new(rules: Arc<RuleSet>, symbols: Symbols) -> Self {
         let tally = Tally::new(&rules);
+        let mut budgets = Budgets::default();
+        budgets.begin(rules.rules.len());
         let entities = Arc::new(Entities::new(Arc::clone(&rules)));
         Self {
             rules,
@@ -152,6 +155,7 @@ impl Shard {
             residence: None,
             laid_out: 0,
             parts: Parts::default(),
+            budgets,
             tally,
         }
     }
@@ -243,14 +247,17 @@ impl Shard {
         self.catalog.complete(event);
         let event = &*event;
         let laid_out = self.laid_out;
-        let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } = self;
+        let Self {
+            rules, symbols, catalog, entities, wheel, parts, budgets, tally, observer, ..
+        } = self;
         let observer = observer.as_deref();
+        budgets.pass(event.time.max(watermark));
         let context = Context { rules, symbols, catalog, observer };
         let mut guard =
             entities.map.entry(id).or_insert_with(|| Box::new(Live::new(rules, id.kind, laid_out)));
         let live = &mut **guard;
         let cause = Cause { event: Some(event), arrived };
-        let mut entity = Running { context, id, live, parts, tally };
+        let mut entity = Running { context, id, live, parts, budgets, tally };
         // What was due before this event happened, was due; so was what the watermark has passed.
         if entity.live.timer < event.time || entity.live.timer <= watermark {
             let before = (event.time - Span::from_millis(1)).max(watermark);
@@ -342,10 +349,10 @@ impl Shard {
         if done {
             out.push(Output::Acted { id, deed: deed(action) });
         }
-        let Self { rules, symbols, catalog, wheel, parts, tally, observer, .. } = self;
+        let Self { rules, symbols, catalog, wheel, parts, budgets, tally, observer, .. } = self;
         let observer = observer.as_deref();
         let context = Context { rules, symbols, catalog, observer };
-        let mut entity = Running { context, id: action.entity, live, parts, tally };
+        let mut entity = Running { context, id: action.entity, live, parts, budgets, tally };
         entity.remember(&out[first..]);
         entity.set_timer(wheel);
         true
@@ -389,7 +396,9 @@ impl Shard {
         }
         self.save_before(id);
         self.change_before(id, out);
-        let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } = self;
+        let Self {
+            rules, symbols, catalog, entities, wheel, parts, budgets, tally, observer, ..
+        } = self;
         let mut guard = entities.map.get_mut(&id)?;
         let live = &mut **guard;
         // A timer that was replaced by an earlier one finds another deadline here.
@@ -399,7 +408,7 @@ impl Shard {
         live.timer = std::mem::replace(&mut live.later, Timestamp::MAX);
         let observer = observer.as_deref();
         let context = Context { rules, symbols, catalog, observer };
-        let mut entity = Running { context, id, live, parts, tally };
+        let mut entity = Running { context, id, live, parts, budgets, tally };
         entity.pass(at, Cause { event: None, arrived: None }, out);
         let next = entity.next_timer()?;
         if next.at <= to {
@@ -444,6 +453,7 @@ struct Running<'a> {
     live: &'a mut Live,
     /// Where the values of a rule's parts stand while it is looked at.
     parts: &'a mut Parts,
+    budgets: &'a mut Budgets,
     tally: &'a mut Tally,
 }
 
@@ -524,11 +534,15 @@ impl Running<'_> {
         let is_moot = barred && life_cycle::is_idle(phase, false)
             || life_cycle::is_quiet(phase, rule.timing, now) && !looks_ahead(rules, rule);
         if is_moot && self.context.observer.is_none() {
-            return tally.note(None, 0);
+            return tally.passed();
         }
+        // Deadlines come once in a while, and in an order that a replay need not have.
+        let is_timed = deadline.is_some();
+        let fuel = if is_timed { FUEL } else { self.budgets.fuel(place) };
         let live = &*self.live;
         self.parts.begin(rule.parts.len());
         let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
+        scope.fuel = fuel;
         let holds = guarded(|| {
             let holds = evaluate(&mut scope, rule.when).and_then(Value::truth);
             if let Some(observer) = self.context.observer {
@@ -538,9 +552,17 @@ impl Running<'_> {
             holds
         });
         let Some(holds) = holds else { return self.rest(place, Resting::Broken) };
-        tally.note(holds.err(), FUEL - scope.fuel);
-        if tally.exhausted >= RuleTally::EXHAUSTED_MAX {
-            return self.rest(place, Resting::Exhausted);
+        tally.note(holds.err(), fuel - scope.fuel);
+        if !is_timed {
+            self.budgets.spend(place, fuel - scope.fuel);
+        }
+        if holds == Err(Fault::Fuel) {
+            tally.exhausted += 1;
+            if tally.exhausted >= RuleTally::EXHAUSTED_MAX {
+                return self.rest(place, Resting::Exhausted);
+            }
+        } else if is_timed || self.budgets.is_well_off(place) {
+            tally.exhausted = 0;
         }
         let holds = match holds {
             Ok(holds) => holds,
@@ -556,20 +578,58 @@ impl Running<'_> {
             return;
         }
         // Of what is not, nobody asks when and which.
+        let before = scope.fuel;
         let occurrence =
             if holds { guarded(|| occurrence(rule, &mut scope)) } else { Some((now, 0)) };
         let Some((at, episode)) = occurrence else { return self.rest(place, Resting::Broken) };
-        let seen = Observation { holds, episode, at, now };
-        if !life_cycle::is_settled(live.phase(place), rule.timing, seen) {
-            self.follow(place, seen, cause, out);
+        let left = scope.fuel;
+        if self.pays(place, (before, left), is_timed) {
+            let seen = Observation { holds, episode, at, now };
+            if !life_cycle::is_settled(self.live.phase(place), rule.timing, seen) {
+                let fuel = if is_timed { FUEL } else { self.budgets.left(place) };
+                let left = self.follow(place, (seen, fuel), cause, out);
+                self.pays(place, (fuel, left), is_timed);
+            }
         }
     }
 
-    /// Lets a rule's alert follow what was seen of its condition.
-    fn follow(&mut self, place: u16, seen: Observation, cause: Cause<'_>, out: &mut Vec<Output>) {
+    /// What a rule went through beside its condition counts as well; whether it had enough.
+    fn pays(&mut self, place: u16, (before, left): (u32, u32), is_timed: bool) -> bool {
+        let tally = &mut self.tally.rules[usize::from(place)];
+        tally.items += u64::from(before - left);
+        if is_timed || before == left {
+            return true;
+        }
+        self.budgets.spend(place, before - left);
+        if left == 0 {
+            self.strike(place);
+        }
+        left > 0
+    }
+
+    /// A rule has gone through all that it had.
+    #[cold]
+    fn strike(&mut self, place: u16) {
+        let tally = &mut self.tally.rules[usize::from(place)];
+        tally.exhausted += 1;
+        if tally.exhausted >= RuleTally::EXHAUSTED_MAX && tally.resting.is_none() {
+            self.rest(place, Resting::Exhausted);
+        }
+    }
+
+    /// Lets a rule's alert follow what was seen of its condition; what is left of `fuel` behind what
+    /// it says.
+    fn follow(
+        &mut self,
+        place: u16,
+        (seen, fuel): (Observation, u32),
+        cause: Cause<'_>,
+        out: &mut Vec<Output>,
+    ) -> u32 {
         let rules = self.context.rules;
         let rule = &rules.rules[usize::from(place)];
         let Observation { holds, at, now, .. } = seen;
+        let mut left = fuel;
         let mut phase = self.live.take(place);
         let before = life_cycle::episode(phase.as_ref());
         let step = life_cycle::observe(&mut phase, rule.timing, seen);
@@ -592,16 +652,19 @@ impl Running<'_> {
         if opens {
             let live = &*self.live;
             let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
-            let alert = guarded(|| firing::alert(self.context, rule, &mut scope, at));
+            let alert = guarded(|| firing::alert(self.context, rule, &mut scope, at, fuel));
+            left = scope.fuel;
             let Some(alert) = alert else {
                 self.live.put(rules, place, phase);
-                return self.rest(place, Resting::Broken);
+                self.rest(place, Resting::Broken);
+                return left;
             };
             self.tally.rules[usize::from(place)].alerts += 1;
             phase = Some(life_cycle::opened(alert.id, rule.timing, seen, before));
             out.push(Output::Opened { alert: Box::new(alert), arrived: cause.arrived });
         }
         self.live.put(rules, place, phase);
+        left
     }
 
     /// An alert that is put aside until something new happens comes back, once it has.
@@ -625,79 +688,6 @@ impl Running<'_> {
     fn unasked(&mut self, place: u16) {
         let phase = self.live.take(place);
         self.live.put(self.context.rules, place, life_cycle::unasked(phase));
-    }
-
-    /// An event ends a silence, and sets the next deadline.
-    fn arm_silence(&mut self, place: u16, event: &Event, out: &mut Vec<Output>) {
-        let rules = self.context.rules;
-        let Trigger::Silence { kinds, after, .. } = rules.rules[usize::from(place)].trigger else {
-            return;
-        };
-        let entity = &self.live.entity;
-        let now = entity.clock;
-        let newest = (event.time == now).then_some(event.time);
-        let Some(last) = newest.or_else(|| self.last_of(kinds)) else { return };
-        let deadline = self.silence_ends(place, last, after);
-        // A late event before the last one may leave the silence as long as it was: what was said
-        // of it then still stands.
-        let silent = deadline.is_some_and(|deadline| deadline <= now) && event.time < last;
-        if silent && self.live.armed(rules, place).is_none() {
-            return;
-        }
-        if matches!(self.live.phase(place), Some(Phase::Open(_) | Phase::Pending { .. })) {
-            let mut phase = self.live.take(place);
-            let over = life_cycle::resolve(&mut phase, now);
-            self.live.put(rules, place, phase);
-            out.extend(over.map(|(id, state)| Output::Changed { id, state, at: now }));
-        }
-        self.live.arm(rules, place, deadline);
-    }
-
-    /// When the newest event of these kinds happened, as far as the history reaches.
-    fn last_of(&self, kinds: KindSet) -> Option<Timestamp> {
-        let history = &self.live.entity.history;
-        let last = history.back_from(history.end()).find(|entry| kinds.holds(entry.kind()));
-        last.map(|entry| entry.time())
-    }
-
-    /// When a silence that began at `last` will have lasted for long enough.
-    fn silence_ends(&mut self, place: u16, last: Timestamp, after: NodeId) -> Option<Timestamp> {
-        if self.tally.rules[usize::from(place)].resting.is_some() {
-            return None;
-        }
-        let cause = Cause { event: None, arrived: None };
-        let live = &*self.live;
-        let now = live.entity.clock;
-        self.parts.begin(self.context.rules.rules[usize::from(place)].parts.len());
-        let mut scope = self.context.scope((self.id, live), place, (cause, now), self.parts);
-        match guarded(|| evaluate(&mut scope, after)) {
-            Some(Ok(Value::Span(span))) if span > Span::ZERO => Some(last + span),
-            Some(_) => None,
-            None => {
-                self.rest(place, Resting::Broken);
-                None
-            }
-        }
-    }
-
-    /// A schedule starts with the first event of the entity.
-    fn arm_schedules(&mut self) {
-        let rules = self.context.rules;
-        for &place in rules.timed(self.id.kind) {
-            let Trigger::Every { schedule, .. } = &rules.rules[usize::from(place)].trigger else {
-                continue;
-            };
-            if self.live.armed(rules, place).is_some() {
-                continue;
-            }
-            let next = self.next_look(schedule, self.live.entity.clock);
-            self.live.arm(rules, place, Some(next));
-        }
-    }
-
-    /// When a schedule comes round to the entity again.
-    fn next_look(&self, schedule: &Schedule, clock: Timestamp) -> Timestamp {
-        schedule.after(clock, self.context.symbols.read().text(self.id.id))
     }
 
     /// Sets a timer for the entity's next deadline, unless an earlier one is set already.

@@ -39,6 +39,7 @@ pub(crate) use self::entity::get_profile;
 pub(crate) use self::entity::put_one;
 pub use self::head::Head;
 pub use self::head::RuleState;
+pub use self::head::RuleStates;
 pub(crate) use self::head::get_rules;
 
 /// A piece of a snapshot, from a shard on its way to the file.

@@ -40,7 +40,7 @@ pub struct RuleTally {
     pub alerts: u64,
     /// Whether it had no value when it was last asked.
     pub is_failing: bool,
-    /// How often in a row it took too many steps.
+    /// How often it took too many steps since it last had saved some again.
     pub exhausted: u8,
     /// Why it is not asked any more, if it is not.
     pub resting: Option<Resting>,
@@ -49,7 +49,7 @@ pub struct RuleTally {
 /// Why a rule is not asked any more until the rules are loaded again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Resting {
-    /// It took too many steps, several times in a row.
+    /// It took too many steps, several times.
     Exhausted,
     /// It met a mistake in the program.
     Broken,
@@ -59,14 +59,14 @@ impl Resting {
     /// Why, for people.
     pub fn reason(self) -> &'static str {
         match self {
-            Self::Exhausted => "it took too many steps three times in a row: narrow its windows",
+            Self::Exhausted => "it took too many steps three times: narrow its windows",
             Self::Broken => "the program broke on it: please report the rule and the log",
         }
     }
 }
 
 impl RuleTally {
-    /// So often in a row may a rule take too many steps before it rests.
+    /// So often may a rule take too many steps before it rests.
     pub const EXHAUSTED_MAX: u8 = 3;
 
     /// Takes note of an answer, or why there was none, and of the items gone through for it.
@@ -75,7 +75,12 @@ impl RuleTally {
         self.items += u64::from(items);
         self.is_failing = fault.is_some();
         self.failures += u64::from(fault.is_some());
-        self.exhausted = if fault == Some(Fault::Fuel) { self.exhausted + 1 } else { 0 };
+    }
+
+    /// Takes note of an event that could not concern it.
+    #[inline]
+    pub(crate) fn passed(&mut self) {
+        self.is_failing = false;
     }
 
     fn add(&mut self, other: &Self) {

@@ -12,6 +12,7 @@ mod erase;
 mod fault;
 mod kill;
 pub(crate) mod ledger;
+mod mistakes;
 mod overload;
 mod reload;
 mod replay;

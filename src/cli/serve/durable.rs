@@ -54,6 +54,9 @@ pub(super) struct Kept {
     is_known: bool,
 }
 
+/// A start that is worth a snapshot at once.
+const LONG: Duration = Duration::from_secs(5);
+
 /// What the configuration says of the engine; the journal may say otherwise.
 pub(super) struct Wanted {
     pub(super) rules: Arc<RuleSet>,
@@ -202,18 +205,21 @@ impl Keeping {
         service.snapshot(&self.store, self.id, settle)
     }
 
-    /// Takes a snapshot now and then, until it is told to stop, and one at the end.
+    /// Takes a snapshot now and then, until it is told to stop, and one at the end; the first one at
+    /// once, where the start `took` long.
     pub(super) fn run(
         &self,
         service: &Service,
-        every: Span,
+        (every, took): (Span, Duration),
         settle: &dyn Fn() -> bool,
         stop: &Receiver<()>,
     ) {
         let every = Duration::from_millis(u64::try_from(every.millis()).unwrap_or(0).max(100));
+        let mut pause = first_pause(every, took);
         let mut last = 0;
         loop {
-            let stops = stop.recv_timeout(every) != Err(RecvTimeoutError::Timeout);
+            let stops = stop.recv_timeout(pause) != Err(RecvTimeoutError::Timeout);
+            pause = every;
             let position = service.position();
             if position == last {
                 // Nothing has happened since.
@@ -232,6 +238,12 @@ impl Keeping {
             }
         }
     }
+}
+
+/// How long the first snapshot waits behind a start that took so long. Whoever is ended soon after
+/// each start would else take in all of it again, and more each time.
+fn first_pause(every: Duration, took: Duration) -> Duration {
+    if took >= LONG.min(every) { Duration::ZERO } else { every }
 }
 
 /// What the configuration says that the journal does not holds from here on.
@@ -264,4 +276,22 @@ fn bar() -> ProgressBar {
     let form = "{bar:40} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
     let style = ProgressStyle::with_template(form).unwrap_or(ProgressStyle::default_bar());
     ProgressBar::new(0).with_style(style)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_a_long_start_there_is_a_snapshot_at_once() {
+        let (short, quarter) = (Duration::from_millis(200), Duration::from_mins(15));
+        for (every, took, want) in [
+            (quarter, Duration::from_secs(4), quarter),
+            (quarter, Duration::from_secs(5), Duration::ZERO),
+            (short, Duration::from_millis(199), short),
+            (short, Duration::from_millis(200), Duration::ZERO),
+        ] {
+            assert_eq!(first_pause(every, took), want, "each {every:?}, behind {took:?}");
+        }
+    }
 }

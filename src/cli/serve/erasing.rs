@@ -30,10 +30,11 @@ use crate::config::Config;
 use crate::delivery::inbox::Inbox;
 use crate::delivery::inbox::erase::Gone;
 use crate::delivery::inbox::erase::Removed;
-use crate::disk;
 use crate::disk::Access as Way;
 use crate::disk::Disk;
+use crate::disk::read_full_at;
 use crate::disk::system::SystemDisk;
+use crate::disk::write_all_at;
 use crate::engine::away::Room;
 use crate::engine::sequence::own::Own;
 use crate::engine::service::Erased;
@@ -76,22 +77,22 @@ impl Pending {
     }
 
     /// Writes it down for good; without anybody in it the file goes.
-    fn keep(&self, folder: &Path) -> anyhow::Result<()> {
+    fn keep(&self, disk: &dyn Disk, folder: &Path) -> anyhow::Result<()> {
         let (path, unfinished) = (folder.join(FILE), folder.join(format!("{FILE}.new")));
         let write = || {
             if self.customers.is_empty() {
-                return SystemDisk.remove(&path);
+                return disk.remove(&path);
             }
-            if SystemDisk.exists(&unfinished)? {
-                SystemDisk.remove(&unfinished)?;
+            if disk.exists(&unfinished)? {
+                disk.remove(&unfinished)?;
             }
-            let file = SystemDisk.create(&unfinished)?;
-            disk::write_all_at(&*file, &serde_json::to_vec(self)?, 0)?;
+            let file = disk.create(&unfinished)?;
+            write_all_at(&*file, &serde_json::to_vec(self)?, 0)?;
             file.sync_data()?;
-            SystemDisk.rename(&unfinished, &path)
+            disk.rename(&unfinished, &path)
         };
         write()
-            .and_then(|()| SystemDisk.sync_folder(folder))
+            .and_then(|()| disk.sync_folder(folder))
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
@@ -106,7 +107,7 @@ impl Pending {
                 pending.customers.push(Customer { id: id.clone(), names: Vec::new(), alias });
             }
         }
-        pending.keep(folder)
+        pending.keep(&SystemDisk, folder)
     }
 }
 
@@ -135,7 +136,7 @@ pub(super) fn finish(
     let from = Kept::log(folder)?.turn()?;
     let erased = forget(config, (folder, own), mapping, (inbox, &stored), &mut pending)?;
     check(folder, from)?;
-    set_aside(folder)?;
+    set_aside(&SystemDisk, folder)?;
     // Customers on disk are scratch, and begin anew with the next start.
     let scratch: Arc<dyn Disk> = Arc::new(SystemDisk);
     Room::take(0, &scratch, &folder.join("away"))?;
@@ -145,7 +146,7 @@ pub(super) fn finish(
         let Customer { id, names, alias } = customer.clone();
         let gone = Gone { id, names, alias };
         let removed = inbox.erase(&gone)?;
-        let letters = dead_letters(folder, &gone)?;
+        let letters = dead_letters(&SystemDisk, folder, &gone)?;
         access.note(
             "cli",
             "customer.erase",
@@ -154,7 +155,7 @@ pub(super) fn finish(
         )?;
         say(&gone, erased, removed, letters);
     }
-    Pending::default().keep(folder)
+    Pending::default().keep(&SystemDisk, folder)
 }
 
 /// Brings the engine where it stood, lets them go, and takes snapshots without them.
@@ -188,7 +189,7 @@ fn forget(
         customer.names.dedup();
     }
     // Who begins anew has to know what they were called.
-    pending.keep(folder)?;
+    pending.keep(&SystemDisk, folder)?;
     let mut erased = Vec::new();
     for Customer { id, names, alias } in &pending.customers {
         erased.push(service.erase(id, names, alias)?);
@@ -219,28 +220,30 @@ fn check(folder: &Path, from: Position) -> anyhow::Result<()> {
 }
 
 /// Removes what was left of journal and snapshots by crashes and corruption.
-fn set_aside(folder: &Path) -> anyhow::Result<()> {
+fn set_aside(disk: &dyn Disk, folder: &Path) -> anyhow::Result<()> {
     for (name, ending) in [(JOURNAL, "journal"), (SNAPSHOTS, "snapshot")] {
         let within = folder.join(name);
-        for file in SystemDisk.list(&within)? {
+        for file in disk.list(&within)? {
             let is_kept = file.ends_with(&format!(".{ending}")) || file == "lock";
             if !is_kept {
-                SystemDisk.remove(&within.join(file))?;
+                disk.remove(&within.join(file))?;
             }
         }
-        SystemDisk.sync_folder(&within)?;
+        disk.sync_folder(&within)?;
     }
     Ok(())
 }
 
 /// Takes out the dead letters that mention a customer; how many they were.
-fn dead_letters(folder: &Path, gone: &Gone) -> anyhow::Result<usize> {
+fn dead_letters(disk: &dyn Disk, folder: &Path, gone: &Gone) -> anyhow::Result<usize> {
     let path = folder.join("dead-letters.ndjson");
-    if !path.exists() {
+    if !disk.exists(&path)? {
         return Ok(0);
     }
-    let text = std::fs::read(&path)?;
-    let text = String::from_utf8_lossy(&text);
+    let file = disk.open(&path, Way::Write)?;
+    let mut text = vec![0; usize::try_from(file.size()?)?];
+    let length = read_full_at(&*file, &mut text, 0)?;
+    let text = String::from_utf8_lossy(&text[..length]);
     let words: Vec<&str> =
         std::iter::once(&gone.id).chain(&gone.names).map(String::as_str).collect();
     let (gone, kept): (Vec<&str>, Vec<&str>) = text
@@ -248,10 +251,10 @@ fn dead_letters(folder: &Path, gone: &Gone) -> anyhow::Result<usize> {
         .partition(|line| words.iter().any(|word| mention::mentions(line, word)));
     if !gone.is_empty() {
         // It is a file of one process: the next start begins it anew.
-        let file = SystemDisk.open(&path, Way::Write)?;
-        disk::write_all_at(&*file, &vec![b'\n'; text.len()], 0)?;
+        write_all_at(&*file, &vec![b'\n'; length], 0)?;
         file.sync_data()?;
-        std::fs::write(&path, kept.concat())?;
+        disk.remove(&path)?;
+        write_all_at(&*disk.create(&path)?, kept.concat().as_bytes(), 0)?;
     }
     Ok(gone.len())
 }
@@ -273,5 +276,97 @@ fn say(gone: &Gone, erased: Erased, removed: Removed, letters: usize) {
             "siaga: the id is also that of a product, a rep or the like, or stands in a rule: as \
              theirs it stays",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::simulated::SimulatedDisk;
+
+    fn content(disk: &SimulatedDisk, path: &Path) -> String {
+        String::from_utf8_lossy(&disk.content(path).unwrap()).into_owned()
+    }
+
+    fn write(disk: &SimulatedDisk, path: &Path, text: &str) {
+        let file = disk.create(path).unwrap();
+        write_all_at(&*file, text.as_bytes(), 0).unwrap();
+        file.sync_data().unwrap();
+        disk.sync_folder(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn whom_to_erase_outlasts_a_power_loss_and_so_does_that_it_is_done() {
+        let folder = Path::new("/data");
+        let of = |id: &str| Customer { id: id.into(), names: Vec::new(), alias: "erased-1".into() };
+        for seed in 0..40 {
+            let disk = SimulatedDisk::new(seed);
+            disk.make_folder(folder).unwrap();
+            disk.sync_folder(Path::new("/")).unwrap();
+            for customers in [vec![of("c1")], vec![of("c1"), of("c2")]] {
+                let pending = Pending { customers };
+                pending.keep(&disk, folder).unwrap();
+                let written = content(&disk.power_loss(seed), &folder.join(FILE));
+                assert_eq!(serde_json::from_str::<Pending>(&written).unwrap(), pending);
+            }
+            Pending::default().keep(&disk, folder).unwrap();
+            assert!(!disk.power_loss(seed).exists(&folder.join(FILE)).unwrap(), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_journal_or_a_snapshot_from_before_is_not_taken_for_an_erased_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Kept::log(folder.path()).unwrap();
+        Kept::store(folder.path()).unwrap();
+        let told = |from: u64| check(folder.path(), Position::new(from)).is_err();
+        assert!(told(1), "there is no snapshot");
+        let file = folder.path().join(SNAPSHOTS).join("00000000000000000003.snapshot");
+        std::fs::write(file, "").unwrap();
+        assert!(!told(1));
+        assert!(told(2), "the journal begins before it");
+        let mut batch = log.batch();
+        for _ in 0..8 {
+            batch.push(1, b"x").unwrap();
+        }
+        log.commit(&batch).unwrap();
+        log.turn().unwrap();
+        log.retain(Position::new(9)).unwrap();
+        assert!(told(9), "a snapshot is older");
+    }
+
+    #[test]
+    fn what_crashes_left_and_dead_letters_that_tell_of_a_customer_do_not_come_back() {
+        let folder = Path::new("/data");
+        let gone = Gone {
+            id: "kd-4711".to_owned(),
+            names: vec!["Canary Ltd".to_owned()],
+            alias: "erased-1".to_owned(),
+        };
+        for seed in 0..40 {
+            let disk = SimulatedDisk::new(seed);
+            let within = [JOURNAL, SNAPSHOTS].map(|name| folder.join(name));
+            for path in [folder].into_iter().chain(within.iter().map(std::path::PathBuf::as_path)) {
+                disk.make_folder(path).unwrap();
+                disk.sync_folder(path.parent().unwrap()).unwrap();
+            }
+            let (torn, corrupt) = (within[0].join("1.torn"), within[1].join("1.snapshot.corrupt"));
+            write(&disk, &torn, "Canary Ltd");
+            write(&disk, &corrupt, "Canary Ltd");
+            write(&disk, &within[1].join("2.snapshot"), "others");
+            set_aside(&disk, folder).unwrap();
+            let letters = folder.join("dead-letters.ndjson");
+            write(&disk, &letters, "{\"record\":\"kd-4711\"}\n{\"record\":\"kd-47110\"}\n");
+            assert_eq!(dead_letters(&disk, folder, &gone).unwrap(), 1);
+            assert_eq!(content(&disk, &letters), "{\"record\":\"kd-47110\"}\n");
+            let after = disk.power_loss(seed);
+            for path in [&torn, &corrupt] {
+                assert!(!after.exists(path).unwrap(), "seed {seed}: {}", path.display());
+            }
+            assert_eq!(content(&after, &within[1].join("2.snapshot")), "others");
+            if after.exists(&letters).unwrap() {
+                assert!(!content(&after, &letters).contains("kd-4711\""), "seed {seed}");
+            }
+        }
     }
 }

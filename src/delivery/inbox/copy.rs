@@ -479,6 +479,7 @@ mod tests {
     use crate::alert::CloseReason;
     use crate::alert::Owner;
     use crate::delivery::inbox::InboxConfig;
+    use crate::delivery::inbox::erase::Gone;
     use crate::delivery::inbox::query::Query;
     use crate::delivery::inbox::query::Standing;
     use crate::delivery::inbox::sample;
@@ -602,6 +603,42 @@ mod tests {
         assert_eq!(all(&copied).len(), 2);
         copy(&inbox(), &copied, HERE);
         assert_eq!(all(&copied), []);
+    }
+
+    #[test]
+    fn who_is_erased_at_a_process_is_not_in_its_copy_either() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("inbox.sqlite");
+        let (one, copied) = (inbox(), Inbox::open(&path, InboxConfig::default()).unwrap());
+        copied.gather(&[HERE.to_owned()]).unwrap();
+        let mut theirs = sample::alert("kd-4711", Some("10"));
+        theirs.entity_name = Some("Canary Ltd".to_owned());
+        let mut rep = sample::alert("r1", None);
+        rep.entity_kind = EntityKind::Rep;
+        rep.summary = "Canary Ltd has left".to_owned();
+        let open = |alert: &Alert| Output::Opened { alert: Box::new(alert.clone()), arrived: None };
+        one.apply(&[open(&theirs), open(&rep), opened("kd-47110")]).unwrap();
+        one.apply(&done("kd-4711", Action::Acknowledge, "2025-03-02")).unwrap();
+        copy(&one, &copied, HERE);
+        assert_eq!(all(&copied).len(), 3);
+        let gone = Gone {
+            id: "kd-4711".to_owned(),
+            names: vec!["Canary Ltd".to_owned()],
+            alias: "erased-1".to_owned(),
+        };
+        one.erase(&gone).unwrap();
+        copy(&one, &copied, HERE);
+        assert_eq!(all(&copied), all(&one));
+        assert_eq!(all(&copied).len(), 2);
+        // The log beside the file is written over and over; it goes when nobody has it open.
+        drop(copied);
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            for word in ["Canary Ltd", "canary ltd", "kd-4711\"", "kd-4711 "] {
+                let found = bytes.windows(word.len()).any(|part| part == word.as_bytes());
+                assert!(!found, "{word} is still there");
+            }
+        }
     }
 
     #[test]

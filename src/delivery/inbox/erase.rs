@@ -218,6 +218,18 @@ mod tests {
             Output::Acted { id: other.id, deed: said("as Canary Ltd did") },
         ];
         inbox.apply(&all).unwrap();
+        // Something that was there once, and left its words between the rows.
+        let words = "x".repeat(3_000) + "Canary Ltd";
+        let writer = inbox.writer.lock();
+        writer.pragma_update(None, "secure_delete", false).unwrap();
+        writer
+            .execute(
+                "INSERT INTO deeds (alert, at, by, action) VALUES ('0', 0, 'ann', ?1)",
+                [words],
+            )
+            .unwrap();
+        writer.execute("DELETE FROM deeds WHERE alert = '0'", []).unwrap();
+        drop(writer);
         let gone = Gone {
             id: "kd-4711".to_owned(),
             names: vec!["Canary Ltd".to_owned()],
@@ -233,7 +245,6 @@ mod tests {
         assert_eq!(inbox.get(other.id).unwrap().unwrap().alert, other);
         let kept = inbox.get(rep.id).unwrap().unwrap().alert;
         assert_eq!(kept.summary, "erased-1 (erased-1) and kd-47110");
-        drop(inbox);
         for file in std::fs::read_dir(folder.path()).unwrap() {
             let bytes = std::fs::read(file.unwrap().path()).unwrap();
             for word in ["Canary Ltd", "canary ltd", "Mr Canary", "kd-4711\"", "kd-4711 "] {

@@ -43,6 +43,7 @@ use crate::rule::set::RuleSet;
 use crate::rule::set::Trigger;
 use crate::state::alike::Comparison;
 use crate::state::alike::Place;
+use crate::state::program::FUEL;
 use crate::state::refill::Carried;
 use crate::state::timer::Due;
 use crate::state::timer::Wheel;
@@ -106,6 +107,7 @@ impl Shard {
         let changeover = Changeover::between((old, &self.tally), rules, watermark);
         self.changeover = Some(Changeover { wheel, names, ..changeover });
         self.tally.adopt(rules);
+        self.budgets.begin(rules.rules.len());
         self.laid_out = self.laid_out.wrapping_add(1);
         self.entities.change_over(rules, self.laid_out);
     }
@@ -161,7 +163,7 @@ impl Shard {
         if self.residence.is_some() && !self.bring_back_old(id) {
             return;
         }
-        let Self { rules, symbols, catalog, entities, wheel, parts, tally, .. } = self;
+        let Self { rules, symbols, catalog, entities, wheel, parts, budgets, tally, .. } = self;
         let Some(changeover) = &self.changeover else { return };
         let Some(mut guard) = entities.map.get_mut(&id) else { return };
         let live = &mut **guard;
@@ -179,7 +181,7 @@ impl Shard {
             return;
         }
         live.entity.laid_out = laid_out;
-        let mut entity = Running { context, id, live, parts, tally };
+        let mut entity = Running { context, id, live, parts, budgets, tally };
         changeover.arm(&mut entity);
         // What its new rules find passed by now.
         entity.pass(changeover.passed, Cause { event: None, arrived: None }, out);
@@ -302,7 +304,7 @@ impl Changeover {
                     // A silence that is still waited for was not told of.
                     let last =
                         last.filter(|last| armed.is_some() || !told(entity.live, place, *last));
-                    last.and_then(|last| entity.silence_ends(place, last, *after))
+                    last.and_then(|last| entity.silence_ends(place, last, *after, &mut { FUEL }))
                 }
             };
             entity.live.arm(rules, place, next);

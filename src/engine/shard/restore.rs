@@ -10,6 +10,7 @@ use crate::engine::shard::Shard;
 use crate::engine::snapshot::Cut;
 use crate::engine::snapshot::Head;
 use crate::engine::snapshot::RuleState;
+use crate::engine::snapshot::RuleStates;
 use crate::engine::snapshot::saving::Progress;
 use crate::engine::snapshot::saving::Saving;
 use crate::event::EntityId;
@@ -22,7 +23,7 @@ impl Shard {
     pub(super) fn save(&mut self, cut: Option<Cut>) {
         let rules = self.tally.rules.iter().zip(0_u16..);
         let rules = rules.filter(|(tally, _)| tally.resting.is_some() || tally.exhausted > 0);
-        let rules: Vec<RuleState> = rules
+        let states = rules
             .map(|(tally, rule)| {
                 let (exhausted, resting) = (tally.exhausted, tally.resting);
                 RuleState { rule, exhausted, resting }
@@ -31,6 +32,9 @@ impl Shard {
         if self.has_failed() {
             return;
         }
+        let (clock, budgets) = self.budgets.saved();
+        let share = cut.as_ref().map(|cut| cut.share);
+        let rules = RuleStates { states, share, clock, budgets: budgets.to_vec() };
         self.saving = cut.map(|cut| Saving::begin(cut, &self.symbols, &self.catalog, &rules));
     }
 
@@ -79,15 +83,21 @@ impl Shard {
                     self.put_back(id, live, phases, head);
                 }
             }
-            Restored::Rules(states, head) => {
-                for state in states.iter() {
-                    let name = head.rules.get(usize::from(state.rule));
-                    let place = name.and_then(|(name, _)| self.rules.place(name));
-                    let tally =
-                        place.and_then(|place| self.tally.rules.get_mut(usize::from(place)));
+            Restored::Rules(rules, head) => {
+                let place =
+                    |rule: usize| head.rules.get(rule).and_then(|(name, _)| self.rules.place(name));
+                for state in &rules.states {
+                    let tally = place(state.rule.into())
+                        .and_then(|place| self.tally.rules.get_mut(usize::from(place)));
                     if let Some(tally) = tally {
                         tally.exhausted = tally.exhausted.max(state.exhausted);
                         tally.resting = tally.resting.max(state.resting);
+                    }
+                }
+                self.budgets.restore(rules.clock);
+                for (rule, budget) in rules.budgets.iter().enumerate() {
+                    if let Some(place) = place(rule) {
+                        self.budgets.restore_rule(place, *budget);
                     }
                 }
             }
@@ -101,7 +111,9 @@ impl Shard {
         phases: Vec<(u16, crate::alert::life_cycle::Phase)>,
         head: &Arc<Head>,
     ) {
-        let Self { rules, symbols, catalog, entities, wheel, parts, tally, observer, .. } = self;
+        let Self {
+            rules, symbols, catalog, entities, wheel, parts, budgets, tally, observer, ..
+        } = self;
         let context = Context { rules, symbols, catalog, observer: observer.as_deref() };
         if let Some(carried) = head.carried(rules, id.kind) {
             // Another program laid it out: windows are filled from the history.
@@ -122,7 +134,7 @@ impl Shard {
                 live.put(rules, rule, Some(phase));
             }
         }
-        Running { context, id, live: &mut live, parts, tally }.set_timer(wheel);
+        Running { context, id, live: &mut live, parts, budgets, tally }.set_timer(wheel);
         let bytes = live.bytes();
         entities.map.insert(id, Box::new(live));
         if let Some(residence) = &mut self.residence {

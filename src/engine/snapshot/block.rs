@@ -10,8 +10,9 @@
 
 /// The newest format. Since 2 the head says how far logs were read; since 3 what was learned is in
 /// the file, and what detectors made of the forgotten part of a history; since 4 the territories of
-/// events are in their histories, and when they were whose in the reps.
-pub const FORMAT: u32 = 4;
+/// events are in their histories, and when they were whose in the reps; since 5 what rules may go
+/// through is there.
+pub const FORMAT: u32 = 5;
 
 /// From this format on a snapshot needs no journal before its cut, whatever is learned.
 pub const STANDS_ALONE: u32 = 3;

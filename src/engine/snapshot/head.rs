@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use crate::engine::sequence::Standing;
 use crate::engine::sequence::Tally;
+use crate::engine::shard::budget::Budget;
+use crate::engine::shard::budget::Clock;
 use crate::engine::snapshot::Place;
 use crate::engine::tally::Resting;
 use crate::event::EntityKind;
@@ -24,6 +26,7 @@ use crate::state::saved::Layout;
 use crate::state::window::AggregateKind;
 use crate::state::window::Unit;
 use crate::time::Span;
+use crate::time::Timestamp;
 
 const KINDS: [EntityKind; 3] = [EntityKind::Customer, EntityKind::Rep, EntityKind::Product];
 
@@ -48,12 +51,34 @@ pub struct Head {
     carried: OnceLock<[Option<Carried>; 3]>,
 }
 
+/// How it stands with the rules of a shard.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RuleStates {
+    /// Those that rest or are about to.
+    pub states: Vec<RuleState>,
+    /// Which of how many shards. Before format 5 that was not said.
+    pub share: Option<(u32, u32)>,
+    /// How far its events had come.
+    pub(crate) clock: Clock,
+    /// What each rule had saved, by its place in the set.
+    pub(crate) budgets: Vec<Budget>,
+}
+
+impl RuleStates {
+    /// Whether a shard goes on with it: each with its own, unless there are more of them now, or
+    /// fewer.
+    pub(crate) fn concerns(&self, shard: usize, shards: usize) -> bool {
+        let is = |a: u32, b: usize| usize::try_from(a) == Ok(b);
+        self.share.is_none_or(|(number, count)| is(number, shard) || !is(count, shards))
+    }
+}
+
 /// A rule that rests, or failed when it was last asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RuleState {
     /// Its place in the set.
     pub rule: u16,
-    /// How often in a row it took too many steps.
+    /// How often it took too many steps.
     pub exhausted: u8,
     /// Why it is not asked any more, if it is not.
     pub resting: Option<Resting>,
@@ -255,11 +280,11 @@ fn get_layout(body: &mut In<'_>) -> Result<Layout, EntryError> {
     Ok(Layout { id, ever, sets, followed: Vec::new() })
 }
 
-/// Rules that rest or are about to, as a block.
-pub(crate) fn put_rules(states: &[RuleState]) -> Vec<u8> {
+/// How it stands with the rules of a shard, as a block.
+pub(crate) fn put_rules(rules: &RuleStates) -> Vec<u8> {
     let mut out = Out::default();
-    out.length(states.len());
-    for RuleState { rule, exhausted, resting } in states {
+    out.length(rules.states.len());
+    for RuleState { rule, exhausted, resting } in &rules.states {
         out.number(u64::from(*rule));
         out.byte(*exhausted);
         out.byte(match resting {
@@ -268,11 +293,23 @@ pub(crate) fn put_rules(states: &[RuleState]) -> Vec<u8> {
             Some(Resting::Broken) => 2,
         });
     }
+    // Since format 5.
+    if let Some((number, count)) = rules.share {
+        out.number(number.into());
+        out.number(count.into());
+        put_instant(&mut out, rules.clock.before);
+        put_instant(&mut out, rules.clock.now);
+        out.length(rules.budgets.len());
+        for Budget { saved, at } in &rules.budgets {
+            out.number(*saved);
+            put_instant(&mut out, *at);
+        }
+    }
     out.into_bytes()
 }
 
 /// Reads such a block.
-pub(crate) fn get_rules(payload: &[u8]) -> Result<Vec<RuleState>, EntryError> {
+pub(crate) fn get_rules(payload: &[u8]) -> Result<RuleStates, EntryError> {
     let mut body = In::new(payload);
     let states = (0..body.length()?)
         .map(|_| {
@@ -286,6 +323,27 @@ pub(crate) fn get_rules(payload: &[u8]) -> Result<Vec<RuleState>, EntryError> {
             Ok(RuleState { rule, exhausted, resting })
         })
         .collect::<Result<_, EntryError>>()?;
+    let mut rules = RuleStates { states, ..RuleStates::default() };
+    // The block of format 4 ends here: nobody saved anything.
+    if !body.is_empty() {
+        let share = |number: u64| u32::try_from(number).map_err(|_| EntryError::Value("shard"));
+        rules.share = Some((share(body.number()?)?, share(body.number()?)?));
+        rules.clock = Clock { before: get_instant(&mut body)?, now: get_instant(&mut body)? };
+        rules.budgets = (0..body.length()?)
+            .map(|_| Ok(Budget { saved: body.number()?, at: get_instant(&mut body)? }))
+            .collect::<Result<_, EntryError>>()?;
+    }
     body.finish()?;
-    Ok(states)
+    Ok(rules)
+}
+
+fn put_instant(out: &mut Out, at: Option<Timestamp>) {
+    out.byte(u8::from(at.is_some()));
+    if let Some(at) = at {
+        out.time(at);
+    }
+}
+
+fn get_instant(body: &mut In<'_>) -> Result<Option<Timestamp>, EntryError> {
+    Ok(if body.byte()? == 0 { None } else { Some(body.time()?) })
 }

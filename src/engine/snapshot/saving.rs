@@ -20,7 +20,7 @@ use crate::engine::snapshot::Cut;
 use crate::engine::snapshot::Piece;
 use crate::engine::snapshot::block::BLOCK_BYTES;
 use crate::engine::snapshot::entity::Entities;
-use crate::engine::snapshot::head::RuleState;
+use crate::engine::snapshot::head::RuleStates;
 use crate::engine::snapshot::head::put_rules;
 use crate::event::EntityId;
 use crate::event::EntityKind;
@@ -93,7 +93,7 @@ impl Saving {
         cut: Cut,
         symbols: &Symbols,
         catalog: &Catalog,
-        rules: &[RuleState],
+        rules: &RuleStates,
     ) -> Self {
         let last = symbols.read().count();
         let bits = || vec![0; last as usize / 64 + 1];

@@ -224,6 +224,52 @@ fn erase(place: &Path) -> Command {
 }
 
 #[test]
+fn what_people_called_a_customer_is_known_when_an_erasure_is_begun_anew() {
+    let (place, _receiver) = kill::set_up();
+    let place = place.path();
+    let mut server = Server::start(place);
+    // It has no alert of its own: only the engine knows what it is called.
+    let profile = format!(r#"{{"customer_id":"{CANARY}","name":"Canary Spices","segment":"s"}}"#);
+    let others: String = (1..6)
+        .flat_map(|number| body(number).lines().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|line| !line.contains(CANARY))
+        .fold(String::new(), |all, line| format!("{all}{line}\n"));
+    post(&server, &format!("{profile}\n{others}"));
+    let mut looks = 0;
+    let id = loop {
+        if let Some(id) = alerts(place).into_keys().next() {
+            break id;
+        }
+        looks += 1;
+        assert!(looks < kill::LOOKS, "nobody has an alert");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let act = r#"{"action":"comment","note":"as Canary Spices did","by":"r1"}"#;
+    let address = &server.address;
+    let request = format!(
+        "POST /v1/alerts/{id}/actions HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{act}",
+        act.len()
+    );
+    let (status, text) = kill::send(address, &request).unwrap();
+    assert_eq!(status, 200, "{text}");
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    drop(server);
+    // Something is in the way behind the snapshots that know it no more.
+    let blocked = place.join("data/snapshots/blocked");
+    fs::create_dir(&blocked).unwrap();
+    let broken = erase(place).output().unwrap();
+    let said = String::from_utf8_lossy(&broken.stderr).into_owned();
+    assert!(!broken.status.success() && said.contains("run it again"), "{said}");
+    assert!(!found(&place.join("data")).is_empty());
+    fs::remove_dir(&blocked).unwrap();
+    let done = erase(place).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(found(&place.join("data")), [""; 0]);
+}
+
+#[test]
 fn of_an_erased_customer_no_file_tells_however_often_the_erasure_is_killed() {
     let (place, _receiver) = kill::set_up();
     let place = place.path();

@@ -19,6 +19,9 @@ use crate::durable::stage::undisturbed;
 /// Every so many operations one is made to fail; `SIAGA_EVERY_OPERATION=1` fails each of them.
 const STRIDE: u64 = 11;
 
+/// Disks that are full, each at another place; `SIAGA_FULL_DISKS` asks for more.
+const FULL_DISKS: u64 = 24;
+
 #[test]
 fn an_io_error_at_any_operation_stops_or_refuses_and_changes_no_alert() {
     let stride = if std::env::var_os("SIAGA_EVERY_OPERATION").is_some() { 1 } else { STRIDE };
@@ -70,7 +73,9 @@ fn an_io_error_at_any_operation_stops_or_refuses_and_changes_no_alert() {
 fn a_full_disk_refuses_events_keeps_what_it_took_and_resumes_by_itself() {
     let script = script(4, 80);
     let want = undisturbed(&script, 1);
-    for room in (0..24).map(|step| 2_500 + step * 500) {
+    let disks = std::env::var("SIAGA_FULL_DISKS").ok().and_then(|n| n.parse().ok());
+    let disks: u64 = disks.unwrap_or(FULL_DISKS);
+    for room in (0..disks).map(|step| 2_500 + step * 12_000 / disks) {
         let disk = SimulatedDisk::new(room);
         let told: Arc<Mutex<Ledger>> = Arc::default();
         let stage = Stage::start(&disk, &told, 1).unwrap();

@@ -419,7 +419,7 @@ fn a_snapshot_waits_until_the_journal_before_it_is_durable() {
         });
         // Whatever is found, nobody waits for ever.
         let _open = Opens(&gate);
-        is_settled.recv().unwrap();
+        is_settled.recv_timeout(Duration::from_mins(1)).unwrap();
         for _ in 0..40 {
             std::thread::sleep(LOOK);
             let lost = disk.power_loss(1);
