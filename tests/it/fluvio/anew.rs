@@ -18,6 +18,7 @@ use siaga::alert::Deed;
 use siaga::engine::Output;
 use siaga::engine::port::Port as _;
 use siaga::source::fluvio::FluvioSource;
+use siaga::source::fluvio::config::FluvioConfig;
 use siaga::source::fluvio::partition;
 use siaga::source::fluvio::share::ClusterConfig;
 use siaga::time::Timestamp;
@@ -45,8 +46,8 @@ impl Processes {
     fn begin(cluster: &StandIn, count: u32) -> Self {
         let begin = |ordinal| {
             let stage = Stage::new();
-            let mut config = config(cluster, &["orders", "feedback"]);
-            config.feedback_topic = "feedback".to_owned();
+            let plain = config(cluster, &["orders", "feedback"]);
+            let config = FluvioConfig { feedback_topic: "feedback".to_owned(), ..plain };
             let share = ClusterConfig { processes: count, ordinal, ..ClusterConfig::default() };
             let source = stage.read(config, share.share().unwrap());
             (stage, source)
@@ -80,7 +81,7 @@ impl Processes {
                 match output {
                     Output::Opened { alert, .. } => {
                         let stands = all.entry(alert.id).or_insert(unknown.clone());
-                        stands.customer = alert.entity_id.to_string();
+                        stands.customer.clone_from(&alert.entity_id);
                         stands.state = AlertState::Firing;
                     }
                     Output::Changed { id, state, .. } => {
@@ -89,7 +90,7 @@ impl Processes {
                     Output::Acted { id, deed } => {
                         all.entry(*id).or_insert(unknown.clone()).deeds.push(deed.clone());
                     }
-                    _ => {}
+                    Output::Duty(_) => {}
                 }
             }
         }

@@ -91,7 +91,7 @@ fn given(merge: &mut Merge, lanes: &Lanes) -> Vec<String> {
             let read = merge.next_batch();
             told.extend(read.records.iter().map(|record| match record {
                 Record::Event(event) => event.id.to_string(),
-                Record::Feedback(feedback) => feedback.deed.by.to_string(),
+                Record::Feedback(feedback) => feedback.deed.by.clone(),
                 Record::Reference(_) => unreachable!(),
             }));
         }
