@@ -166,9 +166,10 @@ impl Process {
 
     /// The same, for whoever wants something of it.
     fn away(&self) -> Option<String> {
-        let (reason, since) = self.trouble()?;
-        let address = &self.address;
-        Some(format!("{address} has been away since {since}: {reason}"))
+        let (_, since) = self.trouble()?;
+        // The log has the address and the reason; to whoever wants something they are of no use.
+        let since = Timestamp::saturating(since.millis() / 1_000 * 1_000);
+        Some(format!("its process has been away since {since}"))
     }
 }
 
@@ -194,7 +195,7 @@ impl Port for Gathered {
         };
         let process = process.ok_or_else(unknown)?;
         if let Some(away) = process.away() {
-            return Err(IngestError::Away(format!("nobody can act on this alert now: {away}")));
+            return Err(IngestError::Away(format!("Nobody can act on this alert now: {away}.")));
         }
         self.runtime.block_on(self.client.act(&process.address, &input))
     }

@@ -54,6 +54,7 @@ pub(super) use self::team::team;
 use self::view::Choice;
 use self::view::Detail;
 use self::view::List;
+use crate::access::address::encoded;
 use crate::access::role::Right;
 use crate::alert::AlertId;
 use crate::api::Services;
@@ -193,6 +194,8 @@ fn detail(services: &Services, caller: &Caller, id: AlertId) -> Result<Detail, P
     let deeds = services.inbox.deeds(id)?;
     let mut detail = Detail::new(&kept, &deeds, services.clock(), |key| owner_name(services, key));
     detail.others = others(services, &detail.owner_key)?;
+    let has_page = caller.viewer.may(Right::Rules) && !services.gathers;
+    detail.rule_href = has_page.then(|| format!("/rules/{}", encoded(&detail.rule)));
     let sent = services.outbox().list(&outbox::query::Query {
         alert: Some(id),
         limit: DELIVERIES_SHOWN_MAX,

@@ -279,7 +279,9 @@ pub(super) async fn act(
 /// Refuses where the rules are those of other processes.
 pub(super) fn are_here(services: &Services) -> Result<(), Problem> {
     if services.gathers {
-        let detail = "This is the inbox over several processes: each of them tells of its rules.";
+        let detail = "This is the inbox over several processes. Rules, what they find in the shadow, \
+                      and deliveries are on the pages of each process, at the addresses that `of` \
+                      in [gather] has.";
         return Err(Problem::missing(detail));
     }
     Ok(())

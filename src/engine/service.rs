@@ -234,14 +234,14 @@ impl Service {
             let stopped = self.engine.lock().is_none();
             return if stopped { Err(IngestError::Stopped) } else { Ok(()) };
         }
-        match self.pass(now) {
+        match self.enter_tick(now) {
             // Timers wait until there is room.
             Err(IngestError::Full { .. }) => Ok(()),
             passed => passed,
         }
     }
 
-    fn pass(&self, now: Timestamp) -> Result<(), IngestError> {
+    fn enter_tick(&self, now: Timestamp) -> Result<(), IngestError> {
         let sealed = self.keeper.seal(&Kept::Entry(Entry::Tick(now)), &self.symbols);
         self.append(sealed, |engine| engine.tick(now)).map(|_| ())
     }
@@ -263,7 +263,7 @@ impl Service {
         let told = self.told.load(Ordering::Relaxed);
         if self.keeper.journal().is_some() && told > self.newest.load(Ordering::Relaxed) {
             // What counts "from now on" counts from the instant that was last told.
-            self.pass(Timestamp::saturating(told))?;
+            self.enter_tick(Timestamp::saturating(told))?;
         }
         let files = rules.files.to_vec();
         let kept = Kept::Entry(Entry::Rules(RulesEntry { hash: hash(&files), files }));

@@ -67,6 +67,9 @@ pub trait Taker: Send + Sync {
     /// Event time stands still (`true`), or goes on.
     fn hold(&self, held: bool) -> Result<(), Stopped>;
 
+    /// Event time has come so far, before the next records: all that is older was taken.
+    fn pass(&self, to: Timestamp) -> Result<(), Stopped>;
+
     /// Tells how the reading is, whenever that changes.
     fn report(&self, health: Health);
 }

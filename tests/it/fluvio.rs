@@ -9,6 +9,7 @@ mod ledger;
 mod reading;
 mod loss;
 mod silence;
+mod anew;
 mod restart;
 mod demo;
 mod writing;

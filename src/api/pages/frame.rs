@@ -47,7 +47,7 @@ impl Frame {
     pub(in crate::api) fn bare(services: &Services, caller: &Caller) -> Self {
         Self {
             known: true,
-            rules: caller.viewer.may(Right::Rules) && !services.gathers,
+            rules: caller.viewer.may(Right::Rules),
             audit: caller.viewer.may(Right::Audit),
             open: caller.viewer == Viewer::Local,
             account: match &caller.viewer {

@@ -117,8 +117,8 @@ pub(super) struct Detail {
     pub(super) entity_href: Option<String>,
     pub(super) owner: String,
     pub(super) rule: String,
-    /// The same for an address.
-    pub(super) rule_word: String,
+    /// Its page, for those who may see it.
+    pub(super) rule_href: Option<String>,
     pub(super) expires: Option<(Timestamp, String)>,
     pub(super) state_sentence: String,
     pub(super) can_reopen: bool,
@@ -351,7 +351,7 @@ impl Detail {
             entity_href: (alert.entity_kind == EntityKind::Customer)
                 .then(|| format!("/customers/{}", encoded(&alert.entity_id))),
             owner: owner_name(&alert.owner.key()),
-            rule_word: encoded(&alert.rule),
+            rule_href: None,
             rule: alert.rule.clone(),
             expires: alert.expires_at.map(|at| (at, words::time(at))),
             state_sentence: sentence(&alert.state, owner_name),

@@ -4,6 +4,7 @@
 //! merge ─► take    refused records to the dead letters, the others to journal and engine, in one
 //!                  entry with the positions: where the next start goes on
 //!       ─► hold    a partition is away: event time stands still, in a replay too
+//!       ─► pass    time has come so far: an entry of its own, before a deed that it is about
 //!       ─► report  readiness, and how far the wall clock may be believed
 //! ```
 //!
@@ -247,6 +248,20 @@ impl Taker for Service {
         }
         self.metrics.source_held.set(i64::from(held));
         Ok(())
+    }
+
+    fn pass(&self, to: Timestamp) -> Result<(), Stopped> {
+        loop {
+            let newest = Timestamp::saturating(self.newest.load(Ordering::Relaxed));
+            if self.is_held() || to <= newest {
+                return Ok(());
+            }
+            match self.enter_tick(to) {
+                Ok(()) => return Ok(()),
+                Err(IngestError::Full { .. }) => std::thread::sleep(PAUSE),
+                Err(_) => return Err(Stopped),
+            }
+        }
     }
 
     fn report(&self, health: Health) {

@@ -8,8 +8,11 @@
 //!
 //! So a backlog of days is taken in the order in which it happened, whatever its partitions, and
 //! what is live goes on at once. Events of one instant go by their ids, as they do from files.
-//! Reference data have no time and never wait. What was done with an alert comes behind what it was
-//! done after.
+//! Reference data have no time and never wait.
+//!
+//! What was done with an alert comes behind what it was done after, and that may be no record: an
+//! alert that the passing of time opened is there only once time has come so far. So a deed begins a
+//! batch, and before it event time passes up to it, as far as every lane was heard of by then.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -32,6 +35,9 @@ use crate::time::Timestamp;
 
 /// Troubles that are told of at once; of more than these, only how many there are.
 const TROUBLES_TOLD: usize = 3;
+
+/// Behind every id that an event has.
+const LAST_ID: &str = "\u{10ffff}";
 
 /// How long a lane that is down is waited for at least while a backlog is taken: nobody waits for an
 /// alert that is old already, and what others went past cannot be put in order any more.
@@ -74,6 +80,8 @@ struct Step {
     hold: Option<bool>,
     report: bool,
     give: bool,
+    /// Up to when event time passes before a deed is given.
+    pass: Option<Timestamp>,
 }
 
 impl Merge {
@@ -84,6 +92,8 @@ impl Merge {
         let is_behind = !self.health.caught_up && !self.held;
         let patience = self.patience.max(if is_behind { PATIENCE_BEHIND } else { Duration::ZERO });
         let mut clock = Some(Timestamp::MAX);
+        // The same of lanes at their ends alone: the others have records that are to come.
+        let mut heard = Some(Timestamp::MAX);
         let mut caught_up = !lanes.is_empty();
         for (lane, track) in lanes.iter_mut().zip(&mut self.tracks) {
             track.name.get_or_insert_with(|| (Arc::clone(&lane.topic), lane.partition));
@@ -98,7 +108,13 @@ impl Merge {
             caught_up &= empty && lane.is_at_end();
             track.clock = track.clock.max(lane.confirmed(track.taken));
             clock = clock.min(track.clock);
+            if empty && !lane.is_down() {
+                heard = heard.min(track.clock);
+            }
         }
+        let deed = self.next_deed();
+        // Its alert may be one that opens before a lane was asked for its end for the first time.
+        waits |= deed.is_some() && is_behind && heard.is_none();
         let health = Health {
             caught_up: self.health.caught_up || caught_up,
             trouble: trouble(lanes),
@@ -117,7 +133,14 @@ impl Merge {
         // Without lanes nobody knows what is missing. As long as all wait, nothing has to be held:
         // no record goes, and the clock stands where the lane was last heard of.
         let hold = (!lanes.is_empty() && self.held == trusted).then_some(!trusted);
-        (hold.is_some() || report || give).then_some(Step { hold, report, give })
+        let pass = deed.min(heard).filter(|_| give);
+        (hold.is_some() || report || give).then_some(Step { hold, report, give, pass })
+    }
+
+    /// When that was done which comes next, if it is a deed.
+    fn next_deed(&self) -> Option<Timestamp> {
+        let portions = self.tracks.iter().filter_map(|track| track.portion.as_ref());
+        portions.min_by_key(|portion| portion.head())?.deed()
     }
 
     /// Does it. A hold comes before the records that it is about, its end behind them.
@@ -125,6 +148,9 @@ impl Merge {
         if let Some(held) = step.hold {
             taker.hold(held)?;
             self.held = held;
+        }
+        if let Some(to) = step.pass {
+            taker.pass(to)?;
         }
         if step.give {
             let read = self.next_batch();
@@ -137,7 +163,7 @@ impl Merge {
         Ok(())
     }
 
-    /// The oldest records at hand, up to a batch, or up to the end of the first portion.
+    /// The oldest records at hand, up to a batch, to the end of the first portion, or to a deed.
     fn next_batch(&mut self) -> Read {
         let mut read = Read::default();
         let mut heads: BinaryHeap<Reverse<(Timestamp, CompactString, usize)>> = BinaryHeap::new();
@@ -152,6 +178,9 @@ impl Merge {
         while let Some(Reverse((_, _, index))) = heads.pop() {
             let track = &mut self.tracks[index];
             let Some(portion) = &mut track.portion else { continue };
+            if !read.records.is_empty() && portion.deed().is_some() {
+                break;
+            }
             touched[index] = true;
             // The next lane's oldest record: up to it, this one needs not be compared again.
             let until = heads.peek().map(|Reverse((time, id, _))| (*time, id.as_str()));
@@ -160,7 +189,7 @@ impl Merge {
             {
                 read.records.push(record);
                 track.taken = Some(offset + 1);
-                if until.is_some_and(|until| portion.head() > until) {
+                if portion.deed().is_some() || until.is_some_and(|until| portion.head() > until) {
                     break;
                 }
             }
@@ -190,8 +219,17 @@ impl Portion {
     fn head(&self) -> (Timestamp, &str) {
         match self.records.front() {
             Some((_, Record::Event(event))) => (event.time, &event.id),
-            Some((_, Record::Feedback(feedback))) => (feedback.deed.at, ""),
+            // Behind the events of its instant: its alert may be of one of them.
+            Some((_, Record::Feedback(feedback))) => (feedback.deed.at, LAST_ID),
             Some((_, Record::Reference(_))) | None => (Timestamp::MIN, ""),
+        }
+    }
+
+    /// When that was done which its next record tells of, if it tells of a deed.
+    fn deed(&self) -> Option<Timestamp> {
+        match self.records.front() {
+            Some((_, Record::Feedback(feedback))) => Some(feedback.deed.at),
+            _ => None,
         }
     }
 }

@@ -35,6 +35,7 @@ use siaga::source::log::Read;
 use siaga::source::log::Stopped;
 use siaga::source::log::Taker;
 use siaga::time::Span;
+use siaga::time::Timestamp;
 
 use crate::fluvio::ledger::config;
 use crate::fluvio::stand_in::StandIn;
@@ -174,6 +175,11 @@ impl Taker for Play {
     fn hold(&self, held: bool) -> Result<(), Stopped> {
         let mut guard = self.engine.lock().unwrap();
         guard.as_mut().ok_or(Stopped)?.hold(held).map_err(|_| Stopped)
+    }
+
+    fn pass(&self, to: Timestamp) -> Result<(), Stopped> {
+        let mut guard = self.engine.lock().unwrap();
+        guard.as_mut().ok_or(Stopped)?.tick(to).map_err(|_| Stopped)
     }
 
     fn report(&self, health: Health) {

@@ -18,6 +18,7 @@ use siaga::source::log::Position;
 use siaga::source::log::Read;
 use siaga::source::log::Stopped;
 use siaga::source::log::Taker;
+use siaga::time::Timestamp;
 
 use crate::fluvio::stand_in::StandIn;
 
@@ -145,6 +146,10 @@ impl Taker for Ledger {
 
     fn hold(&self, held: bool) -> Result<(), Stopped> {
         self.note(|taken| taken.holds.push((held, taken.ids.len())));
+        Ok(())
+    }
+
+    fn pass(&self, _: Timestamp) -> Result<(), Stopped> {
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use siaga::source::dead_letter::DeadLetters;
 use siaga::source::fluvio;
 use siaga::source::fluvio::FluvioSource;
 use siaga::source::fluvio::config::FluvioConfig;
+use siaga::source::fluvio::share::Share;
 use siaga::source::log::Taker;
 use siaga::time;
 use siaga::time::Span;
@@ -38,14 +39,14 @@ groups:
 ";
 
 /// A service, and every output of its engine.
-struct Stage {
-    service: Arc<Service>,
-    outputs: Arc<Mutex<Vec<Output>>>,
+pub(super) struct Stage {
+    pub(super) service: Arc<Service>,
+    pub(super) outputs: Arc<Mutex<Vec<Output>>>,
     metrics: Arc<Metrics>,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let symbols = Symbols::default();
         let rules = rule_set(QUIET, &symbols);
         let outputs = Arc::new(Mutex::new(Vec::new()));
@@ -68,21 +69,21 @@ impl Stage {
         Self { service: Arc::new(service), outputs, metrics }
     }
 
-    fn read(&self, config: FluvioConfig) -> FluvioSource {
+    pub(super) fn read(&self, config: FluvioConfig, share: Option<Share>) -> FluvioSource {
         let parts = fluvio::Parts {
             mapping: Arc::new(Mapping::identity()),
             symbols: self.service.symbols().clone(),
             metrics: Arc::clone(&self.metrics),
             positions: self.service.positions(),
             held: self.service.is_held(),
-            share: None,
+            share,
             taker: Arc::clone(&self.service) as Arc<dyn Taker>,
         };
         FluvioSource::start(config, parts).unwrap()
     }
 
     #[track_caller]
-    fn wait(&self, what: &str, so: impl Fn(&Service) -> bool) {
+    pub(super) fn wait(&self, what: &str, so: impl Fn(&Service) -> bool) {
         let begun = time::steady();
         while !so(&self.service) {
             let status = self.service.status();
@@ -119,7 +120,7 @@ fn a_partition_that_is_away_makes_nobody_silent() {
     cluster.append("t", 0, &[order("a", 1)]);
     cluster.append("t", 1, &[order("b", 1)]);
     assert!(!stage.service.status().ready, "nothing has been read yet");
-    let _source = stage.read(config);
+    let _source = stage.read(config, None);
     stage.wait("the first catch-up", |service| service.status().ready);
 
     // Nobody leads b's partition; b buys there, and a buys on where we see it.

@@ -6,9 +6,15 @@ use proptest::prelude::*;
 use smallvec::SmallVec;
 
 use super::*;
+use crate::event::EntityId;
+use crate::event::EntityKind;
 use crate::event::Event;
+use crate::event::Feedback;
 use crate::event::Kind;
 use crate::event::Symbols;
+use crate::event::alert_id::AlertId;
+use crate::event::deed::Action;
+use crate::event::deed::Deed;
 use crate::time;
 
 const LONG: Duration = Duration::from_hours(1);
@@ -30,6 +36,18 @@ fn event(symbols: &Symbols, id: &str, second: i64) -> Record {
     }))
 }
 
+/// What somebody did at a second, at this offset.
+fn deed(offset: i64, second: i64) -> Portion {
+    let by = format!("deed {offset}");
+    let at = Timestamp::from_millis(second * 1_000).unwrap();
+    let entity = EntityId { kind: EntityKind::Customer, id: Symbols::default().intern("c") };
+    let deed = Deed { action: Action::Acknowledge, by, at };
+    let feedback =
+        Feedback { alert: AlertId::new("R", "customer", "c", "1"), entity, rule: "R".into(), deed };
+    let records = VecDeque::from([(offset, Record::Feedback(Box::new(feedback)))]);
+    Portion { records, ..Portion::empty(offset, offset + 1) }
+}
+
 /// A portion of one event a second, from offset `first` on.
 fn portion(lane: usize, first: i64, seconds: &[i64]) -> Portion {
     let symbols = Symbols::default();
@@ -42,8 +60,12 @@ fn portion(lane: usize, first: i64, seconds: &[i64]) -> Portion {
 }
 
 fn put(lanes: &Lanes, lane: usize, first: i64, seconds: &[i64], end: i64) {
+    push(lanes, lane, portion(lane, first, seconds), end);
+}
+
+fn push(lanes: &Lanes, lane: usize, portion: Portion, end: i64) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(lanes.push(lane, portion(lane, first, seconds), end)).unwrap();
+    runtime.block_on(lanes.push(lane, portion, end)).unwrap();
 }
 
 fn lanes(count: u32) -> Lanes {
@@ -54,7 +76,7 @@ fn lanes(count: u32) -> Lanes {
     lanes
 }
 
-/// What can be given away now, as `lane:offset`, and the holds between.
+/// What can be given away now, as `lane:offset`, and the holds and the passing of time between.
 fn given(merge: &mut Merge, lanes: &Lanes) -> Vec<String> {
     let mut told = Vec::new();
     loop {
@@ -64,11 +86,13 @@ fn given(merge: &mut Merge, lanes: &Lanes) -> Vec<String> {
             merge.held = held;
             told.push(if held { "hold" } else { "go on" }.to_owned());
         }
+        told.extend(step.pass.map(|to| format!("to {}", to.millis() / 1_000)));
         if step.give {
             let read = merge.next_batch();
             told.extend(read.records.iter().map(|record| match record {
                 Record::Event(event) => event.id.to_string(),
-                Record::Reference(_) | Record::Feedback(_) => unreachable!(),
+                Record::Feedback(feedback) => feedback.deed.by.clone(),
+                Record::Reference(_) => unreachable!(),
             }));
         }
         merge.told = Some(merge.health.clone());
@@ -159,6 +183,37 @@ fn the_clock_is_that_of_the_lane_heard_of_longest_ago() {
     given(&mut merge, &lanes);
     assert_eq!(merge.health.clock, Some(at(95)), "up to where it was at 95, everything is here");
     assert!(merge.health.clock < Some(time::now()));
+}
+
+#[test]
+fn time_comes_up_to_a_deed_before_it_as_far_as_every_lane_was_heard_of() {
+    let lanes = lanes(3);
+    let mut merge = Merge { patience: LONG, ..Merge::default() };
+    let at = |second: i64| Timestamp::from_millis(second * 1_000).unwrap();
+    lanes.reading(0, 4);
+    put(&lanes, 0, 0, &[10, 20, 30, 50], 4);
+    lanes.reading(1, 2);
+    push(&lanes, 1, deed(0, 20), 2);
+    push(&lanes, 1, deed(1, 40), 2);
+    lanes.reading(2, 0);
+    let told = given(&mut merge, &lanes);
+    assert_eq!(told, ["0:0", "0:1"], "nobody knows whether lane 2 has anything up to 20");
+    lanes.heard(2, at(100), 0);
+    let told = given(&mut merge, &lanes);
+    assert_eq!(told, ["to 20", "deed 0", "0:2", "to 40", "deed 1", "0:3"]);
+    assert!(merge.health.caught_up);
+    // Live nothing waits for the next time that a lane is heard of: whoever acts has seen the alert.
+    lanes.heard(0, at(105), 4);
+    for (offset, second, to) in [(2, 110, 100), (3, 90, 90)] {
+        push(&lanes, 1, deed(offset, second), offset + 1);
+        assert_eq!(given(&mut merge, &lanes), [format!("to {to}"), format!("deed {offset}")]);
+    }
+    // What is down is waited for, and once others go past it time is held.
+    lanes.down(2, "gone".to_owned());
+    push(&lanes, 1, deed(4, 120), 5);
+    assert_eq!(given(&mut merge, &lanes), [""; 0]);
+    merge.patience = Duration::ZERO;
+    assert_eq!(given(&mut merge, &lanes), ["hold", "to 105", "deed 4"]);
 }
 
 #[test]
