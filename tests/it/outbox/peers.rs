@@ -236,8 +236,12 @@ fn alertmanager() -> Option<PathBuf> {
     let name = "prometheus-alertmanager";
     let unpacked = build().join("tools/usr/bin").join(name);
     let found = on_path(name).or_else(|| unpacked.is_file().then_some(unpacked));
+    // Debian's reads its templates from there, unpacked or installed.
+    let found = found.filter(|_| Path::new("/usr/share/prometheus/alertmanager").is_dir());
     if found.is_none() {
-        eprintln!("no {name}: tests/run puts it beside the build where apt can be reached");
+        eprintln!(
+            "no {name}: tests/run puts it beside the build where apt can be reached, as root"
+        );
     }
     found
 }
