@@ -297,7 +297,7 @@ impl Reader {
     async fn skip(&mut self, loss: &Loss) {
         let portion = Portion::empty(loss.from, loss.resume);
         let end = loss.to.max(loss.resume);
-        if self.shared.lanes.push(self.lane, portion, end).await.is_ok() {
+        if self.shared.lanes.push(self.lane, (portion, end), || ()).await.is_ok() {
             self.alarmed_at = None;
         }
     }
@@ -492,10 +492,9 @@ impl Reader {
         let records = portion.records.len() + portion.refused.len();
         let labels = [&*self.topic];
         let counted = self.shared.metrics.source_records_total.with_label_values(&labels);
-        let pushed = self.shared.lanes.push(self.lane, portion, end).await;
-        pushed.map_err(|apart| ReadError::Apart(apart.want))?;
-        counted.inc_by(records as u64);
-        Ok(())
+        let counts = || counted.inc_by(records as u64);
+        let pushed = self.shared.lanes.push(self.lane, (portion, end), counts).await;
+        pushed.map_err(|apart| ReadError::Apart(apart.want))
     }
 
     async fn bounds(&self, serial: &VersionedSerialSocket) -> Result<Bounds, ReadError> {

@@ -167,8 +167,14 @@ impl Lanes {
         self.state.lock().lanes[lane].queue.len() >= PORTIONS_MAX
     }
 
-    /// Puts a portion in once there is room; refuses one that does not follow the one before.
-    pub(crate) async fn push(&self, lane: usize, portion: Portion, end: i64) -> Result<(), Apart> {
+    /// Puts a portion in once there is room; refuses one that does not follow the one before. As it
+    /// goes in, and before anybody sees it, `enters` is told.
+    pub(crate) async fn push(
+        &self,
+        lane: usize,
+        (portion, end): (Portion, i64),
+        enters: impl FnOnce(),
+    ) -> Result<(), Apart> {
         let room = Arc::clone(&self.state.lock().lanes[lane].room);
         loop {
             {
@@ -183,6 +189,7 @@ impl Lanes {
                     let is_anew = portion.next < portion.first;
                     lane.end = if is_anew { end } else { lane.end.max(end) };
                     lane.queue.push_back(portion);
+                    enters();
                     self.changed.notify_all();
                     return Ok(());
                 }

@@ -65,7 +65,7 @@ fn put(lanes: &Lanes, lane: usize, first: i64, seconds: &[i64], end: i64) {
 
 fn push(lanes: &Lanes, lane: usize, portion: Portion, end: i64) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(lanes.push(lane, portion, end)).unwrap();
+    runtime.block_on(lanes.push(lane, (portion, end), || ())).unwrap();
 }
 
 fn lanes(count: u32) -> Lanes {
@@ -156,7 +156,7 @@ fn an_end_that_was_told_of_is_waited_for_though_a_broker_forgets_it() {
     assert_eq!(given(&mut merge, &lanes), ["0:1", "0:2", "1:0"]);
     // Made anew, it ends where it is said to end.
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(lanes.push(0, Portion::empty(3, 0), 1)).unwrap();
+    runtime.block_on(lanes.push(0, (Portion::empty(3, 0), 1), || ())).unwrap();
     put(&lanes, 1, 1, &[40], 2);
     assert_eq!(given(&mut merge, &lanes), [""; 0], "lane 0 is behind again");
     put(&lanes, 0, 0, &[30], 1);
@@ -222,7 +222,7 @@ fn a_portion_that_leaves_a_gap_is_refused() {
     put(&lanes, 0, 0, &[1, 2], 2);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for first in [0, 1, 3] {
-        let pushed = runtime.block_on(lanes.push(0, portion(0, first, &[3]), 9));
+        let pushed = runtime.block_on(lanes.push(0, (portion(0, first, &[3]), 9), || ()));
         assert_eq!(pushed.map_err(|apart| apart.want), Err(Some(2)), "a portion at {first}");
     }
 }
