@@ -557,9 +557,8 @@ impl Running<'_> {
             self.budgets.spend(place, fuel - scope.fuel);
         }
         if holds == Err(Fault::Fuel) {
-            tally.exhausted += 1;
-            if tally.exhausted >= RuleTally::EXHAUSTED_MAX {
-                return self.rest(place, Resting::Exhausted);
+            if self.strike(place) {
+                return;
             }
         } else if is_timed || self.budgets.is_well_off(place) {
             tally.exhausted = 0;
@@ -607,14 +606,16 @@ impl Running<'_> {
         left > 0
     }
 
-    /// A rule has gone through all that it had.
+    /// A rule has gone through all that it had; whether it rests from here on.
     #[cold]
-    fn strike(&mut self, place: u16) {
+    fn strike(&mut self, place: u16) -> bool {
         let tally = &mut self.tally.rules[usize::from(place)];
         tally.exhausted += 1;
-        if tally.exhausted >= RuleTally::EXHAUSTED_MAX && tally.resting.is_none() {
+        let rests = tally.exhausted >= RuleTally::EXHAUSTED_MAX;
+        if rests && tally.resting.is_none() {
             self.rest(place, Resting::Exhausted);
         }
+        rests
     }
 
     /// Lets a rule's alert follow what was seen of its condition; what is left of `fuel` behind what
