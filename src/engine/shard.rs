@@ -47,7 +47,6 @@ use crate::engine::shard::changeover::Changeover;
 use crate::engine::shard::residence::Residence;
 use crate::engine::snapshot::saving::Saving;
 use crate::engine::tally::Resting;
-use crate::engine::tally::RuleTally;
 use crate::engine::tally::Tally;
 use crate::event::EntityId;
 use crate::event::EntityKind;
@@ -557,8 +556,8 @@ impl Running<'_> {
             self.budgets.spend(place, fuel - scope.fuel);
         }
         if holds == Err(Fault::Fuel) {
-            if self.strike(place) {
-                return;
+            if tally.strike() {
+                return self.rest(place, Resting::Exhausted);
             }
         } else if is_timed || self.budgets.is_well_off(place) {
             tally.exhausted = 0;
@@ -600,22 +599,10 @@ impl Running<'_> {
             return true;
         }
         self.budgets.spend(place, before - left);
-        if left == 0 {
-            self.strike(place);
-        }
-        left > 0
-    }
-
-    /// A rule has gone through all that it had; whether it rests from here on.
-    #[cold]
-    fn strike(&mut self, place: u16) -> bool {
-        let tally = &mut self.tally.rules[usize::from(place)];
-        tally.exhausted += 1;
-        let rests = tally.exhausted >= RuleTally::EXHAUSTED_MAX;
-        if rests && tally.resting.is_none() {
+        if left == 0 && tally.strike() && tally.resting.is_none() {
             self.rest(place, Resting::Exhausted);
         }
-        rests
+        left > 0
     }
 
     /// Lets a rule's alert follow what was seen of its condition; what is left of `fuel` behind what

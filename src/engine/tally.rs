@@ -67,7 +67,7 @@ impl Resting {
 
 impl RuleTally {
     /// So often may a rule take too many steps before it rests.
-    pub const EXHAUSTED_MAX: u8 = 3;
+    const EXHAUSTED_MAX: u8 = 3;
 
     /// Takes note of an answer, or why there was none, and of the items gone through for it.
     #[inline]
@@ -77,10 +77,17 @@ impl RuleTally {
         self.failures += u64::from(fault.is_some());
     }
 
-    /// Takes note of an event that could not concern it.
+    /// Takes note of an event at which it says nothing, whatever its condition is.
     #[inline]
     pub(crate) fn passed(&mut self) {
         self.is_failing = false;
+    }
+
+    /// It went through all that it had; whether that was once too often.
+    #[cold]
+    pub(crate) fn strike(&mut self) -> bool {
+        self.exhausted = self.exhausted.saturating_add(1);
+        self.exhausted >= Self::EXHAUSTED_MAX
     }
 
     fn add(&mut self, other: &Self) {
