@@ -29,6 +29,7 @@ mod quantile;
 pub mod texts;
 pub mod builtin;
 mod reads;
+mod sieve;
 pub mod scan;
 pub mod walked;
 pub mod evaluate;

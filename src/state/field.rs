@@ -37,6 +37,23 @@ fn talk_field(talk: &Talk, field: Field) -> Value {
     }
 }
 
+/// The name of an item that stands in a field which [is one](Field::is_name).
+#[inline]
+pub(crate) fn name_of(item: &Item, field: Field) -> Option<Symbol> {
+    let (head, body) = (&item.head, &item.body);
+    match field {
+        Field::Channel => head.channel,
+        Field::Rep => head.rep,
+        Field::Territory => head.territory,
+        Field::Customer => head.customer,
+        Field::Product => body.product,
+        Field::Category => body.category,
+        Field::Brand => body.brand,
+        Field::Promotion => body.promotion,
+        _ => None,
+    }
+}
+
 /// A field of an item; null when the source did not say.
 pub fn field_of(item: &Item, field: Field, symbols: &Symbols) -> Value {
     let money = |amount: Option<Decimal>| amount.map_or(Value::Null, Value::Money);
@@ -47,20 +64,13 @@ pub fn field_of(item: &Item, field: Field, symbols: &Symbols) -> Value {
             Some(word) => Value::Text(word),
             None => Value::Text(symbols.intern(head.kind.name())),
         },
-        Field::Channel => named_text(head.channel),
-        Field::Rep => named_text(head.rep),
-        Field::Territory => named_text(head.territory),
-        Field::Customer => named_text(head.customer),
-        Field::Product => named_text(body.product),
-        Field::Category => named_text(body.category),
-        Field::Brand => named_text(body.brand),
-        Field::Promotion => named_text(body.promotion),
         Field::Quantity => body.quantity.map_or(Value::Null, Value::Number),
         Field::Net => money(body.net),
         Field::Cost => money(body.cost),
         Field::GrossProfit => money(body.net.and_then(|net| net.checked_sub(body.cost?))),
         Field::Discount => money(body.discount),
         Field::NonProduct => Value::Bool(body.non_product),
+        field if field.is_name() => named_text(name_of(item, field)),
         _ => talk_field(&head.talk, field),
     }
 }

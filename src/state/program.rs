@@ -175,6 +175,21 @@ impl Node {
 }
 
 impl Field {
+    /// Whether its value is a name that the source gave, of who, what or where.
+    pub(crate) fn is_name(self) -> bool {
+        matches!(
+            self,
+            Self::Channel
+                | Self::Rep
+                | Self::Territory
+                | Self::Customer
+                | Self::Product
+                | Self::Category
+                | Self::Brand
+                | Self::Promotion
+        )
+    }
+
     /// Whether its value is an amount of money.
     fn is_money(self) -> bool {
         matches!(self, Self::Net | Self::Cost | Self::GrossProfit | Self::Discount | Self::Amount)

@@ -7,6 +7,8 @@
 //! orders.exists(o, o.channel == 'web')      … and all the rest
 //! ```
 
+use std::ops::ControlFlow;
+
 use crate::state::history::Entry;
 use crate::state::item::Body;
 use crate::state::item::Head;
@@ -57,13 +59,29 @@ impl Reads {
         }
     }
 
-    /// The lines of a record.
-    pub(crate) fn lines<'a>(self, entry: &Entry<'a>) -> impl Iterator<Item = Item> + use<'a> {
-        let whole = self == Self::All;
-        let head = if whole { entry.open().head } else { bare(entry) };
-        let (all, front) = (whole.then(|| entry.lines()), (!whole).then(|| entry.bare_lines()));
-        let bodies = all.into_iter().flatten().chain(front.into_iter().flatten());
-        bodies.map(move |body| Item { head, body })
+    /// Shows the lines of a record one after the other, until it is broken off.
+    #[inline]
+    pub(crate) fn lines<B>(
+        self,
+        entry: &Entry<'_>,
+        mut see: impl FnMut(Item) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        if self == Self::All {
+            let head = entry.open().head;
+            entry.lines().try_for_each(|body| see(Item { head, body }))
+        } else {
+            let head = bare(entry);
+            entry.bare_lines().try_for_each(|body| see(Item { head, body }))
+        }
+    }
+
+    /// The last line of a record.
+    pub(crate) fn last_line(self, entry: &Entry<'_>) -> Option<Item> {
+        let (head, body) = match self {
+            Self::All => (entry.open().head, entry.lines().last()?),
+            Self::Time | Self::Numbers => (bare(entry), entry.bare_lines().last()?),
+        };
+        Some(Item { head, body })
     }
 
     /// A record as one item.
@@ -214,9 +232,20 @@ mod tests {
             let value = |item: &Item| (field_of(item, field, &symbols), item.head.foreign);
             for entry in history.from(0) {
                 assert_eq!(value(&reads.whole(&entry)), value(&entry.whole()), "{field:?}");
-                let all: Vec<_> = Reads::All.lines(&entry).map(|item| value(&item)).collect();
-                let read: Vec<_> = reads.lines(&entry).map(|item| value(&item)).collect();
-                assert_eq!(read, all, "{field:?} of a line");
+                let lines = |reads: Reads| {
+                    let mut seen = Vec::new();
+                    let ended = reads.lines(&entry, |item| {
+                        seen.push(value(&item));
+                        ControlFlow::<()>::Continue(())
+                    });
+                    assert_eq!(ended, ControlFlow::Continue(()));
+                    assert_eq!(
+                        reads.last_line(&entry).map(|item| value(&item)),
+                        seen.last().copied()
+                    );
+                    seen
+                };
+                assert_eq!(lines(reads), lines(Reads::All), "{field:?} of a line");
             }
         }
     }

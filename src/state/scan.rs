@@ -5,11 +5,15 @@
 //! window of the history ─► filter ─► map ─► sum, min, exists …   stops as soon as it is settled
 //! ```
 
+use std::ops::ControlFlow;
+
+use crate::event::Symbol;
 use crate::money::Decimal;
 use crate::state::Entity;
 use crate::state::builtin::next_part;
 use crate::state::evaluate::evaluate;
 use crate::state::field::is_foreign;
+use crate::state::history::Entry;
 use crate::state::item::Body;
 use crate::state::item::Head;
 use crate::state::item::Item;
@@ -26,6 +30,7 @@ use crate::state::program::Source;
 use crate::state::program::Stage;
 use crate::state::quantile;
 use crate::state::reads::Reads;
+use crate::state::sieve::Sieve;
 use crate::state::texts;
 use crate::state::texts::Mark;
 use crate::state::texts::append;
@@ -164,6 +169,9 @@ pub(crate) fn newest(entity: &Entity, list: List, count: u32) -> (u32, u32) {
     (from, seen.saturating_sub(count))
 }
 
+/// Bytes of records below which no [`Sieve`] is worth its making.
+const SHORT: u32 = 512;
+
 fn history_items(
     scope: &mut Scope<'_>,
     scan: &Scan,
@@ -180,7 +188,7 @@ fn history_items(
         let newest = entity.history.back_from(to).take_while(|entry| entry.offset >= from);
         let mut newest = newest.filter(|entry| list.holds(entry.kind()));
         let last = if list == List::Lines {
-            newest.find_map(|entry| reads.lines(&entry).last())
+            newest.find_map(|entry| reads.last_line(&entry))
         } else {
             newest.next().map(|entry| reads.whole(&entry))
         };
@@ -189,17 +197,12 @@ fn history_items(
             None => Ok(()),
         };
     }
+    let mut sieve = Sieve::of(scope.program, scan).filter(|_| to.saturating_sub(from) > SHORT);
     if matches!(scan.end, End::Last(_)) && end.skip == 0 && scan.is_sure(scope.program) {
         // The last item that passes is looked for from the end: no filter fails on those before it.
         let newest = entity.history.back_from(to).take_while(|entry| entry.offset >= from);
         for entry in newest.filter(|entry| list.holds(entry.kind())) {
-            if list == List::Lines {
-                for item in reads.lines(&entry) {
-                    feed(scope, scan, Bound::Item(item), end)?;
-                }
-            } else {
-                feed(scope, scan, Bound::Item(reads.whole(&entry)), end)?;
-            }
+            record(scope, scan, (&entry, list, reads), (end, &mut sieve))?;
             if end.count > 0 {
                 break;
             }
@@ -207,20 +210,31 @@ fn history_items(
         return Ok(());
     }
     for entry in entity.history.from(from).take_while(|entry| entry.offset < to) {
-        if !list.holds(entry.kind()) {
-            continue;
-        }
-        if list == List::Lines {
-            for item in reads.lines(&entry) {
-                if feed(scope, scan, Bound::Item(item), end)? {
-                    return Ok(());
-                }
-            }
-        } else if feed(scope, scan, Bound::Item(reads.whole(&entry)), end)? {
-            return Ok(());
+        if list.holds(entry.kind())
+            && record(scope, scan, (&entry, list, reads), (end, &mut sieve))?
+        {
+            break;
         }
     }
     Ok(())
+}
+
+/// Takes the items of one record; tells whether the result is settled.
+#[inline]
+fn record(
+    scope: &mut Scope<'_>,
+    scan: &Scan,
+    (entry, list, reads): (&Entry<'_>, List, Reads),
+    (end, sieve): (&mut Ending, &mut Option<Sieve>),
+) -> Result<bool, Fault> {
+    if list != List::Lines {
+        return feed_sieved(scope, scan, reads.whole(entry), (end, sieve));
+    }
+    let broken = reads.lines(entry, |item| match feed_sieved(scope, scan, item, (end, sieve)) {
+        Ok(false) => ControlFlow::Continue(()),
+        settled => ControlFlow::Break(settled),
+    });
+    broken.break_value().unwrap_or(Ok(false))
 }
 
 /// The gaps between events, which ask for nothing but their times: no item is made of them.
@@ -262,6 +276,8 @@ struct Ending {
     chosen_from: Option<Mark>,
     /// The different values, or all values that a quantile is sought of.
     values: Vec<Value>,
+    /// Those of the different values that are names, in the order of their numbers.
+    names: Vec<Symbol>,
     joined: String,
     mean: f64,
     squares: f64,
@@ -286,16 +302,63 @@ fn feed(scope: &mut Scope<'_>, scan: &Scan, bound: Bound, end: &mut Ending) -> R
         return Ok(false);
     }
     scope.fuel = scope.fuel.checked_sub(1).ok_or(Fault::Fuel)?;
+    pass(scope, scan, (bound, &scan.stages), end)
+}
+
+/// As [`feed`], where the first filter need not be asked of a name that it was asked of.
+#[inline]
+fn feed_sieved(
+    scope: &mut Scope<'_>,
+    scan: &Scan,
+    item: Item,
+    (end, sieve): (&mut Ending, &mut Option<Sieve>),
+) -> Result<bool, Fault> {
+    let (Some(sieve), 0) = (sieve, end.skip) else {
+        return feed(scope, scan, Bound::Item(item), end);
+    };
+    scope.fuel = scope.fuel.checked_sub(1).ok_or(Fault::Fuel)?;
+    let passes = match sieve.says(&item) {
+        Some(passes) => passes,
+        None => {
+            let mark = scope.texts.mark();
+            scope.items.push(Bound::Item(item));
+            let told = evaluate(scope, sieve.condition).and_then(Value::truth);
+            scope.items.pop();
+            scope.texts.release(mark);
+            let passes = told?;
+            sieve.note(&item, passes);
+            passes
+        }
+    };
+    if !passes {
+        return Ok(false);
+    }
+    pass(scope, scan, (Bound::Item(item), scan.stages.get(1..).unwrap_or_default()), end)
+}
+
+/// Takes one item through the rest of the stages.
+#[inline]
+fn pass(
+    scope: &mut Scope<'_>,
+    scan: &Scan,
+    (bound, rest): (Bound, &[Stage]),
+    end: &mut Ending,
+) -> Result<bool, Fault> {
     let mark = scope.texts.mark();
     scope.items.push(bound);
-    let settled = stages(scope, scan, end);
+    let settled = stages(scope, scan, rest, end);
     scope.items.pop();
     end.give_back(scope, mark)?;
     settled
 }
 
-fn stages(scope: &mut Scope<'_>, scan: &Scan, end: &mut Ending) -> Result<bool, Fault> {
-    for stage in &scan.stages {
+fn stages(
+    scope: &mut Scope<'_>,
+    scan: &Scan,
+    rest: &[Stage],
+    end: &mut Ending,
+) -> Result<bool, Fault> {
+    for stage in rest {
         match stage {
             Stage::Filter(node) => {
                 if !evaluate(scope, *node)?.truth()? {
@@ -371,11 +434,22 @@ fn gather(scope: &mut Scope<'_>, made: End, end: &mut Ending) -> Result<(), Faul
     match made {
         End::Distinct(node) => {
             let value = evaluate(scope, node)?;
-            if !end.values.iter().any(|known| texts::same(scope, *known, value)) {
-                if end.values.len() >= DISTINCT_MAX {
-                    return Err(Fault::Overflow);
-                }
-                end.values.push(value);
+            // Names are one where their numbers are; only a text that was made is read.
+            let name = match value {
+                Value::Text(name) => Some(name),
+                made @ Value::Made(_) => texts::symbol(scope, made),
+                _ => None,
+            };
+            let place = name.map(|name| end.names.binary_search(&name));
+            let is_known = matches!(place, Some(Ok(_)))
+                || end.values.iter().any(|known| texts::same(scope, *known, value));
+            match (value, place) {
+                _ if is_known => {}
+                (Value::Text(name), Some(Err(place))) => end.names.insert(place, name),
+                _ => end.values.push(value),
+            }
+            if end.values.len() + end.names.len() > DISTINCT_MAX {
+                return Err(Fault::Overflow);
             }
         }
         End::Quantile(node, _) => {
@@ -518,7 +592,8 @@ impl Ending {
             },
             End::ExistsOne(_) => Ok(Value::Bool(self.count == 1)),
             End::Distinct(_) => {
-                Ok(Value::Int(i64::try_from(self.values.len()).unwrap_or(i64::MAX)))
+                let different = self.values.len() + self.names.len();
+                Ok(Value::Int(i64::try_from(different).unwrap_or(i64::MAX)))
             }
             End::At(..) => self.chosen.unwrap_or(Err(Fault::Index)),
             End::Quantile(_, share) => quantile::of(self.values, share),
