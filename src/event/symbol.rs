@@ -50,6 +50,20 @@ struct Table {
     ends: Vec<u32>,
 }
 
+/// How often a side that others have is asked for again before the thread sleeps: some 50 µs.
+const TRIES: u32 = 1_000;
+
+/// What is free again within a batch. Sides are held for microseconds, and where every processor is
+/// busy a thread that sleeps comes back after milliseconds: partitions that are decoded side by side
+/// would wait for each other all the time.
+#[cold]
+fn soon<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    (0..TRIES).find_map(|_| {
+        std::hint::spin_loop();
+        ask()
+    })
+}
+
 /// A short name as the index holds it: 12 bytes, not 16.
 #[derive(Clone, Copy)]
 struct Short {
@@ -125,13 +139,21 @@ impl fmt::Debug for Symbols {
 
 impl Symbols {
     /// The reading side; drop it before the next batch is decoded.
+    #[inline]
     pub fn read(&self) -> Reader<'_> {
-        Reader(self.table.read())
+        let table = self.table.try_read();
+        Reader(
+            table.or_else(|| soon(|| self.table.try_read())).unwrap_or_else(|| self.table.read()),
+        )
     }
 
     /// The writing side.
+    #[inline]
     pub fn write(&self) -> Writer<'_> {
-        Writer(self.table.write())
+        let table = self.table.try_write();
+        Writer(
+            table.or_else(|| soon(|| self.table.try_write())).unwrap_or_else(|| self.table.write()),
+        )
     }
 
     /// Interns one name. For many, hold [`Symbols::write`].

@@ -42,6 +42,7 @@ use crate::event::Record;
 use crate::event::Symbols;
 use crate::event::decode::Decoder;
 use crate::event::decode::Refusal;
+use crate::event::symbol::Writer;
 use crate::metrics::Metrics;
 use crate::source::Refused;
 use crate::source::excerpt;
@@ -59,9 +60,13 @@ use crate::source::log::lanes::Lanes;
 use crate::source::log::lanes::Portion;
 use crate::time;
 use crate::time::Span;
+use crate::time::Timestamp;
 
 /// The largest response that is asked for when a batch does not fit into less.
 const FETCH_BYTES_MAX: u32 = 64 << 20;
+
+/// Records that are decoded before the names are free again for who else needs them.
+const DECODED_AT_ONCE: usize = 16;
 
 /// How far ahead of the wall clock an event may lie: one from next year would let every silence
 /// of every customer pass at once.
@@ -445,37 +450,52 @@ impl Reader {
         let bytes = batch::unpacked(batch).map_err(unreadable)?;
         let entries = batch::entries(&bytes, begins, batch.records_len()).map_err(unreadable)?;
         let latest = time::now() + AHEAD_MAX;
-        let mut symbols = self.shared.symbols.write();
-        for entry in entries.iter().filter(|entry| entry.offset >= portion.next) {
-            let line = entry.value.trim_ascii();
-            let decoded = if self.is_feedback {
-                let read = Feedback::decode(line, &mut symbols);
-                read.map(|feedback| Record::Feedback(Box::new(feedback)))
-            } else {
-                self.decoder.decode(line, &mut symbols)
-            };
-            let at = match &decoded {
-                Ok(Record::Event(event)) => Some(event.time),
-                Ok(Record::Feedback(feedback)) => Some(feedback.deed.at),
-                Ok(Record::Reference(_)) | Err(_) => None,
-            };
-            match (decoded, at) {
-                (Ok(_), Some(at)) if at > latest => {
-                    let reason = Refusal::TimeOutside {
-                        field: "occurred_at".to_owned(),
-                        found: at,
-                        side: "not before",
-                        bound: latest,
-                        key: "latest",
-                    };
-                    portion.refused.push(self.refused(entry, reason));
-                }
-                (Ok(record), _) => portion.records.push_back((entry.offset, record)),
-                (Err(reason), _) => portion.refused.push(self.refused(entry, reason)),
+        let new: Vec<_> = entries.iter().filter(|entry| entry.offset >= portion.next).collect();
+        let names = self.shared.symbols.clone();
+        for some in new.chunks(DECODED_AT_ONCE) {
+            let mut symbols = names.write();
+            for entry in some {
+                self.take_entry(entry, &mut symbols, latest, portion);
             }
         }
         portion.next = ends;
         Ok(())
+    }
+
+    /// Decodes one entry; a time behind `latest` is refused.
+    fn take_entry(
+        &mut self,
+        entry: &Entry<'_>,
+        symbols: &mut Writer<'_>,
+        latest: Timestamp,
+        portion: &mut Portion,
+    ) {
+        let line = entry.value.trim_ascii();
+        let decoded = if self.is_feedback {
+            let read = Feedback::decode(line, symbols);
+            read.map(|feedback| Record::Feedback(Box::new(feedback)))
+        } else {
+            self.decoder.decode(line, symbols)
+        };
+        let at = match &decoded {
+            Ok(Record::Event(event)) => Some(event.time),
+            Ok(Record::Feedback(feedback)) => Some(feedback.deed.at),
+            Ok(Record::Reference(_)) | Err(_) => None,
+        };
+        match (decoded, at) {
+            (Ok(_), Some(at)) if at > latest => {
+                let reason = Refusal::TimeOutside {
+                    field: "occurred_at".to_owned(),
+                    found: at,
+                    side: "not before",
+                    bound: latest,
+                    key: "latest",
+                };
+                portion.refused.push(self.refused(entry, reason));
+            }
+            (Ok(record), _) => portion.records.push_back((entry.offset, record)),
+            (Err(reason), _) => portion.refused.push(self.refused(entry, reason)),
+        }
     }
 
     fn refused(&self, entry: &Entry<'_>, reason: Refusal) -> Refused {
