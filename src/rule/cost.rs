@@ -242,7 +242,7 @@ mod tests {
         for rule in &set.rules {
             let cost = of_rule(rule, &set);
             assert!(
-                cost.items * 5 < ITEMS_BUDGET && cost.operations > 5,
+                cost.items * 2 < ITEMS_BUDGET && cost.operations > 5,
                 "{}: {cost:?}",
                 rule.name
             );
