@@ -50,6 +50,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::middleware::from_fn_with_state;
+use axum::serve::ListenerExt as _;
 use serde::Deserialize;
 use serde::Serialize;
 use subtle::ConstantTimeEq as _;
@@ -304,6 +305,12 @@ pub async fn serve(
 ) -> Result<(), ApiError> {
     let router = router(Arc::clone(&services));
     let router = router.into_make_service_with_connect_info::<SocketAddr>();
+    let listener = listener.tap_io(|client| {
+        // Else a second alert waits for the client to acknowledge the first: up to 40 ms.
+        if let Err(error) = client.set_nodelay(true) {
+            tracing::debug!(%error, "what a client is sent may be held back by the system");
+        }
+    });
     let stopped = async move {
         stop.await;
         services.stopping.send_replace(true);

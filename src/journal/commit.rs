@@ -6,11 +6,15 @@
 //!            (grows meanwhile; at its limit append waits)
 //! ```
 //!
-//! There is no timer: while a sync runs, the next commit gathers, and so it grows with the load.
+//! Whoever waits is served at once: while a sync runs, the next commit gathers, and so it grows with
+//! the load. What nobody waits for, such as records of a log that can be read again, lies for a little
+//! while before it is written: a disk that is asked to sync after each of them has time for nothing
+//! else, nor have those who share it.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use std::time::Instant;
 
 use parking_lot::Condvar;
 use parking_lot::Mutex;
@@ -21,9 +25,15 @@ use crate::journal::Log;
 use crate::journal::Position;
 use crate::journal::record;
 use crate::journal::record::Batch;
+use crate::time;
 
 /// How long a full disk is left alone before the next try.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long a record that nobody waits for may lie before it is written.
+const LINGER: Duration = Duration::from_millis(20);
+/// Bytes at which nothing lies any longer.
+const LINGERING_BYTES_MAX: usize = 256 << 10;
 
 /// A journal that is written by a thread of its own.
 pub struct Journal {
@@ -43,12 +53,32 @@ struct Shared {
 struct State {
     /// What the next commit takes; it begins where the commit in flight ends.
     waiting: Batch,
+    /// When the first record of it was appended.
+    since: Instant,
+    /// The last record that somebody has waited for.
+    asked: Option<Position>,
     /// The position behind the last record that is durable.
     durable: Position,
     standing: Standing,
     /// Records before this may go.
     retain: Option<Position>,
     figures: Figures,
+}
+
+impl State {
+    /// Somebody waits for a record; whether that is news.
+    fn ask(&mut self, position: Position) -> bool {
+        let is_news = self.asked < Some(position);
+        if is_news {
+            self.asked = Some(position);
+        }
+        is_news
+    }
+
+    /// Whether what waits lies no longer.
+    fn may_go(&self) -> bool {
+        self.asked >= Some(self.waiting.first()) || self.waiting.bytes().len() >= LINGERING_BYTES_MAX
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +111,8 @@ impl Journal {
     pub fn start(log: Log) -> std::io::Result<Self> {
         let state = State {
             waiting: log.batch(),
+            since: time::steady(),
+            asked: None,
             durable: log.next(),
             standing: standing(&log),
             retain: None,
@@ -125,11 +157,22 @@ impl Journal {
             if state.waiting.bytes().len() < self.shared.buffer_bytes_max {
                 break;
             }
+            let full = state.waiting.first();
+            if state.ask(full) {
+                self.shared.work.notify_one();
+            }
             self.shared.told.wait(&mut state);
         }
+        let is_first = state.waiting.is_empty();
         let position = state.waiting.push(kind, payload)?;
+        if is_first {
+            state.since = time::steady();
+        }
+        let is_awaited = is_first || state.may_go();
         drop(state);
-        self.shared.work.notify_one();
+        if is_awaited {
+            self.shared.work.notify_one();
+        }
         Ok(position)
     }
 
@@ -139,6 +182,9 @@ impl Journal {
     /// [`JournalError::Full`] it may become durable as soon as there is room.
     pub fn wait(&self, position: Position) -> Result<(), JournalError> {
         let mut state = self.shared.state.lock();
+        if state.ask(position) {
+            self.shared.work.notify_one();
+        }
         loop {
             if position < state.durable {
                 return Ok(());
@@ -288,15 +334,18 @@ impl Shared {
     /// Waits until there is something to do; while room is low, only for a while.
     fn gather(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock();
-        while state.waiting.is_empty()
-            && state.retain.is_none()
-            && state.standing != Standing::Closing
-        {
-            if state.standing == Standing::Low {
+        while state.retain.is_none() && state.standing != Standing::Closing {
+            if !state.waiting.is_empty() {
+                let until = state.since + LINGER;
+                if state.may_go() || self.work.wait_until(&mut state, until).timed_out() {
+                    break;
+                }
+            } else if state.standing == Standing::Low {
                 self.work.wait_for(&mut state, PATIENCE);
                 break;
+            } else {
+                self.work.wait(&mut state);
             }
-            self.work.wait(&mut state);
         }
         state
     }

@@ -40,8 +40,9 @@ use crate::time::Timestamp;
 /// How long to wait for room on the disk before the next try.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Records that may be taken before older ones are durable: what comes while a slow disk syncs.
-const UNSETTLED_RECORDS_MAX: usize = 16 * BATCH_RECORDS;
+/// Records that may be taken before older ones are durable: what comes while a slow disk syncs, at
+/// 50,000 a second for 0.6 s.
+const UNSETTLED_RECORDS_MAX: usize = 64 * BATCH_RECORDS;
 
 /// What is known of the logs that are read.
 #[derive(Default)]

@@ -96,6 +96,18 @@ fn the_operating_systems_files_do_as_well() {
 }
 
 #[test]
+fn what_nobody_waits_for_is_written_together_and_soon() {
+    let journal = Journal::start(open(&SimulatedDisk::new(1)).unwrap()).unwrap();
+    let positions = (0..1_000).map(|_| journal.append(1, b"one").unwrap());
+    let last = positions.last().unwrap();
+    until(|| journal.durable() > last);
+    let figures = journal.figures();
+    assert_eq!(figures.records, 1_000);
+    assert!(figures.commits <= 100, "{figures:?}");
+    journal.close().unwrap();
+}
+
+#[test]
 fn after_a_failed_sync_everybody_is_told_that_it_failed() {
     let disk = SimulatedDisk::new(1);
     let journal = Journal::start(open(&disk).unwrap()).unwrap();
