@@ -77,7 +77,8 @@ impl State {
 
     /// Whether what waits lies no longer.
     fn may_go(&self) -> bool {
-        self.asked >= Some(self.waiting.first()) || self.waiting.bytes().len() >= LINGERING_BYTES_MAX
+        self.asked >= Some(self.waiting.first())
+            || self.waiting.bytes().len() >= LINGERING_BYTES_MAX
     }
 }
 
