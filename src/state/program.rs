@@ -525,7 +525,7 @@ pub const DISTINCT_MAX: usize = 256;
 pub const NEWEST_REACH: Span = Span::from_millis(365 * Span::DAY.millis());
 
 /// Items that one evaluation may look at.
-pub const FUEL: u32 = 500_000;
+pub const FUEL: u32 = 200_000;
 
 /// What an expression can see.
 pub struct Scope<'a> {

@@ -6,8 +6,12 @@
 //! ```
 //!
 //! A rule that goes through little never touches what it has saved. One that asks almost for ever
-//! has used it up within a tenth of a second; from there on its looks end early, and after a
-//! few of them it rests. What takes long but happens rarely is paid by the time between.
+//! has used it up within some milliseconds; from there on its looks end early, and after a few of
+//! them it rests. What takes long but happens rarely is paid by the time between.
+//!
+//! Most mistakes show at the first looks, so a rule begins with little, and the time before its
+//! first look gives it nothing: behind a start or a change of rules a mistake rests before anybody
+//! waits for it, however long nothing happened.
 //!
 //! Time is that of the events, and only what events set off is counted: they come in the one order,
 //! so a replay stops a rule where the first run did. What a step of time gives may be spent in full
@@ -22,11 +26,14 @@ pub(crate) const LOOK_ITEMS: u64 = 500;
 /// What a millisecond gives: some hundredths of it is spent on them.
 pub(crate) const TIME_ITEMS: u64 = 1_000;
 
-/// What a rule begins with.
-pub(crate) const BEGIN_ITEMS: u64 = FUEL as u64;
+/// What a rule begins with: a few milliseconds are spent on them.
+pub(crate) const BEGIN_ITEMS: u64 = 20_000;
 
-/// What a rule keeps from one instant to the next.
-pub(crate) const SAVED_MAX: u64 = 2 * BEGIN_ITEMS;
+/// What a rule keeps from one look to the next.
+pub(crate) const SAVED_MAX: u64 = 2 * FUEL as u64;
+
+/// Of so many it has saved some again.
+const WELL_OFF_ITEMS: u64 = FUEL as u64 / 2;
 
 /// What the rules of a shard have saved.
 #[derive(Debug, Default)]
@@ -50,7 +57,7 @@ pub(crate) struct Clock {
 pub(crate) struct Budget {
     /// In items.
     pub saved: u64,
-    /// How far the events had come then.
+    /// How far the events had come then; nowhere before its first look.
     pub at: Option<Timestamp>,
 }
 
@@ -58,7 +65,7 @@ impl Budgets {
     /// Each of so many rules begins anew.
     pub(crate) fn begin(&mut self, rules: usize) {
         self.rules.clear();
-        self.rules.resize(rules, Budget { saved: BEGIN_ITEMS, at: self.clock.now });
+        self.rules.resize(rules, Budget { saved: BEGIN_ITEMS, at: None });
     }
 
     /// An event has come.
@@ -94,7 +101,7 @@ impl Budgets {
     /// Whether it has saved something again: what it took too much is forgotten.
     #[inline]
     pub(crate) fn is_well_off(&self, rule: u16) -> bool {
-        self.rules.get(usize::from(rule)).is_none_or(|budget| budget.saved >= BEGIN_ITEMS / 2)
+        self.rules.get(usize::from(rule)).is_none_or(|budget| budget.saved >= WELL_OFF_ITEMS)
     }
 
     /// Where events and rules stand, for a snapshot.
@@ -120,7 +127,7 @@ impl Budgets {
 }
 
 impl Budget {
-    /// Takes what a look gives, and what the time since has given.
+    /// Takes what a look gives, and what the time since the last one has given.
     fn gain(&mut self, clock: Clock) {
         self.saved = (self.saved + LOOK_ITEMS).min(self.saved.max(SAVED_MAX));
         if self.at == clock.now {
@@ -144,6 +151,9 @@ fn given(from: Timestamp, to: Timestamp) -> u64 {
 mod tests {
     use super::*;
 
+    const BEGIN: u32 = 20_000;
+    const LOOK: u32 = 500;
+
     /// Plays looks at `(millisecond, items)`; what each was allowed.
     fn play(looks: &[(i64, u32)]) -> Vec<u32> {
         let mut budgets = Budgets::default();
@@ -158,14 +168,29 @@ mod tests {
     }
 
     #[test]
-    fn who_goes_through_little_always_has_all_that_a_look_may_take() {
+    fn who_goes_through_little_always_has_what_it_began_with() {
         let looks: Vec<(i64, u32)> = (0..10_000).map(|_| (7, 500)).collect();
-        assert!(play(&looks).iter().all(|fuel| *fuel == FUEL));
+        assert!(play(&looks).iter().all(|fuel| *fuel == BEGIN + LOOK));
     }
 
     #[test]
     fn who_asks_for_ever_soon_has_what_a_look_gives_and_no_more() {
-        assert_eq!(play(&[(7, FUEL); 5]), [FUEL, 1_000, 500, 500, 500]);
+        assert_eq!(play(&[(7, FUEL); 3]), [BEGIN + LOOK, LOOK, LOOK]);
+        let fuel = play(&[(7, FUEL), (8, FUEL), (9, FUEL), (9, FUEL)]);
+        assert_eq!(fuel, [BEGIN + LOOK, 1_000 + LOOK, 1_000 + LOOK, LOOK]);
+    }
+
+    #[test]
+    fn nothing_that_was_before_its_first_look_gives_a_rule_anything() {
+        let mut budgets = Budgets::default();
+        budgets.pass(Timestamp::saturating(0));
+        budgets.begin(1);
+        budgets.pass(Timestamp::saturating(86_400_000));
+        assert_eq!(budgets.fuel(0), BEGIN + LOOK);
+        budgets.spend(0, BEGIN + LOOK);
+        assert_eq!(budgets.fuel(0), LOOK);
+        budgets.pass(Timestamp::saturating(2 * 86_400_000));
+        assert_eq!(budgets.fuel(0), FUEL);
     }
 
     #[test]
@@ -173,27 +198,25 @@ mod tests {
         let mut looks: Vec<(i64, u32)> = (0..5_000).map(|n| (n, 0)).collect();
         looks.extend([(5_000, FUEL); 4]);
         // The step to the last instant is on top of what was saved.
-        let rest = u32::try_from(TIME_ITEMS + 2 * LOOK_ITEMS).unwrap();
-        assert_eq!(play(&looks)[5_000..], [FUEL, FUEL, rest, 500]);
+        assert_eq!(play(&looks)[5_000..], [FUEL, FUEL, 1_000 + 2 * LOOK, LOOK]);
     }
 
     #[test]
     fn what_takes_long_but_happens_rarely_is_paid_by_the_time_between() {
         let second = |n: i64| (n * 1_000, FUEL);
-        assert_eq!(play(&(0..50).map(second).collect::<Vec<_>>()), [FUEL; 50]);
-        // Four times a second it is not: half a million items each, and 250,000 are given.
-        let quarter = |n: i64| (n * 250, FUEL);
-        let fuel = play(&(0..9).map(quarter).collect::<Vec<_>>());
-        assert_eq!(fuel[2..], [250_500; 7]);
+        assert_eq!(play(&(0..50).map(second).collect::<Vec<_>>())[1..], [FUEL; 49]);
+        // Ten times a second it is not: 200,000 items each, and 100,000 are given.
+        let tenth = |n: i64| (n * 100, FUEL);
+        assert_eq!(play(&(0..9).map(tenth).collect::<Vec<_>>())[1..], [100_000 + LOOK; 8]);
     }
 
     #[test]
     fn a_day_that_is_booked_at_its_midnight_has_the_day() {
         let mut looks: Vec<(i64, u32)> = (0..100).map(|_| (0, 0)).collect();
-        looks.extend((0..1_000).map(|_| (86_400_000, 20_000)));
-        assert!(play(&looks).iter().all(|fuel| *fuel >= 20_000));
+        looks.extend((0..1_000).map(|_| (86_400_000, BEGIN)));
+        assert!(play(&looks).iter().all(|fuel| *fuel >= BEGIN));
         // Of what it did not use then, it keeps what can be kept.
         looks.extend([(86_400_001, FUEL); 3]);
-        assert_eq!(play(&looks)[1_102], u32::try_from(TIME_ITEMS + 2 * LOOK_ITEMS).unwrap());
+        assert_eq!(play(&looks)[1_102], 1_000 + 2 * LOOK);
     }
 }

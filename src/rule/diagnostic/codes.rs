@@ -268,7 +268,7 @@ pub const CODES: &[Code] = &[
     code(
         "E307",
         "a rule that costs too much",
-        "Lists within lists multiply. For a busy customer, with four items a day in a list, a rule may go\nthrough 500,000 items each time it looks; beyond that the evaluator would stop it. Shorten the\nwindows that stand within each other, or count over one list with a table.\n\n  lines.last('30d').exists(l, lines.last('365d').exists(x, x.net > l.net))\n\n`rules check --cost` shows what each rule costs.",
+        "Lists within lists multiply. For a busy customer, with four items a day in a list, a rule may go\nthrough 200,000 items each time it looks; beyond that the evaluator would stop it. Shorten the\nwindows that stand within each other, or count over one list with a table.\n\n  lines.last('90d').exists(l, lines.last('365d').exists(x, x.net > l.net))\n\n`rules check --cost` shows what each rule costs.",
     ),
     code(
         "W001",

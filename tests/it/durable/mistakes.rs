@@ -2,7 +2,7 @@
 //! them, and behind a crash as in a run without one.
 //!
 //! ```text
-//! an order each 10 ms ─► 40,000 items a look ─► rests after some looks    ─┐
+//! an order each 10 ms ─► 40,000 items a look ─► rests after three looks   ─┐
 //! an order each hour  ─► 40,000 items a look ─► never rests                ├─ `Needed` fires as ever
 //! a loop; a silence, an alert's text that take as long ─► rest            ─┘
 //! ```
@@ -83,12 +83,14 @@ fn check(what: &str, more: &str, step: i64, rests: bool) {
         let mistake = totals.shards.rule("Mistake");
         let want = rests.then_some(Resting::Exhausted);
         assert_eq!(mistake.resting, want, "{what}, {shards} shards: {mistake:?}");
+        let shards = u64::try_from(shards).unwrap();
         if rests {
-            // Of each shard: what a rule begins with, and one look more than it had.
-            let most = u64::from(FUEL) * 4 * u64::try_from(shards).unwrap();
-            assert!(mistake.items <= most, "{what}, {shards} shards: {mistake:?}");
+            // Of each shard: what a rule begins with, and what the time of some looks gives it.
+            let most = if step == HOUR { 3 * u64::from(FUEL) } else { 80_000 };
+            assert!(mistake.items <= most * shards, "{what}, {shards} shards: {mistake:?}");
         } else {
-            assert_eq!(mistake.failures, 0, "{what}: {mistake:?}");
+            // What a rule begins with may be less than a look takes.
+            assert!(mistake.failures <= shards, "{what}: {mistake:?}");
         }
     }
 }
@@ -132,16 +134,16 @@ fn a_rule_that_takes_too_much_rests_soon_and_one_that_takes_it_rarely_does_not()
     }
 }
 
-/// The same orders as bodies.
+/// Orders as bodies, a millisecond apart: a look goes through 4,032 pairs of lines.
 fn bodies() -> Vec<Step> {
     let mut numbers = 0..60;
     let mut bodies = Vec::new();
     while !numbers.is_empty() {
         let mut body = String::new();
         for number in numbers.by_ref().take(3) {
-            let (time, who) = (at(number * 5), number % 5);
+            let (time, who) = (at(number), number % 5);
             let line = r#"{"product_id":"p","quantity":1,"unit_price":10}"#;
-            let lines = vec![line; 200].join(",");
+            let lines = vec![line; 63].join(",");
             writeln!(
                 body,
                 r#"{{"event_id":"e{number}","type":"order","occurred_at":"{time}","customer_id":"c{who}","currency":"USD","lines":[{lines}]}}"#
