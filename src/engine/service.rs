@@ -269,12 +269,13 @@ impl Service {
         let kept = Kept::Entry(Entry::Rules(RulesEntry { hash: hash(&files), files }));
         self.submit(&kept, |engine| {
             engine.adopt(&rules)?;
+            // What was wrong with others goes first: nobody is told of it beside rules that run.
+            *self.reload.lock() = Reload { at: time::now(), problem: None };
+            self.succeeded();
             *self.rules.write() = rules;
             Ok(())
         })?;
-        *self.reload.lock() = Reload { at: time::now(), problem: None };
         self.metrics.rules_reloads_total.with_label_values(&["adopted"]).inc();
-        self.succeeded();
         Ok(())
     }
 

@@ -40,9 +40,9 @@ pub struct Writer<'a>(RwLockWriteGuard<'a, Table>);
 
 struct Table {
     /// Names of at most [`SHORT`] bytes, found without a look at the text: most ids are so short.
-    short: HashTable<Short>,
+    short: Parts<Short>,
     /// All others.
-    long: HashTable<Symbol>,
+    long: Parts<Symbol>,
     hasher: RandomState,
     /// The names, one behind the other.
     bytes: String,
@@ -62,6 +62,37 @@ fn soon<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
         std::hint::spin_loop();
         ask()
     })
+}
+
+/// Parts of an index. One of them grows at a time, so that no event waits until a million names have
+/// found their new places.
+const PARTS: usize = 64;
+
+/// An index in parts, which hold about as many names each.
+struct Parts<T>([HashTable<T>; PARTS]);
+
+impl<T> Default for Parts<T> {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| HashTable::new()))
+    }
+}
+
+impl<T> Parts<T> {
+    /// The place of the part of a hash. A table looks at the lowest bits and at the highest ones.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "six bits")]
+    fn place(hash: u64) -> usize {
+        (hash >> 40) as usize % PARTS
+    }
+
+    #[inline]
+    fn find(&self, hash: u64, is_it: impl FnMut(&T) -> bool) -> Option<&T> {
+        self.0[Self::place(hash)].find(hash, is_it)
+    }
+
+    fn insert(&mut self, hash: u64, value: T, hash_of: impl Fn(&T) -> u64) {
+        self.0[Self::place(hash)].insert_unique(hash, value, hash_of);
+    }
 }
 
 /// A short name as the index holds it: 12 bytes, not 16.
@@ -99,8 +130,8 @@ impl Short {
 impl Default for Table {
     fn default() -> Self {
         Self {
-            short: HashTable::new(),
-            long: HashTable::new(),
+            short: Parts::default(),
+            long: Parts::default(),
             // A secret per process: hostile ids cannot be chosen to collide.
             hasher: RandomState::new(),
             bytes: String::new(),
@@ -276,10 +307,10 @@ impl Table {
         let Self { short, long, hasher, bytes, ends } = self;
         if let Some(key) = key(name.as_bytes()) {
             let hash = |short: &Short| hasher.hash_one(short.key());
-            short.insert_unique(hasher.hash_one(key), Short::new(key, symbol), hash);
+            short.insert(hasher.hash_one(key), Short::new(key, symbol), hash);
             return symbol;
         }
-        long.insert_unique(hasher.hash_one(name), symbol, |symbol| {
+        long.insert(hasher.hash_one(name), symbol, |symbol| {
             let at = symbol.index();
             let start = if at == 0 { 0 } else { ends[at - 1] as usize };
             hasher.hash_one(&bytes[start..ends[at] as usize])
