@@ -80,7 +80,6 @@ impl<T> Default for Parts<T> {
 impl<T> Parts<T> {
     /// The place of the part of a hash. A table looks at the lowest bits and at the highest ones.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "six bits")]
     fn place(hash: u64) -> usize {
         (hash >> 40) as usize % PARTS
     }
