@@ -197,7 +197,8 @@ fn history_items(
             None => Ok(()),
         };
     }
-    let mut sieve = Sieve::of(scope.program, scan).filter(|_| to.saturating_sub(from) > SHORT);
+    let is_long = to.saturating_sub(from) > SHORT;
+    let mut sieve = is_long.then(|| Sieve::of(scope.program, scan)).flatten();
     if matches!(scan.end, End::Last(_)) && end.skip == 0 && scan.is_sure(scope.program) {
         // The last item that passes is looked for from the end: no filter fails on those before it.
         let newest = entity.history.back_from(to).take_while(|entry| entry.offset >= from);
