@@ -29,7 +29,6 @@ use crate::time;
 
 /// How long a full disk is left alone before the next try.
 const PATIENCE: Duration = Duration::from_millis(100);
-
 /// How long a record that nobody waits for may lie before it is written.
 const LINGER: Duration = Duration::from_millis(20);
 /// Bytes at which nothing lies any longer.
@@ -169,9 +168,9 @@ impl Journal {
         if is_first {
             state.since = time::steady();
         }
-        let is_awaited = is_first || state.may_go();
+        let concerns_thread = is_first || state.may_go();
         drop(state);
-        if is_awaited {
+        if concerns_thread {
             self.shared.work.notify_one();
         }
         Ok(position)

@@ -263,7 +263,7 @@ fn number() -> BoxedStrategy<String> {
         prop_oneof![4 => reduced, 1 => counted, 1 => sized].boxed()
     });
     let windowed_only = filtered().prop_filter("a window", |(_, _, ever)| !ever);
-    let other = (windowed_only, 0_usize..13).prop_map(|((list, lines, _), which)| match which {
+    let other = (windowed_only, 0_usize..14).prop_map(|((list, lines, _), which)| match which {
         0 => format!("{list}.distinct(x, x.category)"),
         1 => format!("{list}.first().net"),
         2 => format!("{list}.last().quantity"),
@@ -276,6 +276,10 @@ fn number() -> BoxedStrategy<String> {
         9 => format!("{list}.map(x, x.net).median()"),
         10 => format!("size({list}.map(x, x.channel.orElse('-')).join(', '))"),
         11 => format!("{list}.distinct(x, x.channel.orElse('') + x.category.orElse(''))"),
+        // Names, and the same words put together.
+        12 => format!(
+            "{list}.distinct(x, x.channel == 'web' ? x.category : '' + x.category.orElse('c'))"
+        ),
         _ if lines => format!("{list}.map(x, x.quantity).max()"),
         _ => format!("days(mean_gap({list}))"),
     });
