@@ -85,9 +85,12 @@ fn main() {
         customers: number("CUSTOMERS").1,
         connections: number("CONNECTIONS").1,
         rate: number("RATE").1,
-        base: u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis())
-            .unwrap(),
+        base: 0,
     };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    // Without a rate the last event is of now: the alerts of a later run are of other instants.
+    let before = if plan.rate == 0 { plan.events / BATCH * plan.step() } else { 0 };
+    let plan = Plan { base: u64::try_from(now).unwrap() - before, ..plan };
     let bodies = plan.events / BATCH;
     // Made beforehand: the driver shares its processors with the server.
     let texts: Vec<String> = (0..bodies).map(|body| text(&plan, body)).collect();
